@@ -1,0 +1,3 @@
+//! The `farm` program.
+
+fn main() {}

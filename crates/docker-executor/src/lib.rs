@@ -1,0 +1,34 @@
+//! Runs actions and keeps images in Docker or Podman through their API.
+//!
+//! [`DockerExecutor`] implements [`farm_executor::Executor`]. All files cross the border as tar streams in requests and
+//! answers, never as bind mounts, so that an engine on another machine is as good as a local one and everything works for
+//! any user who may open the engine's socket. Streams are never held in memory as a whole.
+//!
+//! # What a run finds
+//!
+//! * Its environment is [`farm_executor::RunSpec::env`] and nothing else: the engines merge an image's variables into every
+//!   container and add `PATH`, `HOSTNAME` and `HOME`, so the command is started through `/usr/bin/env -i`, which the image
+//!   must have. A command that does not exist therefore ends with status 127.
+//! * Where the engine has an init program, that is process 1: it reaps orphans, without which a test suite that waits for
+//!   its daemon to disappear waits for ever. [`ENGINE_PATHS`] names the files this and the engine itself leave in the root.
+//! * The host name is `farm`, there is no terminal and no standard input, the image's health check is off.
+//!
+//! # Threads
+//!
+//! The calls block, and may come from many threads at once; the asynchronous runtime is inside. They must not be made from
+//! a thread that is itself driving an asynchronous runtime.
+
+mod bridge;
+mod connect;
+mod container;
+mod credentials;
+mod fault;
+mod guard;
+mod images;
+mod progress;
+mod reference;
+mod run;
+mod transfer;
+
+pub use connect::{ConnectOptions, DockerExecutor};
+pub use container::{ENGINE_PATHS, LABEL_NODE};

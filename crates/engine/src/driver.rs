@@ -1,0 +1,124 @@
+//! The engine's border: how nodes are carried out, and what time it is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Event, Guard, NodeSpec, Output};
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The step itself: a compiler that failed, a command with a status other than zero.
+    Step,
+    /// What the user wrote.
+    Input,
+    /// The machine: no engine, no network, a full disk.
+    Environment,
+    /// Ours.
+    Bug,
+}
+
+/// Why an action failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Whose fault it is.
+    pub kind: FailureKind,
+    /// What happened, as a sentence fragment, possibly with further lines.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Where the log is.
+    pub log: Option<String>,
+}
+
+impl Failure {
+    /// A failure without hint and log.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            log: None,
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Whether the outputs of a guard can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// All are there.
+    Present,
+    /// One is gone or was changed; says which, in words.
+    Lost(String),
+}
+
+/// What an action is given.
+pub struct Run<'a> {
+    /// For every dependency of the node, in the order of [`NodeSpec::dependencies`], the guard it is up to date with;
+    /// `None` for a soft one that failed.
+    pub dependencies: Vec<Option<Guard>>,
+    /// How many jobs the action may run at once, itself included.
+    pub jobs: usize,
+    /// Why it runs.
+    pub reason: crate::Reason,
+    /// Where to tell what it does.
+    pub events: &'a (dyn Fn(Event) + Sync),
+}
+
+impl Run<'_> {
+    /// The guard of the dependency called `node`, if it is one and is up to date.
+    #[must_use]
+    pub fn dependency<'g, A>(&'g self, spec: &NodeSpec<A>, node: &str) -> Option<&'g Guard> {
+        let at = spec
+            .dependencies
+            .iter()
+            .position(|dependency| dependency.node == node)?;
+        self.dependencies.get(at)?.as_ref()
+    }
+}
+
+/// Carries out nodes. Shared between worker threads.
+pub trait Driver: Sync {
+    /// What a node's spec holds for the driver.
+    type Action: Send + Sync + PartialEq;
+
+    /// Does the work of a node and says what it made.
+    ///
+    /// An action that was stopped because the run was cancelled returns any failure; the engine knows that it asked.
+    fn run(&self, node: &NodeSpec<Self::Action>, run: &Run<'_>) -> Result<Vec<Output>, Failure>;
+
+    /// Whether the outputs recorded in `guard` are still there. May restore them.
+    fn presence(&self, node: &NodeSpec<Self::Action>, guard: &Guard) -> Presence;
+
+    /// The nodes that this up-to-date node brings forth. Asked once a run for every node that expands.
+    fn expand(&self, node: &NodeSpec<Self::Action>, guard: &Guard) -> Result<Vec<NodeSpec<Self::Action>>, Failure>;
+
+    /// Whether a node is a goal of this run, as opposed to something goals may need.
+    fn wants(&self, node: &NodeSpec<Self::Action>) -> bool;
+}
+
+/// Tells the time.
+pub trait Clock: Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        // A clock before 1970 is no reason to fail a build.
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,88 @@
+//! A step of the graph as the caller describes it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Input;
+
+/// Which of a run's modes may carry a node out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Cheap, needs nothing but what is there, and says what there is to do: runs even in a dry run.
+    Plan,
+    /// Makes what plans need.
+    Prepare,
+    /// The work itself.
+    Build,
+}
+
+/// How a node needs another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// The digest of the output with this role is part of the key.
+    Output(String),
+    /// As [`Need::Output`], but a dependency that failed or was skipped counts as absent instead of stopping this node.
+    Soft(String),
+    /// The other node must be up to date before this one's action runs, and is not looked at when it need not run. What
+    /// matters of it is among this node's inputs.
+    BeforeRun,
+}
+
+/// An edge of the graph.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The full name of the node that is needed.
+    pub node: String,
+    /// What of it.
+    pub need: Need,
+}
+
+impl Dependency {
+    /// The digest of output `role` of `node` enters the key.
+    pub fn output(node: impl Into<String>, role: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            need: Need::Output(role.into()),
+        }
+    }
+
+    /// As [`Self::output`], tolerant of failure.
+    pub fn soft(node: impl Into<String>, role: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            need: Need::Soft(role.into()),
+        }
+    }
+
+    /// `node` must be up to date before the action runs.
+    pub fn before_run(node: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            need: Need::BeforeRun,
+        }
+    }
+}
+
+/// A step: what it is called, what decides its output, what it needs, and what is done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeSpec<A> {
+    /// The full, unique name.
+    pub name: String,
+    /// The rule that made it, for people and as part of the key.
+    pub kind: String,
+    /// Raised when the rule's action changes in a way that changes outputs.
+    pub rule_version: u32,
+    /// Which modes may run it.
+    pub class: Class,
+    /// What decides its output beside its dependencies. The graph sorts them by name.
+    pub inputs: Vec<Input>,
+    /// What it needs. The graph sorts them.
+    pub dependencies: Vec<Dependency>,
+    /// Whether the driver is asked for further nodes once it is up to date.
+    pub expands: bool,
+    /// Memory it is expected to need, in bytes; 0 when nobody knows.
+    pub memory: u64,
+    /// What the driver does.
+    pub action: A,
+}

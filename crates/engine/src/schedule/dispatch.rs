@@ -1,0 +1,585 @@
+//! The dispatcher: owns the states of all nodes, settles them one by one and keeps the workers busy.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::queue::{Queue, path_lengths};
+use super::state::{Pending, State};
+use super::worker::{self, Finished, Job, Message};
+use super::{EngineError, NodeReport, NodeState, Options, Summary};
+use crate::driver::{Clock, Driver, Failure, Presence};
+use crate::event::{Event, EventSink, NodeResult};
+use crate::graph::{Graph, NodeId, NodeMap};
+use crate::guard::{Guard, GuardStore, Output};
+use crate::input::{KeyHasher, Value, describe};
+use crate::node::{Need, NodeSpec};
+use crate::reason::{Reason, changes};
+
+/// How often the dispatcher looks whether it was asked to stop, while nothing else happens.
+const STOP_POLL: Duration = Duration::from_millis(50);
+
+pub(super) struct Dispatcher<'a, D: Driver> {
+    graph: &'a mut Graph<D::Action>,
+    driver: &'a D,
+    guards: &'a dyn GuardStore,
+    clock: &'a dyn Clock,
+    events: &'a dyn EventSink,
+    options: &'a Options,
+    states: NodeMap<State>,
+    path_ms: NodeMap<u64>,
+    /// Nodes to be looked at: just demanded, or the last thing they waited for was just settled.
+    agenda: Vec<NodeId>,
+    queue: Queue,
+    jobs_free: usize,
+    memory_used: u64,
+    running: usize,
+    wanted: u64,
+    /// Why nothing new is started any more: a failure without `keep_going`, a stop, or a failure of the engine itself.
+    closing: Option<String>,
+    fatal: Option<EngineError>,
+    summary: Summary,
+}
+
+impl<'a, D: Driver> Dispatcher<'a, D> {
+    pub(super) fn new(
+        graph: &'a mut Graph<D::Action>,
+        driver: &'a D,
+        guards: &'a dyn GuardStore,
+        clock: &'a dyn Clock,
+        events: &'a dyn EventSink,
+        options: &'a Options,
+    ) -> Self {
+        Self {
+            graph,
+            driver,
+            guards,
+            clock,
+            events,
+            options,
+            states: NodeMap::default(),
+            path_ms: NodeMap::default(),
+            agenda: Vec::new(),
+            queue: Queue::default(),
+            jobs_free: options.jobs.max(1),
+            memory_used: 0,
+            running: 0,
+            wanted: 0,
+            closing: None,
+            fatal: None,
+            summary: Summary::default(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> Result<Summary, EngineError> {
+        let begun_ms = self.clock.now_ms();
+        let nodes: Vec<NodeId> = self.graph.ids().collect();
+        self.admit(&nodes);
+        let (jobs, next_job) = channel();
+        let (messages, inbox) = channel();
+        let next_job = Mutex::new(next_job);
+        let (driver, clock) = (self.driver, self.clock);
+        std::thread::scope(|scope| {
+            for _ in 0..self.options.jobs.max(1) {
+                let (next_job, messages) = (&next_job, messages.clone());
+                scope.spawn(move || worker::work(driver, clock, next_job, &messages));
+            }
+            let outcome = self.settle_all(&jobs, &inbox);
+            drop(jobs);
+            outcome
+        })?;
+        if let Some(fatal) = self.fatal {
+            return Err(fatal);
+        }
+        self.report();
+        self.events.event(&Event::BuildFinished {
+            counts: self.summary.counts,
+            ms: self.clock.now_ms().saturating_sub(begun_ms),
+            interrupted: self.summary.interrupted,
+        });
+        Ok(self.summary)
+    }
+
+    fn settle_all(&mut self, jobs: &Sender<Job<D::Action>>, inbox: &Receiver<Message>) -> Result<(), EngineError> {
+        loop {
+            if !self.summary.interrupted && self.options.stop.load(Ordering::Acquire) {
+                self.summary.interrupted = true;
+                self.closing = Some("the run was stopped".to_owned());
+            }
+            while let Some(node) = self.agenda.pop() {
+                self.look(node);
+            }
+            self.start_what_fits(jobs)?;
+            if let Some(why) = self.closing.clone() {
+                for node in self.queue.drain() {
+                    self.skip(node, why.clone());
+                }
+            }
+            if !self.agenda.is_empty() {
+                continue;
+            }
+            if self.running == 0 {
+                return Ok(());
+            }
+            match inbox.recv_timeout(STOP_POLL) {
+                Ok(Message::Event(event)) => self.events.event(&event),
+                Ok(Message::Finished(finished)) => self.finish(finished),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(EngineError::WorkerLost),
+            }
+        }
+    }
+
+    /// Takes new nodes into the run and demands those that are goals.
+    fn admit(&mut self, new: &[NodeId]) {
+        self.states.grow(self.graph.len(), &State::Idle);
+        let graph = &*self.graph;
+        self.path_ms = path_lengths(graph, |node| self.guards.duration_ms(&graph.spec(node).name));
+        for &node in new {
+            if self.driver.wants(self.graph.spec(node)) {
+                self.demand(node);
+            }
+        }
+        self.events.event(&Event::NodesWanted { total: self.wanted });
+    }
+
+    /// Wants a node, and everything that enters its key.
+    fn demand(&mut self, node: NodeId) {
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            if !matches!(self.states[node], State::Idle) {
+                continue;
+            }
+            self.wanted += 1;
+            let unsettled = self.unsettled(node, false);
+            self.set(
+                node,
+                State::Keying {
+                    waiting: unsettled.len(),
+                },
+            );
+            stack.extend(unsettled);
+        }
+    }
+
+    /// The dependencies of `node` that are not settled: those needed before it runs, or those that enter its key. A
+    /// dependency that is needed in two ways of one sort is named twice.
+    fn unsettled(&self, node: NodeId, before_run: bool) -> Vec<NodeId> {
+        self.edges(node)
+            .filter(|(need, to)| (**need == Need::BeforeRun) == before_run && !self.states[*to].is_settled())
+            .map(|(_, to)| to)
+            .collect()
+    }
+
+    fn edges(&self, node: NodeId) -> impl Iterator<Item = (&Need, NodeId)> {
+        let needs = self
+            .graph
+            .spec(node)
+            .dependencies
+            .iter()
+            .map(|dependency| &dependency.need);
+        needs.zip(self.graph.dependencies(node).iter().copied())
+    }
+
+    /// The only place where a state changes. Settling a node puts whoever waited for nothing else on the agenda.
+    fn set(&mut self, node: NodeId, state: State) {
+        debug_assert!(!self.states[node].is_settled(), "a settled node stays as it is");
+        let settled = state.is_settled();
+        if state.waiting() == Some(0) {
+            self.agenda.push(node);
+        }
+        self.states[node] = state;
+        if !settled {
+            return;
+        }
+        // A dependant appears once for every way in which it needs this node.
+        let mut dependants = self.graph.dependants(node).to_vec();
+        dependants.dedup();
+        for dependant in dependants {
+            let ways = |before_run| {
+                self.edges(dependant)
+                    .filter(|(need, to)| *to == node && (**need == Need::BeforeRun) == before_run)
+                    .count()
+            };
+            let (keyed, staged) = (ways(false), ways(true));
+            let last = match &mut self.states[dependant] {
+                State::Keying { waiting } if keyed > 0 => {
+                    *waiting -= keyed;
+                    *waiting == 0
+                }
+                State::Staging { waiting, .. } if staged > 0 => {
+                    *waiting -= staged;
+                    *waiting == 0
+                }
+                _ => false,
+            };
+            if last {
+                self.agenda.push(dependant);
+            }
+        }
+    }
+
+    fn look(&mut self, node: NodeId) {
+        match &self.states[node] {
+            State::Keying { waiting: 0 } => self.compare_with_guards(node),
+            State::Staging { waiting: 0, pending } => {
+                let pending = Arc::clone(pending);
+                self.make_ready(node, pending);
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything that enters the key is settled: is there a guard with it?
+    fn compare_with_guards(&mut self, node: NodeId) {
+        if let Some(why) = self.closing.clone() {
+            return self.skip(node, why);
+        }
+        let spec = Arc::clone(self.graph.spec(node));
+        let (values, touched) = match self.dependency_values(node, &spec) {
+            Ok(values) => values,
+            Err(settled) => return self.set_and_tell(node, settled),
+        };
+        let mut sink = (KeyHasher::default(), Vec::new());
+        describe(
+            &spec.kind,
+            spec.rule_version,
+            &self.options.salt,
+            &spec.inputs,
+            values,
+            &mut sink,
+        );
+        let (key, inputs) = (sink.0.finish(), sink.1);
+
+        let newest = self.guards.newest(&spec.name);
+        let expected_ms = newest.as_ref().map(|guard| guard.duration_ms);
+        let (reason, compare) = match self.guards.find(&spec.name, &key) {
+            Some(guard) if self.options.rebuild.contains(&spec.name) => (Reason::Forced, Some(Arc::new(guard))),
+            Some(guard) => match self.driver.presence(&spec, &guard) {
+                Presence::Present => {
+                    if let Err(error) = self.guards.mark_current(&spec.name, &key) {
+                        return self.give_up(node, error.into());
+                    }
+                    let result = if touched {
+                        NodeResult::Cutoff
+                    } else {
+                        NodeResult::Cached
+                    };
+                    return self.done(node, Arc::new(guard), result, None, 0);
+                }
+                Presence::Lost(what) => (Reason::OutputLost { what }, None),
+            },
+            None => (
+                newest.map_or(Reason::NeverBuilt, |guard| Reason::InputsChanged {
+                    changes: changes(&guard.inputs, &inputs),
+                }),
+                None,
+            ),
+        };
+        if !self.options.run.contains(&spec.class) {
+            return self.set(node, State::Would { reason, known: true });
+        }
+        let unsettled = self.unsettled(node, true);
+        let pending = Arc::new(Pending {
+            key,
+            inputs,
+            reason,
+            expected_ms,
+            compare,
+        });
+        self.set(
+            node,
+            State::Staging {
+                waiting: unsettled.len(),
+                pending,
+            },
+        );
+        let grown = !unsettled.is_empty();
+        for to in unsettled {
+            self.demand(to);
+        }
+        if grown {
+            self.events.event(&Event::NodesWanted { total: self.wanted });
+        }
+    }
+
+    /// The digests of the outputs that enter the key, and whether any of them was built in this run; or the state the node
+    /// is settled with because one is not to be had.
+    fn dependency_values(
+        &self,
+        node: NodeId,
+        spec: &NodeSpec<D::Action>,
+    ) -> Result<(Vec<(String, Value)>, bool), State> {
+        let mut values = Vec::new();
+        let mut touched = false;
+        for (dependency, &to) in spec.dependencies.iter().zip(self.graph.dependencies(node)) {
+            let (role, soft) = match &dependency.need {
+                Need::BeforeRun => continue,
+                Need::Output(role) => (role, false),
+                Need::Soft(role) => (role, true),
+            };
+            let value = match &self.states[to] {
+                State::Done { guard, result, .. } => {
+                    touched |= *result == NodeResult::Built;
+                    let output = guard.outputs.iter().find(|output| output.role == *role);
+                    output.map_or(Value::Absent, |output| Value::Digest(output.digest))
+                }
+                State::Would { .. } => {
+                    let reason = Reason::Waiting {
+                        on: dependency.node.clone(),
+                    };
+                    return Err(State::Would { reason, known: false });
+                }
+                _ if soft => Value::Absent,
+                _ => return Err(State::Skipped(format!("it needs {}", dependency.node))),
+            };
+            values.push((format!("{}:{role}", local_name(&dependency.node)), value));
+        }
+        Ok((values, touched))
+    }
+
+    /// Everything that must be there before it runs is settled.
+    fn make_ready(&mut self, node: NodeId, pending: Arc<Pending>) {
+        if let Some(why) = self.closing.clone() {
+            return self.skip(node, why);
+        }
+        let mut settled = None;
+        for (need, to) in self.edges(node).filter(|(need, _)| **need == Need::BeforeRun) {
+            debug_assert_eq!(*need, Need::BeforeRun);
+            settled = match &self.states[to] {
+                State::Done { .. } => continue,
+                // What it needs would have to be made first, which this run does not do.
+                State::Would { .. } => Some(State::Would {
+                    reason: pending.reason.clone(),
+                    known: true,
+                }),
+                _ => Some(State::Skipped(format!("it needs {}", self.graph.spec(to).name))),
+            };
+            break;
+        }
+        if let Some(settled) = settled {
+            return self.set_and_tell(node, settled);
+        }
+        self.set(node, State::Ready(pending));
+        self.queue.push(node, self.path_ms[node]);
+    }
+
+    /// What a node takes of the memory pool; one that needs more than all of it runs alone.
+    fn memory(&self, node: NodeId) -> u64 {
+        self.graph.spec(node).memory.min(self.options.memory)
+    }
+
+    fn start_what_fits(&mut self, jobs: &Sender<Job<D::Action>>) -> Result<(), EngineError> {
+        while self.closing.is_none() && self.jobs_free > 0 {
+            let memory_left = self.options.memory - self.memory_used;
+            let (graph, cap) = (&*self.graph, self.options.memory);
+            // Whoever could start now gets a job first; what is left over is shared out evenly.
+            let share = (self.jobs_free / self.queue.len().max(1)).max(1);
+            let Some(node) = self.queue.pop(|node| graph.spec(node).memory.min(cap) <= memory_left) else {
+                return Ok(());
+            };
+            let State::Ready(pending) = self.states[node].clone() else {
+                continue;
+            };
+            let spec = Arc::clone(self.graph.spec(node));
+            let dependencies = self
+                .graph
+                .dependencies(node)
+                .iter()
+                .map(|&to| self.states[to].guard().map(|guard| Guard::clone(guard)))
+                .collect();
+            self.events.event(&Event::NodeStarted {
+                name: spec.name.clone(),
+                kind: spec.kind.clone(),
+                reason: pending.reason.clone(),
+                expected_ms: pending.expected_ms,
+            });
+            self.jobs_free -= share;
+            self.memory_used += self.memory(node);
+            self.running += 1;
+            let reason = pending.reason.clone();
+            self.set(node, State::Running(pending));
+            jobs.send(Job {
+                node,
+                spec,
+                dependencies,
+                jobs: share,
+                reason,
+            })
+            .map_err(|_| EngineError::WorkerLost)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        let node = finished.node;
+        self.running -= 1;
+        self.jobs_free += finished.jobs;
+        self.memory_used -= self.memory(node);
+        let State::Running(pending) = self.states[node].clone() else {
+            return;
+        };
+        match finished.outcome {
+            Ok(outputs) => self.record(node, &pending, outputs, finished.started_ms, finished.ms),
+            Err(_) if self.summary.interrupted || self.options.stop.load(Ordering::Acquire) => {
+                self.skip(node, "the run was stopped".to_owned());
+            }
+            Err(failure) => self.fail(node, failure, pending.reason.clone(), finished.ms),
+        }
+    }
+
+    /// A node is finished when its guard is written, and before anybody is told.
+    fn record(&mut self, node: NodeId, pending: &Pending, outputs: Vec<Output>, started_ms: u64, ms: u64) {
+        let name = self.graph.spec(node).name.clone();
+        let reason = Some(pending.reason.clone());
+        if let Some(former) = &pending.compare {
+            if let Some(difference) = difference(&former.outputs, &outputs) {
+                self.summary.not_reproducible.push((name, difference));
+            }
+            return self.done(node, Arc::clone(former), NodeResult::Built, reason, ms);
+        }
+        let guard = Guard {
+            node: name,
+            key: pending.key,
+            inputs: pending.inputs.clone(),
+            outputs,
+            reason: pending.reason.clone(),
+            started_ms,
+            duration_ms: ms,
+            version: self.options.version.clone(),
+        };
+        if let Err(error) = self.guards.record(guard.clone()) {
+            return self.give_up(node, error.into());
+        }
+        self.done(node, Arc::new(guard), NodeResult::Built, reason, ms);
+    }
+
+    /// A node is up to date; what it brings forth joins the graph.
+    fn done(&mut self, node: NodeId, guard: Arc<Guard>, result: NodeResult, reason: Option<Reason>, ms: u64) {
+        let spec = Arc::clone(self.graph.spec(node));
+        let mut new = Vec::new();
+        if spec.expands {
+            match self.driver.expand(&spec, &guard) {
+                Ok(specs) => match self.graph.add(specs) {
+                    Ok(ids) => {
+                        new = ids;
+                        self.states.grow(self.graph.len(), &State::Idle);
+                    }
+                    Err(error) => return self.give_up(node, error.into()),
+                },
+                Err(failure) => {
+                    let reason = reason.unwrap_or(Reason::Forced);
+                    return self.fail(node, failure, reason, ms);
+                }
+            }
+        }
+        self.tell(node, result, ms, None, None);
+        self.set(node, State::Done { result, guard, reason });
+        if !new.is_empty() {
+            self.admit(&new);
+        }
+    }
+
+    fn fail(&mut self, node: NodeId, failure: Failure, reason: Reason, ms: u64) {
+        let name = self.graph.spec(node).name.clone();
+        self.tell(node, NodeResult::Failed, ms, None, Some(&failure));
+        if !self.options.keep_going && self.closing.is_none() {
+            self.closing = Some(format!("{name} failed"));
+        }
+        self.summary.failures.push((name, failure.clone()));
+        self.set(node, State::Failed(Arc::new(failure), reason));
+    }
+
+    fn skip(&mut self, node: NodeId, why: String) {
+        self.set_and_tell(node, State::Skipped(why));
+    }
+
+    fn set_and_tell(&mut self, node: NodeId, state: State) {
+        if let State::Skipped(why) = &state {
+            self.tell(node, NodeResult::Skipped, 0, Some(why.clone()), None);
+        }
+        self.set(node, state);
+    }
+
+    /// The engine itself cannot go on.
+    fn give_up(&mut self, node: NodeId, error: EngineError) {
+        let why = error.to_string();
+        self.fatal.get_or_insert(error);
+        self.closing = Some(why.clone());
+        self.skip(node, why);
+    }
+
+    fn tell(&mut self, node: NodeId, result: NodeResult, ms: u64, why: Option<String>, failure: Option<&Failure>) {
+        self.summary.counts.add(result);
+        let spec = self.graph.spec(node);
+        self.events.event(&Event::NodeFinished {
+            name: spec.name.clone(),
+            kind: spec.kind.clone(),
+            result,
+            ms,
+            message: why.or_else(|| failure.map(|failure| failure.message.clone())),
+            failure: failure.map(|failure| failure.kind),
+            hint: failure.and_then(|failure| failure.hint.clone()),
+            log: failure.and_then(|failure| failure.log.clone()),
+        });
+    }
+
+    fn report(&mut self) {
+        for node in self.graph.ids() {
+            let spec = self.graph.spec(node);
+            let (state, result, reason, message, log) = match &self.states[node] {
+                State::Done { result, reason, .. } => (NodeState::Cached, Some(*result), reason.clone(), None, None),
+                State::Failed(failure, reason) => (
+                    NodeState::Run,
+                    Some(NodeResult::Failed),
+                    Some(reason.clone()),
+                    Some(failure.message.clone()),
+                    failure.log.clone(),
+                ),
+                State::Skipped(why) => (
+                    NodeState::Unknown,
+                    Some(NodeResult::Skipped),
+                    None,
+                    Some(why.clone()),
+                    None,
+                ),
+                State::Would { reason, known } => {
+                    let state = if *known { NodeState::Run } else { NodeState::Unknown };
+                    (state, None, Some(reason.clone()), None, None)
+                }
+                _ => continue,
+            };
+            self.summary.nodes.push(NodeReport {
+                name: spec.name.clone(),
+                kind: spec.kind.clone(),
+                state,
+                result,
+                reason,
+                message,
+                log,
+            });
+        }
+    }
+}
+
+/// What differs between two sets of outputs, in words.
+fn difference(former: &[Output], now: &[Output]) -> Option<String> {
+    let differing: Vec<String> = now
+        .iter()
+        .filter(|output| {
+            former
+                .iter()
+                .find(|other| other.role == output.role)
+                .map(|other| other.digest)
+                != Some(output.digest)
+        })
+        .map(|output| format!("{} ({})", output.role, output.place))
+        .collect();
+    (!differing.is_empty()).then(|| differing.join(", "))
+}
+
+/// A node's name without the farm it belongs to: a farm may be renamed or included without new keys.
+fn local_name(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(_, local)| local)
+}

@@ -1,0 +1,146 @@
+//! Walks the graph from the goals, decides what must run, and runs it.
+//!
+//! One thread, the dispatcher, owns all state; worker threads run actions and send what came of them through a channel, so
+//! that events are linear. The states of a node and what holds in each are in [`state`].
+
+mod dispatch;
+mod queue;
+mod state;
+mod worker;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::driver::{Clock, Driver, Failure};
+use crate::event::{Counts, EventSink, NodeResult};
+use crate::graph::{Graph, GraphError};
+use crate::guard::{GuardError, GuardStore};
+use crate::node::Class;
+use crate::reason::Reason;
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many jobs may run at once, over all actions together; at least 1.
+    pub jobs: usize,
+    /// Bytes of memory that all actions together may be expected to need; 0 is no bound. An action that needs more than all
+    /// of it runs alone.
+    pub memory: u64,
+    /// Go on with whatever does not depend on a failure.
+    pub keep_going: bool,
+    /// Which classes of nodes are carried out; the others are only looked at. All classes: a build. Without
+    /// [`Class::Build`]: a dry run.
+    pub run: BTreeSet<Class>,
+    /// Nodes that run again although they are up to date, to be compared with what is recorded.
+    pub rebuild: BTreeSet<String>,
+    /// Part of every key: the way to disown a poisoned cache.
+    pub salt: String,
+    /// Set from outside to stop.
+    pub stop: Arc<AtomicBool>,
+    /// Written into guards.
+    pub version: String,
+}
+
+impl Options {
+    /// A build with `jobs` jobs.
+    #[must_use]
+    pub fn build(jobs: usize) -> Self {
+        Self {
+            jobs: jobs.max(1),
+            memory: 0,
+            keep_going: false,
+            run: [Class::Plan, Class::Prepare, Class::Build].into(),
+            rebuild: BTreeSet::new(),
+            salt: String::new(),
+            stop: Arc::default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// A dry run that makes plans when `plan` says so.
+    #[must_use]
+    pub fn dry_run(plan: bool) -> Self {
+        let run = if plan { [Class::Plan].into() } else { BTreeSet::new() };
+        Self { run, ..Self::build(1) }
+    }
+}
+
+/// What a dry run says of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeState {
+    /// Up to date.
+    Cached,
+    /// Its own inputs changed, or it was never built.
+    Run,
+    /// Hangs on the output of a node that will run.
+    Unknown,
+}
+
+/// What became of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// Its full name.
+    pub name: String,
+    /// Its rule.
+    pub kind: String,
+    /// What a dry run says; after a build, `Cached` for whatever is up to date now.
+    pub state: NodeState,
+    /// How it ended; `None` when it was only looked at and would run.
+    pub result: Option<NodeResult>,
+    /// Why it ran or would run.
+    pub reason: Option<Reason>,
+    /// The failure's or the skipping's message.
+    pub message: Option<String>,
+    /// Where the log of a failure is.
+    pub log: Option<String>,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Every node that was wanted or needed, in the order of the graph.
+    pub nodes: Vec<NodeReport>,
+    /// How many ended in which way.
+    pub counts: Counts,
+    /// The failures, in the order they happened, with the node's name.
+    pub failures: Vec<(String, Failure)>,
+    /// Nodes that ran again and made something else, with what differs.
+    pub not_reproducible: Vec<(String, String)>,
+    /// Whether the run was stopped from outside.
+    pub interrupted: bool,
+}
+
+/// A run that could not go on at all.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The nodes do not make a graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// What was built could not be recorded.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// A worker ended without an answer. A bug.
+    #[error("a worker thread was lost")]
+    WorkerLost,
+}
+
+/// Brings the goals (see [`Driver::wants`]) and everything they need up to date, growing `graph` where nodes expand.
+///
+/// # Errors
+///
+/// Failures of nodes are not errors but part of the [`Summary`].
+pub fn build<D: Driver>(
+    graph: &mut Graph<D::Action>,
+    driver: &D,
+    guards: &dyn GuardStore,
+    clock: &dyn Clock,
+    events: &dyn EventSink,
+    options: &Options,
+) -> Result<Summary, EngineError> {
+    dispatch::Dispatcher::new(graph, driver, guards, clock, events, options).run()
+}

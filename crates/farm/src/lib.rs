@@ -1,0 +1,1 @@
+//! The domain: lowers a manifest to nodes, one file a rule.

@@ -1,0 +1,1 @@
+//! Trees to reproducible tars, layers and docker archives.

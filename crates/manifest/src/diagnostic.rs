@@ -1,0 +1,168 @@
+//! What is wrong with a manifest, and how it is shown.
+
+use std::collections::BTreeMap;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::source::Sources;
+use crate::span::{FileId, Span};
+
+/// How much a diagnostic weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The manifest cannot be used.
+    Error,
+    /// The manifest can be used, but somebody should know this.
+    Note,
+}
+
+/// One thing that is wrong, or worth saying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it is an error.
+    pub severity: Severity,
+    /// What is wrong: a lower-case sentence fragment.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+    /// What stands beside the caret; empty for nothing.
+    pub label: String,
+    /// Further places and what to say about each.
+    pub labels: Vec<(Span, String)>,
+    /// What was probably meant.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    pub fn error(span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            span,
+            label: String::new(),
+            labels: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A note at a place.
+    pub fn note(span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(span, message) }
+    }
+
+    /// Says something beside the caret.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        self.label = text.into();
+        self
+    }
+
+    /// Points at a further place.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push((span, text.into()));
+        self
+    }
+
+    /// Says what was probably meant.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Says what was probably meant, if anything is known.
+    #[must_use]
+    pub fn maybe_help(mut self, text: Option<String>) -> Self {
+        self.help = text.or(self.help);
+        self
+    }
+}
+
+/// Everything that was found, in the order of the places.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Says whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Says whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sorts by place, so that a reader goes through the file once, and drops what was said twice.
+    pub(crate) fn sort(&mut self) {
+        self.0.sort_by(|one, other| (one.span, &one.message).cmp(&(other.span, &other.message)));
+        self.0.dedup();
+    }
+
+    /// Shows all of them: file, line, the text with a caret, advice. A blank line stands between two; the last line ends with a
+    /// newline. Everything can be read without colour.
+    pub fn render(&self, sources: &Sources, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let mut shown = String::new();
+        for diagnostic in &self.0 {
+            if !shown.is_empty() {
+                shown.push('\n');
+            }
+            shown.push_str(&renderer.render(&[diagnostic.group(sources)]));
+            shown.push('\n');
+        }
+        shown
+    }
+}
+
+impl Diagnostic {
+    fn group<'a>(&'a self, sources: &'a Sources) -> Group<'a> {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Note => Level::NOTE,
+        };
+        // The file of the caret comes first, the others in the order in which they were read.
+        let mut others: BTreeMap<FileId, Vec<(Span, &str)>> = BTreeMap::new();
+        let mut here = vec![];
+        for (span, text) in &self.labels {
+            if span.file == self.span.file {
+                here.push((*span, text.as_str()));
+            } else {
+                others.entry(span.file).or_default().push((*span, text.as_str()));
+            }
+        }
+        let mut primary = AnnotationKind::Primary.span(visible(sources, self.span));
+        if !self.label.is_empty() {
+            primary = primary.label(self.label.as_str());
+        }
+        let mut snippet = snippet(sources, self.span.file).annotation(primary);
+        for (span, text) in here {
+            snippet = snippet.annotation(AnnotationKind::Context.span(visible(sources, span)).label(text));
+        }
+        let mut group = level.primary_title(self.message.as_str()).element(snippet);
+        for (file, labels) in others {
+            let annotations = labels
+                .into_iter()
+                .map(|(span, text)| AnnotationKind::Context.span(visible(sources, span)).label(text));
+            group = group.element(self::snippet(sources, file).annotations(annotations));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        group
+    }
+}
+
+fn snippet(sources: &Sources, file: FileId) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
+    Snippet::source(sources.text(file)).path(sources.path(file).as_str())
+}
+
+/// Cuts a span down to its first line: a caret under a whole mapping says less than one under its start.
+fn visible(sources: &Sources, span: Span) -> std::ops::Range<usize> {
+    let text = sources.slice(span);
+    let first_line = text.find('\n').map_or(text.len(), |newline| newline);
+    let shown = text[..first_line].trim_end().len();
+    span.start..span.start + shown
+}

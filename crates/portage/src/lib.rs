@@ -1,0 +1,1 @@
+//! Portage's formats and rules as a pure library.

@@ -1,0 +1,1 @@
+//! Puts packages on a binhost and images in a registry.

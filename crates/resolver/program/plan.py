@@ -1,0 +1,345 @@
+"""A resolved dependency graph of Portage's as plain data."""
+
+import hashlib
+import os
+
+import vdb
+
+KINDS = (
+    ("buildtime", "build"),
+    ("installtime", "install"),
+    ("runtime", "runtime"),
+    ("runtime_post", "post"),
+)
+DEPENDENCY_KEYS = ("BDEPEND", "DEPEND", "IDEPEND", "PDEPEND", "RDEPEND")
+
+
+def describe(session, graph, members, dropped_seed):
+    """The plan: the packages to be built in merge order, and all that is reached."""
+    digraph = graph._dynamic_config.digraph
+    reached, roots = from_members(graph, digraph, members, session)
+    order = [
+        node
+        for node in graph.altlist()
+        if is_package(node) and node in reached and node.operation == "merge"
+    ]
+    uninstalls = sorted(
+        str(node.cpv)
+        for node in graph.altlist()
+        if is_package(node) and node.operation == "uninstall"
+    )
+    lines = display_lines(graph, order)
+    installed = vdb.Installed(session)
+    for node in sorted((node for node in reached if node.installed), key=lambda n: n.cpv):
+        installed.add(str(node.cpv))
+    implicit = installed.closure(installed.system())
+    packages = []
+    for node, line in zip(order, lines):
+        packages.append(package(session, graph, node, line, installed))
+    # What a package of the plan replaces stays in the root for those that
+    # must be built before it, and so does what satisfied them there.
+    for record in packages:
+        if record["replaces"] is not None:
+            installed.closure([record["replaces"]])
+    for parent in reached:
+        for child in digraph.child_nodes(parent):
+            present = satisfied(digraph.nodes[parent][0][child])
+            if present is not None:
+                installed.closure([present])
+    names = {node: ("package", position) for position, node in enumerate(order)}
+
+    def reference(node):
+        if node in names:
+            kind, position = names[node]
+            return {kind: position}
+        return {"installed": installed.index(str(node.cpv))}
+
+    edges = []
+    for parent in sorted(reached, key=sort_key):
+        for child in sorted(digraph.child_nodes(parent), key=sort_key):
+            if not is_package(child) or child is parent:
+                continue
+            priorities = digraph.nodes[parent][0][child]
+            present = satisfied(priorities)
+            edges.append(
+                {
+                    "parent": reference(parent),
+                    "child": reference(child),
+                    "atoms": sorted(
+                        {
+                            str(atom)
+                            for other, atom in graph._dynamic_config._parent_atoms.get(child, ())
+                            if other is parent
+                        }
+                    ),
+                    "kinds": [
+                        name
+                        for attribute, name in KINDS
+                        if any(getattr(priority, attribute) for priority in priorities)
+                    ],
+                    "slot_operator": any(
+                        priority.buildtime_slot_op or priority.runtime_slot_op
+                        for priority in priorities
+                    ),
+                    "satisfied": None if present is None else installed.index(present),
+                }
+            )
+    # Installed packages that the graph did not reach, with edges of our own reading.
+    in_graph = {str(node.cpv) for node in reached if node.installed}
+    edges += installed.edges(skip=in_graph)
+    return {
+        "packages": packages,
+        "installed": installed.records(),
+        "implicit": [installed.index(cpv) for cpv in implicit],
+        "uninstalls": uninstalls,
+        "edges": edges,
+        "roots": [
+            {"member": member, "atom": atom, "node": reference(node)}
+            for member, atom, node in roots
+        ],
+        "profile": profile(session),
+        "dropped_seed": dropped_seed,
+    }
+
+
+def is_package(node):
+    """Whether a node of the graph is a package, not an argument, set or blocker."""
+    return hasattr(node, "cpv") and hasattr(node, "operation")
+
+
+def sort_key(node):
+    return (str(node.cpv), node.type_name, node.operation)
+
+
+def from_members(graph, digraph, members, session):
+    """The packages that the members reach, and which member chose which package.
+
+    The seed's packages are arguments too; without this they would all be nodes.
+    """
+    atoms = set()
+    for member in members:
+        atoms.add(member)
+    roots, stack = set(), []
+    for node, parents in graph._dynamic_config._parent_atoms.items():
+        for parent, atom in parents:
+            if is_package(parent):
+                continue
+            name = argument_name(parent)
+            if name in atoms or name.startswith("@__auto_"):
+                roots.add((name, str(atom), node))
+    for _name, _atom, node in roots:
+        stack.append(node)
+    reached = set()
+    while stack:
+        node = stack.pop()
+        if node in reached or not is_package(node):
+            continue
+        reached.add(node)
+        stack.extend(digraph.child_nodes(node))
+    named = sorted(
+        (root for root in roots if not root[0].startswith("@__auto_")),
+        key=lambda root: (root[0], root[1], sort_key(root[2])),
+    )
+    return reached, named
+
+
+def argument_name(argument):
+    """An argument as it was given: an atom, or @name."""
+    return str(getattr(argument, "arg", argument))
+
+
+def satisfied(priorities):
+    """The installed package that already fulfils an edge, if there is one."""
+    found = {str(priority.satisfied.cpv) for priority in priorities if priority.satisfied}
+    return max(found, default=None)
+
+
+def display_lines(graph, order):
+    """One line a package, as `emerge --pretend --verbose` prints it."""
+    from _emerge.resolver.output import Display
+
+    display = Display()
+    display(graph, order, [], 3)
+    lines = []
+    for message in display.print_msg:
+        if isinstance(message, str):
+            continue
+        line, use, _repository = message
+        lines.append((line + " " + use).strip() if use else line.strip())
+    if len(lines) != len(order):
+        raise RuntimeError("emerge shows %d lines for %d packages" % (len(lines), len(order)))
+    return lines
+
+
+def package(session, graph, node, line, installed):
+    """Everything about one ebuild that is to be built."""
+    import portage
+
+    settings = portage.config(clone=node.root_config.settings)
+    settings.setcpv(node)
+    path, location = session.portdb.findname2(node.cpv, myrepo=node.repo)
+    folder = os.path.dirname(path)
+    metadata = node._metadata
+    use = sorted(graph._pkg_use_enabled(node))
+    replaces, operation = operation_of(session, node)
+    if replaces is not None:
+        installed.add(replaces)
+    return {
+        "cpv": str(node.cpv),
+        "category": node.cpv.cpv_split[0],
+        "name": node.cpv.cpv_split[1],
+        "version": version_of(node.cpv),
+        "repository": node.repo,
+        "slot": node.slot,
+        "subslot": node.sub_slot,
+        "eapi": node.eapi,
+        "use": use,
+        "iuse": sorted(set(metadata["IUSE"].split())),
+        "keywords": metadata["KEYWORDS"].split(),
+        "license": metadata["LICENSE"],
+        "restrict": sorted(node.restrict),
+        "properties": sorted(node.properties),
+        "defined_phases": node.defined_phases and sorted(node.defined_phases) or [],
+        "eclasses": eclasses(session, location, metadata["INHERITED"].split()),
+        "ebuild": os.path.relpath(path, location),
+        "files": files_below(folder, location),
+        "distfiles": distfiles(session, node, folder, location, use),
+        "dependencies": {key.lower(): metadata[key] for key in DEPENDENCY_KEYS},
+        "operation": operation,
+        "replaces": replaces,
+        "line": line,
+        "environment": {
+            name: value for name, value in sorted(settings.environ().items())
+        },
+        "configuration": configuration(settings, node),
+    }
+
+
+def version_of(cpv):
+    _category, _name, version, revision = cpv.cpv_split
+    return version if revision == "r0" else version + "-" + revision
+
+
+def operation_of(session, node):
+    """What is replaced, and how emerge calls that."""
+    from portage.versions import vercmp
+
+    same_slot = session.vardb.match(node.slot_atom)
+    if same_slot:
+        old = same_slot[-1]
+        difference = vercmp(node.cpv.version, old.version)
+        word = "rebuild" if difference == 0 else "upgrade" if difference > 0 else "downgrade"
+        return str(old), word
+    return None, "new-slot" if session.vardb.match(node.cp) else "new"
+
+
+def eclasses(session, location, names):
+    """Inherited eclass -> the repository that provides it, and its path there."""
+    repository = session.portdb.repositories.get_repo_for_location(location)
+    homes = {}
+    for other in session.portdb.repositories:
+        homes[os.path.realpath(other.location)] = other.name
+    found = {}
+    for name in sorted(names):
+        path = repository.eclass_db.eclasses[name].location
+        home = os.path.dirname(os.path.dirname(os.path.realpath(path)))
+        found[name] = {
+            "repository": homes.get(home, ""),
+            "path": "eclass/" + name + ".eclass",
+        }
+    return found
+
+
+def files_below(folder, location):
+    """Paths of the package's files/, relative to the repository, sorted."""
+    found = []
+    for here, folders, names in os.walk(os.path.join(folder, "files")):
+        folders.sort()
+        found += [os.path.relpath(os.path.join(here, name), location) for name in names]
+    return sorted(found)
+
+
+def distfiles(session, node, folder, location, use):
+    """The files SRC_URI wants with these flags; mirror:// stays as it is written."""
+    wanted = session.portdb.getFetchMap(node.cpv, useflags=use, mytree=location)
+    if not wanted:
+        return []
+    repository = session.portdb.repositories.get_repo_for_location(location)
+    manifest = repository.load_manifest(folder, session.settings["DISTDIR"])
+    digests = manifest.getTypeDigests("DIST")
+    found = []
+    for name in sorted(wanted):
+        recorded = digests.get(name, {})
+        found.append(
+            {
+                "name": name,
+                "uris": list(wanted[name]),
+                "size": int(recorded["size"]) if "size" in recorded else None,
+                "hashes": {key: value for key, value in recorded.items() if key != "size"},
+            }
+        )
+    return found
+
+
+def configuration(settings, node):
+    """The user's files that act on this package and are not in its environment.
+
+    Portage looks for them in ebuild.sh (__source_all_bashrcs) and in
+    phase-helpers.sh (eapply_user); savedconfig.eclass for the last ones.
+    """
+    category, name = node.cpv.cpv_split[:2]
+    plain = node.cpv.cpv_split[1] + "-" + node.cpv.cpv_split[2]
+    full = node.pf
+    slot = node.slot
+    etc = os.path.join(settings["PORTAGE_CONFIGROOT"], "etc/portage")
+    with_revision = plain + "-" + node.cpv.cpv_split[3]
+    found = {}
+
+    def add(role, path):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                found[os.path.normpath(path)] = {
+                    "role": role,
+                    "path": os.path.normpath(path),
+                    "sha256": hashlib.sha256(file.read()).hexdigest(),
+                }
+
+    for path in settings._pbashrc:
+        add("bashrc", path)
+    add("bashrc", os.path.join(etc, "bashrc"))
+    for leaf in (name, name + ":" + slot, plain, full):
+        add("environment", os.path.join(etc, "env", category, leaf))
+    for leaf in (with_revision, plain, name):
+        for suffix in ("", ":" + slot):
+            folder = os.path.join(etc, "patches", category, leaf + suffix)
+            if os.path.isdir(folder):
+                for entry in sorted(os.listdir(folder)):
+                    if entry.endswith((".patch", ".diff")):
+                        add("patch", os.path.join(folder, entry))
+    for leaf in (full, plain, name):
+        add("savedconfig", os.path.join(etc, "savedconfig", category, leaf))
+    return [found[path] for path in sorted(found)]
+
+
+def profile(session):
+    """What a binhost's index header and the fetch nodes want to know."""
+    bintree = session.trees[session.root]["bintree"]
+    settings = session.settings
+    header = {}
+    bintree._update_pkgindex_header(header)
+    for key in ("ARCH", "CHOST", "ELIBC", "KERNEL", "DISTDIR", "PKGDIR"):
+        header.setdefault(key, settings.get(key, ""))
+    # The path of the repository in this root; what is below its profiles/ stays.
+    header.pop("URI", None)
+    return {
+        "header": {key: value for key, value in header.items() if value},
+        "mirrors": {name: list(urls) for name, urls in settings.thirdpartymirrors().items()},
+        "gentoo_mirrors": settings.get("GENTOO_MIRRORS", "").split(),
+        "repositories": {
+            repository.name: {
+                "location": repository.location,
+                "masters": [master.name for master in repository.masters],
+            }
+            for repository in session.portdb.repositories
+        },
+    }

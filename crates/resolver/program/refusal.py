@@ -1,0 +1,297 @@
+"""Why Portage cannot resolve: its own words, and what would have to change."""
+
+import difflib
+import os
+
+
+def empty(kind, explanation=""):
+    """A refusal with nothing known but its kind."""
+    return {
+        "kind": kind,
+        "explanation": explanation,
+        "use": [],
+        "keywords": [],
+        "licenses": [],
+        "unmasks": [],
+        "unknown": [],
+        "unsatisfied": [],
+        "cycle": None,
+        "blockers": [],
+        "slot_conflicts": [],
+    }
+
+
+def of_profile(session):
+    """A refusal if the root has no valid profile, else None."""
+    from _emerge.actions import profile_check
+
+    if profile_check(session.trees, None) != os.EX_OK:
+        return empty("profile")
+    return None
+
+
+def of_exception(error):
+    """An argument that Portage throws out before it resolves anything."""
+    found = empty("argument", "%s: %s" % (type(error).__name__, error))
+    if type(error).__name__ == "AmbiguousPackageName":
+        names = sorted(str(name) for name in error.args[0])
+        found["unknown"].append(
+            {"atom": names[0].split("/")[-1], "wanted_by": [], "moved_to": None, "near": names}
+        )
+    return found
+
+
+def describe(session, graph, members):
+    """The structured form of what display_problems() has just printed."""
+    found = empty("unresolved")
+    state = graph._dynamic_config
+    unsatisfied(session, state, found)
+    found["cycle"] = cycle(graph)
+    blockers(state, found)
+    slot_conflicts(state, found)
+    if found["cycle"] is None:
+        try:
+            _resolved, relaxed = session.resolve(members, autounmask=True)
+        except Exception as error:  # Only advice hangs on this second run.
+            found["explanation_of_changes"] = str(error)
+        else:
+            changes(session, relaxed, found)
+    found["kind"] = kind_of(found)
+    return found
+
+
+def kind_of(found):
+    if found["cycle"] is not None:
+        return "cycle"
+    if found["unknown"]:
+        return "unknown"
+    if found["use"] or found["keywords"] or found["licenses"] or found["unmasks"]:
+        return "configuration"
+    if found["slot_conflicts"]:
+        return "slot-conflict"
+    if found["blockers"]:
+        return "blocked"
+    return "unsatisfied"
+
+
+def wanted_by(graph_state, package):
+    """Who asks for a package, and with which atom."""
+    found = set()
+    for parent, atom in graph_state._parent_atoms.get(package, ()):
+        found.add((name_of(parent), str(atom)))
+    return [{"parent": parent, "atom": atom} for parent, atom in sorted(found)]
+
+
+def name_of(node):
+    """A package's CPV, or an argument as it was given."""
+    return str(node.cpv) if hasattr(node, "cpv") else str(getattr(node, "arg", node))
+
+
+def unsatisfied(session, state, found):
+    """Dependencies nothing fulfils; of those, the ones nobody has heard of."""
+    seen = set()
+    for (_root, atom), details in state._unsatisfied_deps_for_display:
+        if not atom.package or str(atom) in seen:
+            continue
+        seen.add(str(atom))
+        parent = details.get("myparent")
+        wanted = (
+            [{"parent": name_of(parent), "atom": str(atom.unevaluated_atom)}] if parent else []
+        )
+        if session.portdb.cp_list(atom.cp):
+            found["unsatisfied"].append(
+                {"atom": str(atom), "wanted_by": wanted, "available": masked(session, atom)}
+            )
+        else:
+            name = str(atom).replace("null/", "")
+            found["unknown"].append(
+                {
+                    "atom": name,
+                    "wanted_by": wanted,
+                    "moved_to": moved(session, atom.cp),
+                    "near": near(session, atom.cp),
+                }
+            )
+
+
+def masked(session, atom):
+    """The versions of a known package, and why each may not be used."""
+    from portage.package.ebuild.getmaskingstatus import getmaskingstatus
+
+    return [
+        {
+            "cpv": str(cpv),
+            "masked_by": [
+                str(reason)
+                for reason in getmaskingstatus(
+                    cpv, settings=session.settings, portdb=session.portdb
+                )
+            ],
+        }
+        for cpv in session.portdb.cp_list(atom.cp)
+    ]
+
+
+def moved(session, name):
+    """The present name of a package that profiles/updates has renamed, or None."""
+    moves = {}
+    for repository in session.portdb.repositories:
+        folder = os.path.join(repository.location, "profiles", "updates")
+        if not os.path.isdir(folder):
+            continue
+        # Quarters are called 1Q-2026: by year, then by quarter.
+        for entry in sorted(os.listdir(folder), key=lambda entry: entry.split("-")[::-1]):
+            with open(os.path.join(folder, entry), encoding="utf-8") as file:
+                for line in file:
+                    words = line.split()
+                    if len(words) == 3 and words[0] == "move":
+                        moves[words[1]] = words[2]
+    passed = set()
+    current = name
+    while current in moves and current not in passed:
+        passed.add(current)
+        current = moves[current]
+    return current if current != name else None
+
+
+def near(session, name):
+    """Names of existing packages that look like this one, best first."""
+    everything = sorted(session.portdb.cp_all())
+    leaf = name.split("/")[-1]
+    exact = [other for other in everything if other.split("/")[-1] == leaf]
+    leaves = {}
+    for other in everything:
+        leaves.setdefault(other.split("/")[-1], []).append(other)
+    found = exact + difflib.get_close_matches(name, everything, n=3, cutoff=0.8)
+    for close in difflib.get_close_matches(leaf, sorted(leaves), n=3, cutoff=0.7):
+        found += leaves[close]
+    return list(dict.fromkeys(found))[:5]
+
+
+def cycle(graph):
+    """A circular dependency, with the USE changes Portage thinks would break it."""
+    from _emerge.resolver.circular_dependency import circular_dependency_handler
+
+    state = graph._dynamic_config
+    if state._circular_deps_for_display is None:
+        return None
+    handler = circular_dependency_handler(graph, state._circular_deps_for_display)
+    shortest = handler.shortest_cycle or []
+    edges = []
+    for position, child in enumerate(shortest):
+        parent = shortest[position - 1]
+        priority = handler.graph.nodes[parent][0][child][-1]
+        edges.append(
+            {
+                "parent": name_of(parent),
+                "child": name_of(child),
+                "kind": str(priority),
+                "affecting_use": sorted(handler._affecting_use(parent, child, priority)),
+            }
+        )
+    # The shortest cycle starts anywhere; let it start at its least name.
+    if edges:
+        first = min(range(len(edges)), key=lambda place: edges[place]["parent"])
+        edges = edges[first:] + edges[:first]
+    solutions = []
+    for package, alternatives in handler.parent_solutions.items():
+        for alternative in alternatives:
+            flags = sorted(flag if state else "-" + flag for flag, state in alternative)
+            solutions.append(
+                {
+                    "cpv": str(package.cpv),
+                    "slot": package.slot,
+                    "flags": flags,
+                    "wanted_by": wanted_by(graph._dynamic_config, package),
+                }
+            )
+    solutions.sort(key=lambda solution: (solution["cpv"], solution["flags"]))
+    return {"edges": edges, "solutions": solutions}
+
+
+def blockers(state, found):
+    """Packages that may not be together."""
+    for blocker in state._unsatisfied_blockers_for_display or ():
+        found["blockers"].append(
+            {
+                "atom": str(blocker.atom),
+                "blocked": sorted(
+                    {str(pkg.cpv) for pkg in state._blocked_pkgs.child_nodes(blocker)}
+                ),
+                "wanted_by": sorted(
+                    {name_of(pkg) for pkg in state._blocker_parents.parent_nodes(blocker)}
+                ),
+            }
+        )
+    found["blockers"].sort(key=lambda blocker: blocker["atom"])
+
+
+def slot_conflicts(state, found):
+    """Several versions wanted for one slot, each with who wants it."""
+    for conflict in state._package_tracker.slot_conflicts():
+        found["slot_conflicts"].append(
+            {
+                "slot": str(conflict.atom),
+                "packages": sorted(
+                    (
+                        {"cpv": str(pkg.cpv), "wanted_by": wanted_by(state, pkg)}
+                        for pkg in conflict
+                    ),
+                    key=lambda package: package["cpv"],
+                ),
+            }
+        )
+
+
+def changes(session, graph, found):
+    """What --autounmask would change, from a second resolution with it."""
+    import portage
+
+    state = graph._dynamic_config
+
+    def record(package, **fields):
+        return dict(
+            {
+                "cpv": str(package.cpv),
+                "slot": package.slot,
+                "repository": package.repo,
+                "wanted_by": wanted_by(state, package),
+            },
+            **fields,
+        )
+
+    def used(packages):
+        return sorted(
+            (package for package in packages if package in state.digraph),
+            key=lambda package: package.cpv,
+        )
+
+    for package in used(state._needed_use_config_changes):
+        _use, flags = state._needed_use_config_changes[package]
+        words = sorted(flag if on else "-" + flag for flag, on in flags.items())
+        found["use"].append(record(package, flags=words))
+    for package in used(state._needed_unstable_keywords):
+        found["keywords"].append(record(package, keyword=keyword(session, package)))
+    for package in used(state._needed_license_changes):
+        found["licenses"].append(
+            record(package, licenses=sorted(state._needed_license_changes[package]))
+        )
+    for package in used(state._needed_p_mask_changes):
+        comment = portage.getmaskingreason(
+            package.cpv,
+            metadata=package._metadata,
+            settings=session.settings,
+            portdb=session.portdb,
+        )
+        found["unmasks"].append(record(package, comment=(comment or "").strip()))
+
+
+def keyword(session, package):
+    """The keyword that would have to be accepted."""
+    from _emerge.depgraph import _get_masking_status
+
+    for reason in _get_masking_status(package, session.settings, package.root_config):
+        hint = reason.unmask_hint
+        if hint is not None and hint.key == "unstable keyword":
+            return hint.value
+    return "**"

@@ -1,0 +1,1 @@
+//! Asks Portage itself what is to be built, and turns its answer into data.

@@ -1,0 +1,26 @@
+//! Content-addressed blobs, and files hashed once.
+//!
+//! * [`Store`] keeps bytes under the digest of their content and checks that digest whenever they are read.
+//! * [`FileHasher`] hashes a file of the workspace once and again only when its stat data changed.
+//! * [`tree`] turns a folder into a sorted listing with one digest; [`glob`] finds the files a task names.
+//! * [`DirLock`] lets one process at a time write a folder, and says who that is.
+//!
+//! Everything here is safe for several threads and several processes at once. Paths on disk never enter a digest.
+
+mod blob;
+mod file_hasher;
+pub mod glob;
+mod lock;
+mod reader;
+mod stat_cache;
+mod store;
+pub mod tree;
+mod writer;
+
+pub use blob::{Blob, hex_digest};
+pub use file_hasher::{CacheNote, FileDigest, FileHasher, FileKind, HashError};
+pub use lock::{DirLock, HeldBy, Holder, LockError};
+pub use reader::{BlobReader, CorruptBlob, ReadError, corrupt_blob};
+pub use store::{PutError, Store, Swept};
+pub use tree::{TreeEntry, TreeEntryKind, TreeError, TreeListing, hash_tree};
+pub use writer::BlobWriter;

@@ -1,0 +1,3 @@
+//! Developers' chores.
+
+fn main() {}
