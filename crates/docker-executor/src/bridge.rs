@@ -48,11 +48,7 @@ impl Bridge {
     }
 
     /// Waits for `future`, but no longer than until `cancel` fires.
-    pub(crate) fn block_on_or<F: Future>(
-        &self,
-        cancel: &CancelToken,
-        future: F,
-    ) -> Result<F::Output, ExecutorError> {
+    pub(crate) fn block_on_or<F: Future>(&self, cancel: &CancelToken, future: F) -> Result<F::Output, ExecutorError> {
         self.0.block_on(async {
             tokio::select! {
                 output = future => Ok(output),
@@ -83,7 +79,10 @@ impl Bridge {
         if let Err(source) = fed {
             answer.abort();
             return Err(match source {
-                Some(source) => ExecutorError::Stream { what: what.to_owned(), source },
+                Some(source) => ExecutorError::Stream {
+                    what: what.to_owned(),
+                    source,
+                },
                 None => ExecutorError::Cancelled,
             });
         }
@@ -91,7 +90,10 @@ impl Bridge {
         let abort = answer.abort_handle();
         match self.block_on_or(cancel, answer) {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(lost)) => Err(ExecutorError::Stream { what: what.to_owned(), source: io::Error::other(lost) }),
+            Ok(Err(lost)) => Err(ExecutorError::Stream {
+                what: what.to_owned(),
+                source: io::Error::other(lost),
+            }),
             Err(cancelled) => {
                 abort.abort();
                 Err(cancelled)

@@ -21,7 +21,10 @@ const NOT_FOUND: &str = "credentials not found";
 /// [`ExecutorError::Registry`] when the file cannot be read or understood, or a helper fails.
 pub(crate) fn find(folder: Option<&Path>, reference: &str) -> Result<Option<DockerCredentials>, ExecutorError> {
     let Some(folder) = folder else { return Ok(None) };
-    let refuse = |reason: String| ExecutorError::Registry { reference: reference.to_owned(), reason };
+    let refuse = |reason: String| ExecutorError::Registry {
+        reference: reference.to_owned(),
+        reason,
+    };
     let path = folder.join("config.json");
     let text = match fs_err::read(&path) {
         Ok(text) => text,
@@ -35,12 +38,20 @@ pub(crate) fn find(folder: Option<&Path>, reference: &str) -> Result<Option<Dock
         Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if stdout.contains(NOT_FOUND) => return Ok(None),
         Err(error) => return Err(refuse(format!("credentials of {key} in {}: {error}", path.display()))),
     };
-    let server = DockerCredentials { serveraddress: Some(key.to_owned()), ..Default::default() };
+    let server = DockerCredentials {
+        serveraddress: Some(key.to_owned()),
+        ..Default::default()
+    };
     Ok(Some(match found {
-        DockerCredential::IdentityToken(token) => DockerCredentials { identitytoken: Some(token), ..server },
-        DockerCredential::UsernamePassword(username, password) => {
-            DockerCredentials { username: Some(username), password: Some(password), ..server }
-        }
+        DockerCredential::IdentityToken(token) => DockerCredentials {
+            identitytoken: Some(token),
+            ..server
+        },
+        DockerCredential::UsernamePassword(username, password) => DockerCredentials {
+            username: Some(username),
+            password: Some(password),
+            ..server
+        },
     }))
 }
 

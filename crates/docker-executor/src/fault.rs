@@ -44,14 +44,20 @@ pub(crate) fn status(error: &Error) -> Option<u16> {
 
 /// Whether an error is the engine's or a registry's own word, and not a broken connection to the engine.
 fn is_answer(error: &Error) -> bool {
-    matches!(error, Error::DockerResponseServerError { .. } | Error::DockerStreamError { .. } | Error::JsonDataError { .. })
+    matches!(
+        error,
+        Error::DockerResponseServerError { .. } | Error::DockerStreamError { .. } | Error::JsonDataError { .. }
+    )
 }
 
 impl DockerExecutor {
     /// A failure of `operation`, a phrase such as `starting the container`.
     pub(crate) fn fault(&self, operation: &str, error: &Error) -> ExecutorError {
         if is_answer(error) || matches!(error, Error::RequestTimeoutError) {
-            return ExecutorError::Engine { operation: operation.to_owned(), reason: words(error) };
+            return ExecutorError::Engine {
+                operation: operation.to_owned(),
+                reason: words(error),
+            };
         }
         // The answer breaks off in the middle when the engine ends, which it does not say: name the operation too.
         ExecutorError::Unreachable {
@@ -64,7 +70,10 @@ impl DockerExecutor {
     /// A failure of something that needed a registry.
     pub(crate) fn registry_fault(&self, reference: &str, error: &Error) -> ExecutorError {
         if is_answer(error) {
-            return ExecutorError::Registry { reference: reference.to_owned(), reason: words(error) };
+            return ExecutorError::Registry {
+                reference: reference.to_owned(),
+                reason: words(error),
+            };
         }
         self.fault("asking a registry", error)
     }

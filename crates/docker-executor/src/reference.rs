@@ -49,7 +49,8 @@ impl<'a> Reference<'a> {
 
 /// Whether `text` is an image id, `sha256:` and 64 hexadecimal digits.
 pub(crate) fn is_image_id(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    text.strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -93,7 +94,10 @@ mod tests {
 
     #[test]
     fn knows_familiar_names_and_ids() {
-        assert_eq!(Reference::split("docker.io/library/debian:12").familiar_name(), "debian");
+        assert_eq!(
+            Reference::split("docker.io/library/debian:12").familiar_name(),
+            "debian"
+        );
         assert_eq!(Reference::split("gentoo/stage3").familiar_name(), "gentoo/stage3");
         assert!(is_image_id(&format!("sha256:{}", "0".repeat(64))));
         assert!(!is_image_id("sha256:00"));

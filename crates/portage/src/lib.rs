@@ -1,1 +1,19 @@
 //! Portage's formats and rules as a pure library.
+
+pub mod atom;
+pub mod cpv;
+pub mod depstring;
+mod digest;
+pub mod environment;
+pub mod environment_rules;
+pub mod gpkg;
+pub mod index;
+pub mod keyword;
+pub mod lines;
+pub mod make_conf;
+pub mod name;
+pub mod normal;
+pub mod slot;
+pub mod use_flags;
+pub mod vdb;
+pub mod version;

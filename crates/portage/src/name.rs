@@ -87,7 +87,11 @@ impl NameKind {
                 return Err((span, NameProblem::First(c)));
             }
         }
-        if text.is_empty() { Err((0..0, NameProblem::Empty)) } else { Ok(()) }
+        if text.is_empty() {
+            Err((0..0, NameProblem::Empty))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::name::{NameError, NameKind, NameProblem};
 
 /// The `SLOT` of a package: a slot and a subslot, which is the slot itself when none is written.
+///
+/// `0` and `0/0` mean the same, so they are equal, and both are written `0`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slot {

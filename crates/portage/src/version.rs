@@ -211,7 +211,11 @@ impl<'a> Parts<'a> {
         let suffixes_end = at;
         let mut revision = "";
         if bytes.get(at) == Some(&b'-') {
-            let end = if bytes.get(at + 1) == Some(&b'r') { digits(at + 2) } else { at };
+            let end = if bytes.get(at + 1) == Some(&b'r') {
+                digits(at + 2)
+            } else {
+                at
+            };
             if end <= at + 2 {
                 return Err(rest(at, VersionProblem::NoRevision));
             }

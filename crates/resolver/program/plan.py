@@ -11,13 +11,15 @@ KINDS = (
     ("runtime", "runtime"),
     ("runtime_post", "post"),
 )
+# The member of a package that no member asks for.
+AUTOMATIC = ""
 DEPENDENCY_KEYS = ("BDEPEND", "DEPEND", "IDEPEND", "PDEPEND", "RDEPEND")
 
 
 def describe(session, graph, members, dropped_seed):
     """The plan: the packages to be built in merge order, and all that is reached."""
     digraph = graph._dynamic_config.digraph
-    reached, roots = from_members(graph, digraph, members, session)
+    reached, roots = from_members(graph, members)
     order = [
         node
         for node in graph.altlist()
@@ -28,14 +30,17 @@ def describe(session, graph, members, dropped_seed):
         for node in graph.altlist()
         if is_package(node) and node.operation == "uninstall"
     )
-    lines = display_lines(graph, order)
+    lines, instructions = display(session, graph, order)
     installed = vdb.Installed(session)
     for node in sorted((node for node in reached if node.installed), key=lambda n: n.cpv):
         installed.add(str(node.cpv))
     implicit = installed.closure(installed.system())
     packages = []
     for node, line in zip(order, lines):
-        packages.append(package(session, graph, node, line, installed))
+        record = package(session, graph, node, installed)
+        record["line"] = line
+        record["fetch_instructions"] = instructions.get(record["cpv"], "")
+        packages.append(record)
     # What a package of the plan replaces stays in the root for those that
     # must be built before it, and so does what satisfied them there.
     for record in packages:
@@ -57,7 +62,7 @@ def describe(session, graph, members, dropped_seed):
     edges = []
     for parent in sorted(reached, key=sort_key):
         for child in sorted(digraph.child_nodes(parent), key=sort_key):
-            if not is_package(child) or child is parent:
+            if not is_package(child):
                 continue
             priorities = digraph.nodes[parent][0][child]
             present = satisfied(priorities)
@@ -111,41 +116,54 @@ def sort_key(node):
     return (str(node.cpv), node.type_name, node.operation)
 
 
-def from_members(graph, digraph, members, session):
+def from_members(graph, members):
     """The packages that the members reach, and which member chose which package.
 
     The seed's packages are arguments too; without this they would all be nodes.
     """
-    atoms = set()
-    for member in members:
-        atoms.add(member)
+    digraph = graph._dynamic_config.digraph
+    members_of = arguments(digraph, members)
     roots, stack = set(), []
     for node, parents in graph._dynamic_config._parent_atoms.items():
         for parent, atom in parents:
-            if is_package(parent):
-                continue
-            name = argument_name(parent)
-            if name in atoms or name.startswith("@__auto_"):
-                roots.add((name, str(atom), node))
-    for _name, _atom, node in roots:
-        stack.append(node)
+            for member in members_of.get(parent, ()):
+                roots.add((member, str(atom), node))
+                stack.append(node)
     reached = set()
     while stack:
         node = stack.pop()
-        if node in reached or not is_package(node):
-            continue
-        reached.add(node)
-        stack.extend(digraph.child_nodes(node))
+        if node not in reached and is_package(node):
+            reached.add(node)
+            stack.extend(digraph.child_nodes(node))
     named = sorted(
-        (root for root in roots if not root[0].startswith("@__auto_")),
+        (root for root in roots if root[0] != AUTOMATIC),
         key=lambda root: (root[0], root[1], sort_key(root[2])),
     )
     return reached, named
 
 
-def argument_name(argument):
-    """An argument as it was given: an atom, or @name."""
-    return str(getattr(argument, "arg", argument))
+def arguments(digraph, members):
+    """Argument nodes of the graph -> the members they come from.
+
+    A set may hold further sets, which are nodes below it. Sets that Portage
+    made itself, of packages to be rebuilt because of what changes, belong to
+    no member but must be built.
+    """
+    found = {}
+    for node in list(digraph.nodes):
+        if is_package(node):
+            continue
+        name = str(getattr(node, "arg", node))
+        if name.startswith("@__auto_"):
+            found.setdefault(node, set()).add(AUTOMATIC)
+        elif name in members:
+            stack = [node]
+            while stack:
+                below = stack.pop()
+                if not is_package(below) and name not in found.setdefault(below, set()):
+                    found[below].add(name)
+                    stack.extend(digraph.child_nodes(below))
+    return found
 
 
 def satisfied(priorities):
@@ -154,24 +172,33 @@ def satisfied(priorities):
     return max(found, default=None)
 
 
-def display_lines(graph, order):
-    """One line a package, as `emerge --pretend --verbose` prints it."""
+def display(session, graph, order):
+    """What `emerge --pretend --verbose` prints of these packages.
+
+    Returns one line a package, and what pkg_nofetch says of those that must
+    be downloaded by hand.
+    """
     from _emerge.resolver.output import Display
 
-    display = Display()
-    display(graph, order, [], 3)
+    printer = Display()
+    with session.capture() as text:
+        printer(graph, order, [], 3)
     lines = []
-    for message in display.print_msg:
+    for message in printer.print_msg:
         if isinstance(message, str):
             continue
         line, use, _repository = message
-        lines.append((line + " " + use).strip() if use else line.strip())
+        lines.append((line + " " + use).rstrip())
     if len(lines) != len(order):
         raise RuntimeError("emerge shows %d lines for %d packages" % (len(lines), len(order)))
-    return lines
+    instructions = {}
+    for part in text[0].split("\nFetch instructions for ")[1:]:
+        cpv, _colon, words = part.partition(":\n")
+        instructions[cpv] = words.strip()
+    return lines, instructions
 
 
-def package(session, graph, node, line, installed):
+def package(session, graph, node, installed):
     """Everything about one ebuild that is to be built."""
     import portage
 
@@ -199,7 +226,7 @@ def package(session, graph, node, line, installed):
         "license": metadata["LICENSE"],
         "restrict": sorted(node.restrict),
         "properties": sorted(node.properties),
-        "defined_phases": node.defined_phases and sorted(node.defined_phases) or [],
+        "defined_phases": sorted(set(node.defined_phases or ()) - {"-"}),
         "eclasses": eclasses(session, location, metadata["INHERITED"].split()),
         "ebuild": os.path.relpath(path, location),
         "files": files_below(folder, location),
@@ -207,7 +234,6 @@ def package(session, graph, node, line, installed):
         "dependencies": {key.lower(): metadata[key] for key in DEPENDENCY_KEYS},
         "operation": operation,
         "replaces": replaces,
-        "line": line,
         "environment": {
             name: value for name, value in sorted(settings.environ().items())
         },

@@ -25,8 +25,10 @@ def of_profile(session):
     """A refusal if the root has no valid profile, else None."""
     from _emerge.actions import profile_check
 
-    if profile_check(session.trees, None) != os.EX_OK:
-        return empty("profile")
+    with session.capture() as text:
+        status = profile_check(session.trees, None)
+    if status != os.EX_OK:
+        return empty("profile", text[0])
     return None
 
 
@@ -41,26 +43,26 @@ def of_exception(error):
     return found
 
 
-def describe(session, graph, members):
-    """The structured form of what display_problems() has just printed."""
-    found = empty("unresolved")
+def describe(session, graph, members, printed):
+    """What Portage has printed and would print, and the same as data."""
+    with session.capture() as text:
+        graph.display_problems()
+    found = empty("unsatisfied", printed + text[0])
     state = graph._dynamic_config
     unsatisfied(session, state, found)
     found["cycle"] = cycle(graph)
     blockers(state, found)
     slot_conflicts(state, found)
     if found["cycle"] is None:
-        try:
-            _resolved, relaxed = session.resolve(members, autounmask=True)
-        except Exception as error:  # Only advice hangs on this second run.
-            found["explanation_of_changes"] = str(error)
-        else:
-            changes(session, relaxed, found)
-    found["kind"] = kind_of(found)
+        _resolved, relaxed, _text = session.resolve(members, autounmask=True)
+        changes(session, relaxed, found)
+    found["kind"] = kind_of(found, members)
     return found
 
 
-def kind_of(found):
+def kind_of(found, members):
+    from portage.dep import isvalidatom
+
     if found["cycle"] is not None:
         return "cycle"
     if found["unknown"]:
@@ -71,6 +73,8 @@ def kind_of(found):
         return "slot-conflict"
     if found["blockers"]:
         return "blocked"
+    if not all(member[:1] == "@" or isvalidatom(member, allow_repo=True) for member in members):
+        return "argument"
     return "unsatisfied"
 
 
@@ -104,12 +108,13 @@ def unsatisfied(session, state, found):
             )
         else:
             name = str(atom).replace("null/", "")
+            successor = moved(session, atom.cp)
             found["unknown"].append(
                 {
                     "atom": name,
                     "wanted_by": wanted,
-                    "moved_to": moved(session, atom.cp),
-                    "near": near(session, atom.cp),
+                    "moved_to": successor,
+                    "near": [] if successor else near(session, atom.cp),
                 }
             )
 
@@ -156,16 +161,13 @@ def moved(session, name):
 
 def near(session, name):
     """Names of existing packages that look like this one, best first."""
-    everything = sorted(session.portdb.cp_all())
-    leaf = name.split("/")[-1]
-    exact = [other for other in everything if other.split("/")[-1] == leaf]
     leaves = {}
-    for other in everything:
+    for other in sorted(session.portdb.cp_all()):
         leaves.setdefault(other.split("/")[-1], []).append(other)
-    found = exact + difflib.get_close_matches(name, everything, n=3, cutoff=0.8)
-    for close in difflib.get_close_matches(leaf, sorted(leaves), n=3, cutoff=0.7):
+    found = []
+    for close in difflib.get_close_matches(name.split("/")[-1], sorted(leaves), n=4, cutoff=0.7):
         found += leaves[close]
-    return list(dict.fromkeys(found))[:5]
+    return found[:5]
 
 
 def cycle(graph):

@@ -79,7 +79,7 @@ class Capture:
 class Session:
     """Portage's configuration, loaded once, and resolutions made with it."""
 
-    def __init__(self, options):
+    def __init__(self, options, capture):
         import portage
 
         portage._internal_caller = True
@@ -90,7 +90,11 @@ class Session:
         from _emerge.main import parse_opts
 
         self.options = options
-        action, opts, files = parse_opts(list(options), silent=True)
+        self.capture = capture
+        try:
+            action, opts, files = parse_opts(list(options), silent=True)
+        except SystemExit:
+            raise BadOptions() from None
         config = load_emerge_config(action=action, args=files, opts=opts)
         self.trees = config.trees
         adjust_configs(config.opts, self.trees)
@@ -101,7 +105,7 @@ class Session:
         self.vardb = self.trees[self.root]["vartree"].dbapi
 
     def resolve(self, arguments, autounmask=False):
-        """Returns (resolved, depgraph) for what emerge would be given."""
+        """Returns (resolved, depgraph, what was printed) for emerge's arguments."""
         from _emerge.actions import expand_set_arguments
         from _emerge.create_depgraph_params import create_depgraph_params
         from _emerge.depgraph import backtrack_depgraph
@@ -119,16 +123,20 @@ class Session:
                 "--autounmask-backtrack=y",
             ]
         action, opts, files = parse_opts(options + ["--"] + list(arguments), silent=True)
-        files, status = expand_set_arguments(files, action, self.root_config)
+        with self.capture() as text:
+            files, status = expand_set_arguments(files, action, self.root_config)
+            if status == os.EX_OK:
+                params = create_depgraph_params(opts, action)
+                resolved, graph, _favorites = backtrack_depgraph(
+                    self.settings, self.trees, opts, params, action, files, None
+                )
         if status != os.EX_OK:
-            raise UnknownSet()
-        params = create_depgraph_params(opts, action)
-        resolved, graph, _favorites = backtrack_depgraph(
-            self.settings, self.trees, opts, params, action, files, None
-        )
-        if resolved and graph.need_config_change():
-            resolved = autounmask
-        return bool(resolved), graph
+            raise UnknownSet(text[0])
+        return bool(resolved), graph, text[0]
+
+
+class BadOptions(Exception):
+    """Options that emerge does not take; it has printed why."""
 
 
 class UnknownSet(Exception):
@@ -148,71 +156,76 @@ def resolve_with_seed(session, members, seed):
     def attempt(extra):
         return session.resolve(members + kept + extra)
 
-    resolved, graph = attempt(seed)
-    if resolved or not seed:
-        return resolved, graph, dropped
-    plain, plain_graph = attempt([])
-    if not plain:
-        return plain, plain_graph, dropped
-    graph = plain_graph
-    waiting = [seed]
+    whole = attempt(seed)
+    if whole[0] or not seed:
+        return whole, dropped
+    best = attempt([])
+    if not best[0]:
+        return best, dropped
+    waiting = halves(seed)
     while waiting:
         part = waiting.pop(0)
-        if len(part) == len(seed):
-            ok, found = False, None
-        else:
-            ok, found = attempt(part)
-        if ok:
+        found = attempt(part)
+        if found[0]:
             kept += part
-            graph = found
-        elif len(part) == 1:
-            dropped += part
+            best = found
         else:
-            middle = len(part) // 2
-            waiting[:0] = [part[:middle], part[middle:]]
-    return True, graph, dropped
+            dropped += part if len(part) == 1 else []
+            waiting[:0] = halves(part)
+    return best, dropped
+
+
+def halves(parts):
+    """A list in two, or nothing for a single part, which has been tried."""
+    middle = len(parts) // 2
+    return [parts[:middle], parts[middle:]] if middle else []
 
 
 def answer(request, capture):
     """What goes into ANSWER, without what was captured."""
     members, seed = list(request["members"]), list(request.get("seed", []))
     extra = list(request.get("options", []))
-    with capture() as warnings:
-        session = Session(list(OPTIONS) + extra)
     import portage
 
     import plan
     import refusal
 
+    with capture() as warnings:
+        try:
+            session = Session(list(OPTIONS) + extra, capture)
+        except BadOptions:
+            session = None
+    if session is None:
+        return {
+            "portage": portage.VERSION,
+            "command": ["emerge"] + list(OPTIONS) + extra + members,
+            "warnings": "",
+            "outcome": "refusal",
+            "refusal": refusal.empty("argument", warnings[0]),
+        }
     command = ["emerge"] + list(session.options) + members
     result = {"portage": portage.VERSION, "command": command, "warnings": warnings[0]}
-    with capture() as text:
-        try:
-            problem = refusal.of_profile(session)
-            if problem is None:
-                resolved, graph, dropped = resolve_with_seed(session, members, seed)
-                if resolved:
-                    outcome = {"plan": plan.describe(session, graph, members, dropped)}
-                else:
-                    graph.display_problems()
-                    problem = refusal.describe(session, graph, members)
-        except UnknownSet:
-            problem = refusal.empty("unknown-set")
-        except (
-            portage.exception.AmbiguousPackageName,
-            portage.exception.InvalidAtom,
-            portage.exception.PackageSetNotFound,
-            portage.exception.InvalidDependString,
-        ) as error:
-            problem = refusal.of_exception(error)
+    try:
+        problem = refusal.of_profile(session)
+        if problem is None:
+            (resolved, graph, text), dropped = resolve_with_seed(session, members, seed)
+            if resolved:
+                result["warnings"] += text
+                result["plan"] = plan.describe(session, graph, members, dropped)
+            else:
+                problem = refusal.describe(session, graph, members, text)
+    except UnknownSet as error:
+        problem = refusal.empty("unknown-set", str(error))
+    except (
+        portage.exception.AmbiguousPackageName,
+        portage.exception.InvalidAtom,
+        portage.exception.PackageSetNotFound,
+        portage.exception.InvalidDependString,
+    ) as error:
+        problem = refusal.of_exception(error)
     if problem is not None:
-        if not problem["explanation"]:
-            problem["explanation"] = text[0]
-        outcome = {"refusal": problem}
-    else:
-        result["warnings"] += text[0]
-    result["outcome"] = next(iter(outcome))
-    result.update(outcome)
+        result["refusal"] = problem
+    result["outcome"] = "plan" if problem is None else "refusal"
     return result
 
 

@@ -21,7 +21,10 @@ pub struct Blob {
 impl Blob {
     /// The address that `content` has in every store.
     pub fn of(content: &[u8]) -> Self {
-        Self { digest: blake3::hash(content), size: content.len() as u64 }
+        Self {
+            digest: blake3::hash(content),
+            size: content.len() as u64,
+        }
     }
 }
 
@@ -33,7 +36,10 @@ impl PartialOrd for Blob {
 
 impl Ord for Blob {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.digest.as_bytes().cmp(other.digest.as_bytes()).then(self.size.cmp(&other.size))
+        self.digest
+            .as_bytes()
+            .cmp(other.digest.as_bytes())
+            .then(self.size.cmp(&other.size))
     }
 }
 

@@ -109,12 +109,23 @@ impl FileHasher {
         for entry in entries.values_mut() {
             entry.age = entry.age.saturating_add(1);
         }
-        Self { file: Some(file.to_path_buf()), note, state: Mutex::new(State { entries, changed: false }) }
+        Self {
+            file: Some(file.to_path_buf()),
+            note,
+            state: Mutex::new(State {
+                entries,
+                changed: false,
+            }),
+        }
     }
 
     /// A hasher that remembers nothing after it is dropped.
     pub fn in_memory() -> Self {
-        Self { file: None, note: None, state: Mutex::new(State::default()) }
+        Self {
+            file: None,
+            note: None,
+            state: Mutex::new(State::default()),
+        }
     }
 
     /// Why the cache file was not used, if it was not.
@@ -181,7 +192,10 @@ impl FileHasher {
         }
         state.entries.retain(|_, entry| entry.age <= OLDEST);
         let bytes = stat_cache::encode(&state.entries);
-        let folder = file.parent().unwrap_or(Path::new("."));
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         io::Write::write_all(&mut new, &bytes)?;
         new.persist(file).map_err(|refused| refused.error)?;
@@ -225,7 +239,12 @@ fn hash_settled(path: &Path) -> Result<Entry, HashError> {
             }
         };
         if look(path)? == before {
-            return Ok(Entry { fingerprint: before, digest, racy: is_racy(&before, started), age: 0 });
+            return Ok(Entry {
+                fingerprint: before,
+                digest,
+                racy: is_racy(&before, started),
+                age: 0,
+            });
         }
     }
     Err(HashError::Unsettled(path.to_path_buf()))
@@ -268,12 +287,18 @@ mod tests {
         fs_err::write(&file, "one").unwrap();
         let hasher = FileHasher::open(&cache);
         let first = hasher.hash(&file).unwrap();
-        assert_eq!((first.digest, first.size, first.executable), (blake3::hash(b"one"), 3, false));
+        assert_eq!(
+            (first.digest, first.size, first.executable),
+            (blake3::hash(b"one"), 3, false)
+        );
         // A wrong digest in the cache shows that the answer comes from there.
         settle(&hasher);
         hasher.state().entries.get_mut(&file).unwrap().digest = blake3::hash(b"wrong");
         hasher.save().unwrap();
-        assert_eq!(FileHasher::open(&cache).hash(&file).unwrap().digest, blake3::hash(b"wrong"));
+        assert_eq!(
+            FileHasher::open(&cache).hash(&file).unwrap().digest,
+            blake3::hash(b"wrong")
+        );
     }
 
     #[test]
@@ -290,7 +315,10 @@ mod tests {
         }
         let bytes = stat_cache::encode(&hasher.state().entries);
         fs_err::write(&cache, bytes).unwrap();
-        assert_eq!(FileHasher::open(&cache).hash(&file).unwrap().digest, blake3::hash(b"one"));
+        assert_eq!(
+            FileHasher::open(&cache).hash(&file).unwrap().digest,
+            blake3::hash(b"one")
+        );
     }
 
     #[test]
@@ -302,8 +330,11 @@ mod tests {
         assert_eq!(hasher.save().unwrap(), Vec::<PathBuf>::new());
         fs_err::write(&file, "two").unwrap();
         hasher.state().entries.get_mut(&file).unwrap().racy = true;
-        assert_eq!(hasher.save().unwrap(), [file.clone()]);
-        assert_eq!(FileHasher::open(&cache).hash(&file).unwrap().digest, blake3::hash(b"two"));
+        assert_eq!(hasher.save().unwrap(), std::slice::from_ref(&file));
+        assert_eq!(
+            FileHasher::open(&cache).hash(&file).unwrap().digest,
+            blake3::hash(b"two")
+        );
     }
 
     #[test]

@@ -92,12 +92,21 @@ pub fn expand<S: AsRef<str>>(folder: &Path, patterns: &[S]) -> Result<Expansion,
             unmatched.push(pattern.to_owned());
         }
     }
-    Ok(Expansion { paths: paths.into_iter().collect(), unmatched })
+    Ok(Expansion {
+        paths: paths.into_iter().collect(),
+        unmatched,
+    })
 }
 
 fn compile(pattern: &str, normal: &str) -> Result<GlobMatcher, GlobError> {
-    let glob = GlobBuilder::new(normal).literal_separator(true).backslash_escape(true).build();
-    let invalid = |error: globset::Error| GlobError::Invalid { pattern: pattern.to_owned(), reason: error.kind().to_string() };
+    let glob = GlobBuilder::new(normal)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build();
+    let invalid = |error: globset::Error| GlobError::Invalid {
+        pattern: pattern.to_owned(),
+        reason: error.kind().to_string(),
+    };
     Ok(glob.map_err(invalid)?.compile_matcher())
 }
 
@@ -108,10 +117,19 @@ fn walk(folder: &Path, pattern: &str, normal: &str, paths: &mut BTreeSet<String>
     if !fs_err::metadata(&start).is_ok_and(|found| found.is_dir()) {
         return Ok(false);
     }
-    let deepest = if normal.contains("**") || normal.contains('{') { usize::MAX } else { normal.split('/').count() - fixed.len() };
+    let deepest = if normal.contains("**") || normal.contains('{') {
+        usize::MAX
+    } else {
+        normal.split('/').count() - fixed.len()
+    };
     let kept = |entry: &walkdir::DirEntry| entry.depth() == 0 || entry.file_name().to_str().is_none_or(standard_filter);
     let mut matched = false;
-    for entry in WalkDir::new(&start).min_depth(1).max_depth(deepest).into_iter().filter_entry(kept) {
+    for entry in WalkDir::new(&start)
+        .min_depth(1)
+        .max_depth(deepest)
+        .into_iter()
+        .filter_entry(kept)
+    {
         let entry = entry.map_err(io::Error::from)?;
         if entry.file_type().is_dir() {
             continue;
@@ -134,7 +152,16 @@ mod tests {
 
     fn folder() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        for file in ["a.C", "b.C", "b.C~", ".b.C.swp", "sub/c.C", "sub/deep/d.C", "sub/deep/e.txt", "other/.git/x.C"] {
+        for file in [
+            "a.C",
+            "b.C",
+            "b.C~",
+            ".b.C.swp",
+            "sub/c.C",
+            "sub/deep/d.C",
+            "sub/deep/e.txt",
+            "other/.git/x.C",
+        ] {
             let path = dir.path().join(file);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, file).unwrap();
@@ -158,14 +185,20 @@ mod tests {
     fn a_pattern_for_nothing_is_reported() {
         let dir = folder();
         let found = expand(dir.path(), &["a.C", "*.cc", "none", "none/*"]).unwrap();
-        assert_eq!((found.paths, found.unmatched), (vec!["a.C".into()], vec!["*.cc".into(), "none".into(), "none/*".into()]));
+        assert_eq!(
+            (found.paths, found.unmatched),
+            (vec!["a.C".into()], vec!["*.cc".into(), "none".into(), "none/*".into()])
+        );
     }
 
     #[test]
     fn wrong_patterns_are_errors() {
         let dir = folder();
         for outside in ["", ".", "/etc/passwd", "../x", "sub/../../x"] {
-            assert!(matches!(expand(dir.path(), &[outside]), Err(GlobError::Outside(_))), "{outside}");
+            assert!(
+                matches!(expand(dir.path(), &[outside]), Err(GlobError::Outside(_))),
+                "{outside}"
+            );
         }
         assert!(matches!(expand(dir.path(), &["a[.C"]), Err(GlobError::Invalid { .. })));
     }

@@ -97,7 +97,10 @@ impl DirLock {
     }
 
     fn take(path: &Path, holder: &Holder, how: FlockOperation) -> Result<Self, LockError> {
-        let refused = |source: io::Error| LockError::Io { path: path.to_path_buf(), source };
+        let refused = |source: io::Error| LockError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
         loop {
             let mut file = fs_err::OpenOptions::new()
                 .read(true)
@@ -109,7 +112,10 @@ impl DirLock {
             match flock(&file, how) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => {
-                    return Err(LockError::Held { path: path.to_path_buf(), by: read_holder(&mut file).map_err(refused)? });
+                    return Err(LockError::Held {
+                        path: path.to_path_buf(),
+                        by: read_holder(&mut file).map_err(refused)?,
+                    });
                 }
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(refused(error.into())),
@@ -117,7 +123,9 @@ impl DirLock {
             // The file may have been removed, or replaced, between `open` and `flock`: then this locks nothing.
             let ours = fstat(&file).map_err(|error| refused(error.into()))?;
             let there = stat(path);
-            if ours.st_nlink == 0 || !there.is_ok_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)) {
+            if ours.st_nlink == 0
+                || !there.is_ok_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino))
+            {
                 continue;
             }
             write_holder(&mut file, holder).map_err(refused)?;
@@ -137,7 +145,13 @@ fn write_holder(file: &mut fs_err::File, holder: &Holder) -> io::Result<()> {
     let one_line = |text: &str| text.replace(['\n', '\r'], " ");
     file.set_len(0)?;
     file.write_all(
-        format!("pid={}\nwhat={}\nsince={}\n", process::id(), one_line(&holder.what), one_line(&holder.since)).as_bytes(),
+        format!(
+            "pid={}\nwhat={}\nsince={}\n",
+            process::id(),
+            one_line(&holder.what),
+            one_line(&holder.since)
+        )
+        .as_bytes(),
     )
 }
 
@@ -163,7 +177,10 @@ mod tests {
     use super::*;
 
     fn holder(what: &str) -> Holder {
-        Holder { what: what.into(), since: "12:00".into() }
+        Holder {
+            what: what.into(),
+            since: "12:00".into(),
+        }
     }
 
     #[test]
@@ -172,9 +189,14 @@ mod tests {
         let path = dir.path().join("lock");
         let first = DirLock::acquire(&path, &holder("farm build\nhepfarm")).unwrap();
         let error = DirLock::acquire(&path, &holder("second")).unwrap_err();
-        let LockError::Held { by, .. } = error else { panic!("{error}") };
+        let LockError::Held { by, .. } = error else {
+            panic!("{error}")
+        };
         assert_eq!(by.pid, Some(process::id()));
-        assert_eq!(by.to_string(), format!("process {} (farm build hepfarm) since 12:00", process::id()));
+        assert_eq!(
+            by.to_string(),
+            format!("process {} (farm build hepfarm) since 12:00", process::id())
+        );
         drop(first);
         assert_eq!(fs_err::read_to_string(&path).unwrap(), "");
         DirLock::acquire(&path, &holder("second")).unwrap();
@@ -204,6 +226,9 @@ mod tests {
         let _first = DirLock::acquire(&path, &holder("first")).unwrap();
         fs_err::remove_file(&path).unwrap();
         let _second = DirLock::acquire(&path, &holder("second")).unwrap();
-        assert!(matches!(DirLock::acquire(&path, &holder("third")), Err(LockError::Held { .. })));
+        assert!(matches!(
+            DirLock::acquire(&path, &holder("third")),
+            Err(LockError::Held { .. })
+        ));
     }
 }

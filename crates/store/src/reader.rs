@@ -74,7 +74,12 @@ impl BlobReader {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing { blob, path }),
             Err(error) => return Err(ReadError::Io(error)),
         };
-        let reader = Self { file, blob, hasher: blake3::Hasher::new(), read: 0 };
+        let reader = Self {
+            file,
+            blob,
+            hasher: blake3::Hasher::new(),
+            read: 0,
+        };
         let size = reader.file.metadata().map_err(ReadError::Io)?.len();
         if size != blob.size {
             return Err(reader.corrupt(format!("{size} bytes instead of {}", blob.size)).into());
@@ -92,12 +97,20 @@ impl BlobReader {
     }
 
     fn corrupt(&self, found: String) -> CorruptBlob {
-        CorruptBlob { blob: self.blob, path: self.file.path().to_path_buf(), found }
+        CorruptBlob {
+            blob: self.blob,
+            path: self.file.path().to_path_buf(),
+            found,
+        }
     }
 
     fn check(&self) -> Result<(), CorruptBlob> {
         let digest = self.hasher.finalize();
-        if digest == self.blob.digest { Ok(()) } else { Err(self.corrupt(format!("its content has the digest {digest}"))) }
+        if digest == self.blob.digest {
+            Ok(())
+        } else {
+            Err(self.corrupt(format!("its content has the digest {digest}")))
+        }
     }
 }
 
@@ -111,7 +124,9 @@ impl Read for BlobReader {
         let count = self.file.read(&mut buffer[..limit])?;
         let damaged = |corrupt| io::Error::new(io::ErrorKind::InvalidData, corrupt);
         if count == 0 {
-            return Err(damaged(self.corrupt(format!("it ends after {} of {} bytes", self.read, self.blob.size))));
+            return Err(damaged(
+                self.corrupt(format!("it ends after {} of {} bytes", self.read, self.blob.size)),
+            ));
         }
         self.hasher.update(&buffer[..count]);
         self.read += count as u64;

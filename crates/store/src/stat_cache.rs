@@ -128,18 +128,48 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Entries, Unreadable> {
         let (path, tail) = rest.split_at_checked(length).ok_or(Unreadable::Damaged)?;
         rest = tail;
         let size = u64::from_le_bytes(take(&mut rest)?);
-        let mtime = (i64::from_le_bytes(take(&mut rest)?), u32::from_le_bytes(take(&mut rest)?));
-        let ctime = (i64::from_le_bytes(take(&mut rest)?), u32::from_le_bytes(take(&mut rest)?));
+        let mtime = (
+            i64::from_le_bytes(take(&mut rest)?),
+            u32::from_le_bytes(take(&mut rest)?),
+        );
+        let ctime = (
+            i64::from_le_bytes(take(&mut rest)?),
+            u32::from_le_bytes(take(&mut rest)?),
+        );
         let inode = u64::from_le_bytes(take(&mut rest)?);
         let device = u64::from_le_bytes(take(&mut rest)?);
         let [flags, age] = take(&mut rest)?;
         let digest = blake3::Hash::from_bytes(take(&mut rest)?);
-        let kind = if flags & 2 != 0 { FileKind::Symlink } else { FileKind::File };
-        let fingerprint = Fingerprint { size, mtime, ctime, inode, device, executable: flags & 1 != 0, kind };
+        let kind = if flags & 2 != 0 {
+            FileKind::Symlink
+        } else {
+            FileKind::File
+        };
+        let fingerprint = Fingerprint {
+            size,
+            mtime,
+            ctime,
+            inode,
+            device,
+            executable: flags & 1 != 0,
+            kind,
+        };
         let path = PathBuf::from(OsString::from_vec(path.to_vec()));
-        entries.insert(path, Entry { fingerprint, digest, racy: flags & 4 != 0, age });
+        entries.insert(
+            path,
+            Entry {
+                fingerprint,
+                digest,
+                racy: flags & 4 != 0,
+                age,
+            },
+        );
     }
-    if rest.is_empty() { Ok(entries) } else { Err(Unreadable::Damaged) }
+    if rest.is_empty() {
+        Ok(entries)
+    } else {
+        Err(Unreadable::Damaged)
+    }
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Unreadable> {
@@ -162,8 +192,20 @@ mod tests {
             executable: true,
             kind: FileKind::File,
         };
-        let entry = Entry { fingerprint, digest: blake3::hash(b"abc"), racy: true, age: 7 };
-        let link = Entry { fingerprint: Fingerprint { executable: false, kind: FileKind::Symlink, ..fingerprint }, ..entry.clone() };
+        let entry = Entry {
+            fingerprint,
+            digest: blake3::hash(b"abc"),
+            racy: true,
+            age: 7,
+        };
+        let link = Entry {
+            fingerprint: Fingerprint {
+                executable: false,
+                kind: FileKind::Symlink,
+                ..fingerprint
+            },
+            ..entry.clone()
+        };
         Entries::from([("/a/b".into(), entry), ("/a/c".into(), link)])
     }
 

@@ -47,7 +47,10 @@ impl Store {
     /// # Errors
     /// When a folder cannot be made.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let store = Self { blobs: folder.join("blobs"), pending: folder.join("pending") };
+        let store = Self {
+            blobs: folder.join("blobs"),
+            pending: folder.join("pending"),
+        };
         fs_err::create_dir_all(&store.blobs)?;
         fs_err::create_dir_all(&store.pending)?;
         Ok(store)
@@ -107,7 +110,10 @@ impl Store {
         // The clone is hashed, not the source: the source may change between the two.
         let mut hasher = blake3::Hasher::new();
         let size = io::copy(&mut pending.file, &mut hasher).map_err(PutError::Store)?;
-        let blob = Blob { digest: hasher.finalize(), size };
+        let blob = Blob {
+            digest: hasher.finalize(),
+            size,
+        };
         pending.place(&self.path(&blob)).map_err(PutError::Store)?;
         Ok(blob)
     }
@@ -138,10 +144,18 @@ impl Store {
     /// As [`read`](Self::read), and the error of writing `target`.
     pub fn copy_to(&self, blob: &Blob, target: &Path, executable: bool) -> Result<(), ReadError> {
         let mut reader = self.open_blob(blob)?;
-        let folder = target.parent().unwrap_or(Path::new("."));
+        let folder = target
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let mode = if executable { 0o777 } else { 0o666 };
         let copy = tempfile::Builder::new().prefix(".farm-").make_in(folder, |path| {
-            fs_err::OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+            fs_err::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(path)
         })?;
         let (mut file, path) = copy.into_parts();
         let source = fs_err::File::open(self.path(blob))?;
@@ -191,13 +205,20 @@ impl Store {
             }
             for file in fs_err::read_dir(folder.path())? {
                 let file = file?;
-                let (Some(head), Some(tail)) = (folder.file_name().to_str().map(str::to_owned), file.file_name().to_str().map(str::to_owned))
-                else {
+                let (Some(head), Some(tail)) = (
+                    folder.file_name().to_str().map(str::to_owned),
+                    file.file_name().to_str().map(str::to_owned),
+                ) else {
                     continue;
                 };
-                let Ok(digest) = blake3::Hash::from_hex(format!("{head}{tail}")) else { continue };
+                let Ok(digest) = blake3::Hash::from_hex(format!("{head}{tail}")) else {
+                    continue;
+                };
                 match file.metadata() {
-                    Ok(found) => blobs.push(Blob { digest, size: found.len() }),
+                    Ok(found) => blobs.push(Blob {
+                        digest,
+                        size: found.len(),
+                    }),
                     // Another process removed it after the folder was read.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
@@ -236,5 +257,142 @@ impl Store {
             }
         }
         Ok(swept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        (dir, store)
+    }
+
+    fn overwrite(path: &Path, content: &[u8]) {
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        fs_err::write(path, content).unwrap();
+    }
+
+    #[test]
+    fn content_comes_back_whichever_way_it_went_in() {
+        let (dir, store) = store();
+        for content in [Vec::new(), b"small".to_vec(), vec![7; 300_000]] {
+            let file = dir.path().join("file");
+            fs_err::write(&file, &content).unwrap();
+            let blob = store.put_bytes(&content).unwrap();
+            assert_eq!(blob, Blob::of(&content));
+            assert_eq!(store.put(&mut content.as_slice()).unwrap(), blob);
+            assert_eq!(store.put_file(&file).unwrap(), blob);
+            let mut writer = store.writer().unwrap();
+            for piece in content.chunks(1000) {
+                writer.write_all(piece).unwrap();
+            }
+            assert_eq!(writer.finish().unwrap(), blob);
+            assert!(store.present(&blob));
+            assert_eq!(store.read(&blob).unwrap(), content);
+            let copy = dir.path().join("copy");
+            store.copy_to(&blob, &copy, true).unwrap();
+            assert_eq!(fs_err::read(&copy).unwrap(), content);
+            assert_ne!(fs_err::metadata(&copy).unwrap().permissions().mode() & 0o100, 0);
+        }
+        assert_eq!(store.iter().unwrap().count(), 3);
+        assert_eq!(fs_err::read_dir(dir.path().join("pending")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn blobs_are_read_only_and_lie_under_their_digest() {
+        let (dir, store) = store();
+        let blob = store.put_bytes(b"hello").unwrap();
+        let path = dir
+            .path()
+            .join("blobs/ea/8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f");
+        assert_eq!(store.path(&blob), path);
+        assert_eq!(fs_err::metadata(path).unwrap().permissions().mode() & 0o222, 0);
+    }
+
+    #[test]
+    fn every_damage_is_found_and_healed_by_writing_again() {
+        let (dir, store) = store();
+        let blob = store.put_bytes(b"content").unwrap();
+        let path = store.path(&blob);
+        overwrite(&path, b"conten");
+        assert!(!store.present(&blob));
+        assert!(matches!(store.read(&blob), Err(ReadError::Corrupt(_))));
+        overwrite(&path, b"CONTENT");
+        assert!(store.present(&blob), "the content is looked at when it is read");
+        let Err(ReadError::Corrupt(corrupt)) = store.read(&blob) else {
+            panic!("the damage was not seen")
+        };
+        assert_eq!((corrupt.blob, &corrupt.path), (blob, &path));
+        let mut exactly = [0; 7];
+        let error = store.open_blob(&blob).unwrap().read_exact(&mut exactly).unwrap_err();
+        assert!(
+            crate::corrupt_blob(&error).is_some(),
+            "a reader of exactly the blob's length is told too"
+        );
+        let target = dir.path().join("target");
+        fs_err::write(&target, "before").unwrap();
+        assert!(matches!(
+            store.copy_to(&blob, &target, false),
+            Err(ReadError::Corrupt(_))
+        ));
+        assert_eq!(fs_err::read(&target).unwrap(), b"before");
+        store.put_bytes(b"content").unwrap();
+        assert_eq!(store.read(&blob).unwrap(), b"content");
+        assert!(store.remove(&blob).unwrap() && !store.remove(&blob).unwrap());
+        assert!(matches!(store.read(&blob), Err(ReadError::Missing { .. })));
+        let nothing = store.put_bytes(b"").unwrap();
+        overwrite(&store.path(&nothing), b"x");
+        assert!(matches!(store.read(&nothing), Err(ReadError::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_source_that_fails_leaves_nothing() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        let (dir, store) = store();
+        assert!(matches!(
+            store.put(&mut b"some".chain(Broken)),
+            Err(PutError::Source(_))
+        ));
+        assert_eq!(store.iter().unwrap().count(), 0);
+        assert_eq!(fs_err::read_dir(dir.path().join("pending")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn sweeping_takes_leftovers_and_spares_living_writers() {
+        let (dir, store) = store();
+        let mut writer = store.writer().unwrap();
+        writer.write_all(b"alive").unwrap();
+        fs_err::write(dir.path().join("pending/1-1"), "dead").unwrap();
+        assert_eq!(store.sweep().unwrap(), Swept { files: 1, bytes: 4 });
+        let blob = writer.finish().unwrap();
+        assert_eq!(store.read(&blob).unwrap(), b"alive");
+    }
+
+    #[test]
+    fn many_threads_write_the_same_and_sweep_meanwhile() {
+        let (_dir, store) = store();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for number in 0..50_u8 {
+                        let blob = store.put_bytes(&[number]).unwrap();
+                        store.sweep().unwrap();
+                        assert_eq!(store.read(&blob).unwrap(), [number]);
+                    }
+                });
+            }
+        });
+        assert_eq!(store.iter().unwrap().count(), 50);
+        assert_eq!(store.sweep().unwrap(), Swept::default());
     }
 }

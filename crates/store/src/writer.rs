@@ -29,14 +29,23 @@ impl PendingFile {
             let path = folder.join(format!("{}-{number}", process::id()));
             // The final mode is given at creation: the kernel then applies the umask, and no moment exists in which the blob
             // has its name and is still writable.
-            let opened = fs_err::OpenOptions::new().read(true).write(true).create_new(true).mode(0o444).open(&path);
+            let opened = fs_err::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(0o444)
+                .open(&path);
             let file = match opened {
                 Ok(file) => file,
                 // Another machine, or an earlier process with this id, uses the name.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             };
-            let pending = Self { file, path, placed: false };
+            let pending = Self {
+                file,
+                path,
+                placed: false,
+            };
             flock(&pending.file, FlockOperation::LockExclusive)?;
             // Between creation and lock a sweeping process may have taken the file for a leftover.
             if fstat(&pending.file)?.st_nlink > 0 {
@@ -82,7 +91,13 @@ const BUFFER: usize = 1 << 16;
 impl<'a> BlobWriter<'a> {
     pub(crate) fn new(store: &'a Store) -> io::Result<Self> {
         let pending = PendingFile::create(store.pending_folder())?;
-        Ok(Self { store, pending, hasher: blake3::Hasher::new(), buffer: Vec::new(), size: 0 })
+        Ok(Self {
+            store,
+            pending,
+            hasher: blake3::Hasher::new(),
+            buffer: Vec::new(),
+            size: 0,
+        })
     }
 
     /// Makes the blob visible under its digest and returns its address.
@@ -91,7 +106,10 @@ impl<'a> BlobWriter<'a> {
     /// When the disk refuses; the store is then as it was.
     pub fn finish(mut self) -> io::Result<Blob> {
         self.flush()?;
-        let blob = Blob { digest: self.hasher.finalize(), size: self.size };
+        let blob = Blob {
+            digest: self.hasher.finalize(),
+            size: self.size,
+        };
         self.pending.place(&self.store.path(&blob))?;
         Ok(blob)
     }

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use farm_portage::atom::Atom;
+pub use farm_portage::lines::SetMember as Member;
 
 use crate::span::{Span, Spanned};
 
@@ -27,9 +28,12 @@ impl Packages {
         self.entries.is_empty()
     }
 
-    /// The members in the order written: what is given to `emerge`.
+    /// The members in the order written: what is given to `emerge`. A pattern (`*/*`) only carries settings and is no member.
     pub fn members(&self) -> impl Iterator<Item = &Spanned<Member>> {
-        self.entries.iter().map(|entry| &entry.member)
+        self.entries.iter().map(|entry| &entry.member).filter(|member| match &member.value {
+            Member::Atom(atom) => !atom.is_extended(),
+            Member::Set(_) => true,
+        })
     }
 
     /// Every entry that sets something, `deps:` after their parent, in the order written. Entries of `@set` members have none.
@@ -75,24 +79,6 @@ pub struct PackageEntry {
     pub deps: Vec<Dep>,
 }
 
-/// What `emerge` is given.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Member {
-    /// A package.
-    Atom(Atom),
-    /// A Portage set, without the `@`.
-    Set(String),
-}
-
-impl std::fmt::Display for Member {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Atom(atom) => write!(formatter, "{atom}"),
-            Self::Set(name) => write!(formatter, "@{name}"),
-        }
-    }
-}
-
 /// An entry of `deps:`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dep {
@@ -136,7 +122,8 @@ impl PackageSettings {
 /// A signed USE flag as package.use takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag {
-    /// The name without its sign; `*` for all flags.
+    /// The name without its sign; `*` for all flags. A value of a `NAME:` group of a text block stands here in full,
+    /// `video_cards_amdgpu` or `video_cards_*`.
     pub name: String,
     /// False for `-name`.
     pub enabled: bool,

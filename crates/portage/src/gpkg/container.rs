@@ -33,17 +33,20 @@ pub(super) fn scan<R: Read + Seek>(source: &mut R) -> Result<(String, Vec<Member
     for entry in archive.entries_with_seek().map_err(decoding)? {
         let entry = entry.map_err(decoding)?;
         let path = entry.path_bytes();
-        let path =
-            std::str::from_utf8(&path).map_err(|_| GpkgError::structure("a member's name is not UTF-8"))?;
+        let path = std::str::from_utf8(&path).map_err(|_| GpkgError::structure("a member's name is not UTF-8"))?;
         let Some((directory, name)) = path.split_once('/') else {
             return Err(GpkgError::structure(format!("member `{path}` lies in no directory")));
         };
         let bad = |part: &str| part.is_empty() || part == "." || part == "..";
         if bad(directory) || bad(name) || name.contains('/') {
-            return Err(GpkgError::structure(format!("member `{path}` does not lie in exactly one directory")));
+            return Err(GpkgError::structure(format!(
+                "member `{path}` does not lie in exactly one directory"
+            )));
         }
         if prefix.as_deref().is_some_and(|prefix| prefix != directory) {
-            return Err(GpkgError::structure(format!("member `{path}` lies in another directory than the first")));
+            return Err(GpkgError::structure(format!(
+                "member `{path}` lies in another directory than the first"
+            )));
         }
         if !entry.header().entry_type().is_file() {
             return Err(GpkgError::structure(format!("member `{path}` is not a plain file")));
@@ -60,7 +63,12 @@ pub(super) fn scan<R: Read + Seek>(source: &mut R) -> Result<(String, Vec<Member
         }
         let mtime = entry.header().mtime().map_err(decoding)?;
         prefix.get_or_insert_with(|| directory.to_owned());
-        members.push(Member { name: name.to_owned(), offset, size, mtime });
+        members.push(Member {
+            name: name.to_owned(),
+            offset,
+            size,
+            mtime,
+        });
     }
     let prefix = prefix.ok_or_else(|| GpkgError::structure("it has no members"))?;
     if !names.contains(VERSION_MEMBER) {

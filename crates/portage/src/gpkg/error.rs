@@ -110,12 +110,25 @@ impl GpkgError {
     /// errors carry a code, the decoders' do not.
     pub(super) fn decoding(part: &str, error: io::Error) -> Self {
         if let Some(budget) = find_budget(&error) {
-            return Self::TooLarge { part: part.to_owned(), limit: budget, unit: "bytes" };
+            return Self::TooLarge {
+                part: part.to_owned(),
+                limit: budget,
+                unit: "bytes",
+            };
         }
         if has_os_code(&error) {
             return Self::Read(error);
         }
-        Self::Damaged { part: part.to_owned(), reason: error.to_string() }
+        Self::Damaged {
+            part: part.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+
+    /// Sorts an error of the content reader that [`Reader::visit_image`](super::Reader::visit_image) hands out: a limit,
+    /// damage, or the source.
+    pub fn content(error: io::Error) -> Self {
+        Self::decoding("image.tar", error)
     }
 
     pub(super) fn structure(text: impl Into<String>) -> Self {

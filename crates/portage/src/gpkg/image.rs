@@ -76,12 +76,20 @@ pub(super) fn walk<E: From<GpkgError>>(
         count += 1;
         if count > limits.image_entries {
             let part = "image.tar".to_owned();
-            return Err(GpkgError::TooLarge { part, limit: limits.image_entries, unit: "entries" }.into());
+            return Err(GpkgError::TooLarge {
+                part,
+                limit: limits.image_entries,
+                unit: "entries",
+            }
+            .into());
         }
         let entry = parse(&mut raw)?;
         guard.admit(&entry)?;
         let size = entry.size;
-        let mut content = Exact { inner: &mut raw, left: size };
+        let mut content = Exact {
+            inner: &mut raw,
+            left: size,
+        };
         visit(entry, &mut content)?;
         // Reading to the end here proves that the archive holds all that the header promised.
         std::io::copy(&mut content, &mut std::io::sink()).map_err(decoding)?;
@@ -99,15 +107,34 @@ fn parse<R: Read>(raw: &mut tar::Entry<'_, R>) -> Result<ImageEntry, GpkgError> 
     let kind = match header.entry_type() {
         tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => EntryKind::File,
         tar::EntryType::Directory => EntryKind::Directory,
-        tar::EntryType::Symlink => EntryKind::Symlink { target: link_target(raw, &full)? },
+        tar::EntryType::Symlink => EntryKind::Symlink {
+            target: link_target(raw, &full)?,
+        },
         tar::EntryType::Link => {
             let target = link_target(raw, &full)?;
-            EntryKind::HardLink { target: strip_root(&target)?.to_owned() }
+            EntryKind::HardLink {
+                target: strip_root(&target)?.to_owned(),
+            }
         }
         tar::EntryType::Fifo => return Err(GpkgError::SpecialFile { path, kind: "FIFO" }),
-        tar::EntryType::Char => return Err(GpkgError::SpecialFile { path, kind: "character device" }),
-        tar::EntryType::Block => return Err(GpkgError::SpecialFile { path, kind: "block device" }),
-        other => return Err(dangerous(&full, &format!("unknown entry type {:#04x}", other.as_byte()))),
+        tar::EntryType::Char => {
+            return Err(GpkgError::SpecialFile {
+                path,
+                kind: "character device",
+            });
+        }
+        tar::EntryType::Block => {
+            return Err(GpkgError::SpecialFile {
+                path,
+                kind: "block device",
+            });
+        }
+        other => {
+            return Err(dangerous(
+                &full,
+                &format!("unknown entry type {:#04x}", other.as_byte()),
+            ));
+        }
     };
     if path.is_empty() && kind != EntryKind::Directory {
         return Err(dangerous(&full, "the root of the image is not a directory"));
@@ -147,16 +174,24 @@ fn strip_root(full: &str) -> Result<&str, GpkgError> {
 }
 
 fn link_target<R: Read>(raw: &tar::Entry<'_, R>, full: &str) -> Result<String, GpkgError> {
-    let target = raw.link_name_bytes().ok_or_else(|| dangerous(full, "the link has no target"))?;
+    let target = raw
+        .link_name_bytes()
+        .ok_or_else(|| dangerous(full, "the link has no target"))?;
     let target = utf8(&target)?;
-    if target.is_empty() { Err(dangerous(full, "the link has no target")) } else { Ok(target) }
+    if target.is_empty() {
+        Err(dangerous(full, "the link has no target"))
+    } else {
+        Ok(target)
+    }
 }
 
 /// Collects the extended attributes that pax headers carry (`SCHILY.xattr.NAME`).
 fn xattrs<R: Read>(raw: &mut tar::Entry<'_, R>) -> Result<BTreeMap<String, Vec<u8>>, GpkgError> {
     let decoding = |error| GpkgError::decoding("image.tar", error);
     let mut found = BTreeMap::new();
-    let Some(extensions) = raw.pax_extensions().map_err(decoding)? else { return Ok(found) };
+    let Some(extensions) = raw.pax_extensions().map_err(decoding)? else {
+        return Ok(found);
+    };
     for extension in extensions {
         let extension = extension.map_err(decoding)?;
         let Ok(key) = extension.key() else { continue };
@@ -175,7 +210,11 @@ fn utf8(bytes: &[u8]) -> Result<String, GpkgError> {
 }
 
 fn dangerous(path: &str, reason: &str) -> GpkgError {
-    GpkgError::Dangerous { archive: "image.tar", path: path.to_owned(), reason: reason.to_owned() }
+    GpkgError::Dangerous {
+        archive: "image.tar",
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 /// Remembers what came before, to refuse what only the whole archive shows.
@@ -198,7 +237,10 @@ impl Guard {
         for (end, _) in path.match_indices('/') {
             let parent = &path[..end];
             if self.symlinks.contains(parent) {
-                return Err(dangerous(path, "the path goes through a symbolic link of the same archive"));
+                return Err(dangerous(
+                    path,
+                    "the path goes through a symbolic link of the same archive",
+                ));
             }
             if self.files.contains(parent) {
                 return Err(dangerous(path, "the path goes through a file of the same archive"));
@@ -208,7 +250,10 @@ impl Guard {
             }
         }
         if entry.kind != EntryKind::Directory && self.ancestors.contains(path) {
-            return Err(dangerous(path, "earlier paths went through it, and it is not a directory"));
+            return Err(dangerous(
+                path,
+                "earlier paths went through it, and it is not a directory",
+            ));
         }
         if let EntryKind::HardLink { target } = &entry.kind
             && !self.files.contains(target)

@@ -8,6 +8,7 @@ use blake2::Blake2b512;
 use sha2::{Digest, Sha512};
 
 use super::GpkgError;
+use crate::digest::hex;
 
 /// What `Manifest` says about one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +34,17 @@ impl Manifest {
     /// Fails for anything but `DATA` lines with a size and at least one digest, and for a name that appears twice: the
     /// same as Portage.
     pub fn parse(text: &[u8]) -> Result<Self, GpkgError> {
-        let text = std::str::from_utf8(text)
-            .map_err(|_| GpkgError::Manifest { line: 1, reason: "not UTF-8".to_owned() })?;
+        let text = std::str::from_utf8(text).map_err(|_| GpkgError::Manifest {
+            line: 1,
+            reason: "not UTF-8".to_owned(),
+        })?;
         let mut manifest = Self::default();
         let mut in_armor_header = false;
         for (index, line) in text.lines().enumerate() {
-            let fail = |reason: String| GpkgError::Manifest { line: index + 1, reason };
+            let fail = |reason: String| GpkgError::Manifest {
+                line: index + 1,
+                reason,
+            };
             if line == "-----BEGIN PGP SIGNED MESSAGE-----" && index == 0 {
                 manifest.signed = true;
                 in_armor_header = true;
@@ -68,7 +74,9 @@ impl Manifest {
             if manifest.get(name).is_some() {
                 return Err(fail(format!("`{name}` appears twice")));
             }
-            manifest.entries.push((name.to_owned(), ManifestEntry { size, digests }));
+            manifest
+                .entries
+                .push((name.to_owned(), ManifestEntry { size, digests }));
         }
         Ok(manifest)
     }
@@ -135,13 +143,19 @@ impl MemberDigests {
             ("BLAKE2B".to_owned(), hex(&self.blake2b.clone().finalize())),
             ("SHA512".to_owned(), hex(&self.sha512.clone().finalize())),
         ];
-        ManifestEntry { size: self.size, digests: digests.into() }
+        ManifestEntry {
+            size: self.size,
+            digests: digests.into(),
+        }
     }
 
     /// Compares with what `Manifest` says about `member`; at least one known digest must be there, and all known ones
     /// must agree.
     pub(super) fn check(&self, member: &str, expected: &ManifestEntry) -> Result<(), GpkgError> {
-        let mismatch = |what: &str| GpkgError::Mismatch { member: member.to_owned(), what: what.to_owned() };
+        let mismatch = |what: &str| GpkgError::Mismatch {
+            member: member.to_owned(),
+            what: what.to_owned(),
+        };
         if self.size != expected.size {
             return Err(mismatch("size"));
         }
@@ -154,7 +168,11 @@ impl MemberDigests {
                 None => {}
             }
         }
-        if known == 0 { Err(mismatch("no supported digest")) } else { Ok(()) }
+        if known == 0 {
+            Err(mismatch("no supported digest"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -167,12 +185,4 @@ impl Write for MemberDigests {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Renders bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

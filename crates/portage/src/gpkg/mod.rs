@@ -18,6 +18,7 @@ mod writer;
 pub use compression::{Compression, ZSTD_LEVEL};
 pub use container::Member;
 pub use error::{ErrorKind, GpkgError};
+pub(crate) use image::path_order;
 pub use image::{EntryKind, ImageEntry};
 pub use limits::Limits;
 pub use manifest::{Manifest, ManifestEntry, MemberDigests};
@@ -40,7 +41,9 @@ pub const MANIFEST_MEMBER: &str = "Manifest";
 ///
 /// A missing key reads as the empty string.
 pub fn folded(metadata: &Metadata, key: &str) -> String {
-    metadata.get(key).map_or_else(String::new, |value| fold_whitespace(&String::from_utf8_lossy(value)))
+    metadata
+        .get(key)
+        .map_or_else(String::new, |value| fold_whitespace(&String::from_utf8_lossy(value)))
 }
 
 /// Folds runs of white space to one space, counting as white space what Python's `str.split` does.
@@ -48,5 +51,8 @@ pub fn folded(metadata: &Metadata, key: &str) -> String {
 /// Python also splits at the four ASCII separators U+001C to U+001F, which Unicode does not call white space.
 pub(crate) fn fold_whitespace(text: &str) -> String {
     let is_space = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
-    text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    text.split(is_space)
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

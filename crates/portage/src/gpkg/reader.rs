@@ -42,15 +42,24 @@ impl<R: Read + Seek> Reader<R> {
                 .ok_or_else(|| GpkgError::structure(format!("it has no member `{MANIFEST_MEMBER}`")))?;
             if member.size > MANIFEST_LIMIT {
                 let part = MANIFEST_MEMBER.to_owned();
-                return Err(GpkgError::TooLarge { part, limit: MANIFEST_LIMIT, unit: "bytes" });
+                return Err(GpkgError::TooLarge {
+                    part,
+                    limit: MANIFEST_LIMIT,
+                    unit: "bytes",
+                });
             }
             let mut text = Vec::new();
-            read_range(&mut source, member)?.read_to_end(&mut text).map_err(GpkgError::Read)?;
+            read_range(&mut source, member)?
+                .read_to_end(&mut text)
+                .map_err(GpkgError::Read)?;
             text
         };
         let manifest = Manifest::parse(&text)?;
         for member in members.iter().filter(|member| member.name != MANIFEST_MEMBER) {
-            let mismatch = |what: &str| GpkgError::Mismatch { member: member.name.clone(), what: what.to_owned() };
+            let mismatch = |what: &str| GpkgError::Mismatch {
+                member: member.name.clone(),
+                what: what.to_owned(),
+            };
             let entry = manifest.get(&member.name).ok_or_else(|| mismatch("it is not listed"))?;
             if entry.size != member.size {
                 return Err(mismatch("size"));
@@ -59,10 +68,20 @@ impl<R: Read + Seek> Reader<R> {
         for (name, _) in manifest.iter() {
             if !members.iter().any(|member| member.name == name) {
                 let what = "it is listed but not there".to_owned();
-                return Err(GpkgError::Mismatch { member: name.to_owned(), what });
+                return Err(GpkgError::Mismatch {
+                    member: name.to_owned(),
+                    what,
+                });
             }
         }
-        let reader = Self { source, prefix, members, manifest, limits, verified: BTreeSet::new() };
+        let reader = Self {
+            source,
+            prefix,
+            members,
+            manifest,
+            limits,
+            verified: BTreeSet::new(),
+        };
         reader.inner("metadata.tar")?;
         reader.inner("image.tar")?;
         Ok(reader)
@@ -105,12 +124,16 @@ impl<R: Read + Seek> Reader<R> {
 
     /// Gives the verbatim bytes of one member after checking its digests; `Ok(None)` if there is none of that name.
     pub fn member(&mut self, name: &str) -> Result<Option<Vec<u8>>, GpkgError> {
-        let Some(member) = self.members.iter().find(|member| member.name == name).cloned() else { return Ok(None) };
+        let Some(member) = self.members.iter().find(|member| member.name == name).cloned() else {
+            return Ok(None);
+        };
         if name != MANIFEST_MEMBER {
             self.verify_member(&member)?;
         }
         let mut bytes = Vec::new();
-        read_range(&mut self.source, &member)?.read_to_end(&mut bytes).map_err(GpkgError::Read)?;
+        read_range(&mut self.source, &member)?
+            .read_to_end(&mut bytes)
+            .map_err(GpkgError::Read)?;
         Ok(Some(bytes))
     }
 
@@ -142,7 +165,10 @@ impl<R: Read + Seek> Reader<R> {
         self.verify_member(&member)?;
         let decoding = |error| GpkgError::decoding("metadata.tar", error);
         let input = read_range(&mut self.source, &member)?;
-        let tar = Budgeted::new(decoder(compression, input).map_err(decoding)?, self.limits.metadata_bytes);
+        let tar = Budgeted::new(
+            decoder(compression, input).map_err(decoding)?,
+            self.limits.metadata_bytes,
+        );
         let mut archive = tar::Archive::new(tar);
         let mut metadata = Metadata::new();
         for entry in archive.entries().map_err(decoding)? {
@@ -197,7 +223,9 @@ impl<R: Read + Seek> Reader<R> {
             let rest = member.name.strip_prefix(stem);
             rest.is_some_and(|rest| !rest.ends_with(".sig") && (rest.is_empty() || rest.starts_with('.')))
         });
-        let member = found.next().ok_or_else(|| GpkgError::structure(format!("it has no member `{stem}`")))?;
+        let member = found
+            .next()
+            .ok_or_else(|| GpkgError::structure(format!("it has no member `{stem}`")))?;
         if found.next().is_some() {
             return Err(GpkgError::structure(format!("it has more than one member `{stem}`")));
         }

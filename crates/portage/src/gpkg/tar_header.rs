@@ -5,6 +5,12 @@ use std::io::{self, Write};
 /// The size of a tar block.
 pub(super) const BLOCK: u64 = 512;
 
+/// The room for a name or a link target in every tar header, in bytes.
+const NAME: usize = 100;
+
+/// The room for what precedes the name in a ustar header, in bytes.
+const PREFIX: usize = 155;
+
 /// What a tar header says, apart from the content.
 #[derive(Debug, Clone)]
 pub(super) struct Fields<'a> {
@@ -42,30 +48,23 @@ impl<'a> Fields<'a> {
 ///
 /// The number of bytes depends on path and link alone, so that a header can be written again once the size is known.
 pub(super) fn write_header(sink: &mut dyn Write, fields: &Fields<'_>) -> io::Result<()> {
-    let mut header = tar::Header::new_ustar();
-    let name = split_name(fields.path);
-    let long_link = fields.link.len() > header.as_old().linkname.len();
-    if name.is_none() || long_link {
-        header = tar::Header::new_gnu();
-    }
+    let long_link = fields.link.len() > NAME;
+    let ustar = split_name(fields.path).filter(|_| !long_link);
+    let mut header = if ustar.is_some() {
+        tar::Header::new_ustar()
+    } else {
+        tar::Header::new_gnu()
+    };
     if long_link {
         write_long(sink, tar::EntryType::GNULongLink, fields.link)?;
     }
-    if name.is_none() {
+    if ustar.is_none() && fields.path.len() > NAME {
         write_long(sink, tar::EntryType::GNULongName, fields.path)?;
     }
-    match name {
-        Some((prefix, name)) => {
-            put(&mut header.as_old_mut().name, name);
-            if let Some(ustar) = header.as_ustar_mut() {
-                put(&mut ustar.prefix, prefix);
-            } else if !prefix.is_empty() {
-                // The GNU header has no prefix field; this happens for a long link target with a long path.
-                write_long(sink, tar::EntryType::GNULongName, fields.path)?;
-                put(&mut header.as_old_mut().name, fields.path);
-            }
-        }
-        None => put(&mut header.as_old_mut().name, fields.path),
+    let (prefix, name) = ustar.unwrap_or(("", fields.path));
+    put(&mut header.as_old_mut().name, name);
+    if let Some(header) = header.as_ustar_mut() {
+        put(&mut header.prefix, prefix);
     }
     put(&mut header.as_old_mut().linkname, fields.link);
     header.set_entry_type(fields.kind);
@@ -87,7 +86,11 @@ pub(super) fn write_header(sink: &mut dyn Write, fields: &Fields<'_>) -> io::Res
 /// Fills the last block of an entry of `size` bytes.
 pub(super) fn write_padding(sink: &mut dyn Write, size: u64) -> io::Result<()> {
     let rest = size % BLOCK;
-    if rest == 0 { Ok(()) } else { sink.write_all(&[0; BLOCK as usize][rest as usize..]) }
+    if rest == 0 {
+        Ok(())
+    } else {
+        sink.write_all(&[0; BLOCK as usize][rest as usize..])
+    }
 }
 
 /// Ends an archive: two empty blocks.
@@ -118,14 +121,14 @@ fn put(field: &mut [u8], value: &str) {
     field[..n].copy_from_slice(&value.as_bytes()[..n]);
 }
 
-/// Divides a path between ustar's fields `prefix` (155 bytes) and `name` (100 bytes); `None` if it does not fit.
+/// Divides a path between ustar's fields `prefix` and `name`; `None` if it does not fit.
 fn split_name(path: &str) -> Option<(&str, &str)> {
-    if path.len() <= 100 {
+    if path.len() <= NAME {
         return Some(("", path));
     }
     path.match_indices('/')
         .map(|(at, _)| (&path[..at], &path[at + 1..]))
-        .find(|(prefix, name)| prefix.len() <= 155 && (1..=100).contains(&name.len()))
+        .find(|(prefix, name)| prefix.len() <= PREFIX && (1..=NAME).contains(&name.len()))
 }
 
 #[cfg(test)]
@@ -140,8 +143,12 @@ mod tests {
         for path in ["a", &deep, &flat, &"x".repeat(100), &"x".repeat(101)] {
             for link in ["target", &long_link] {
                 let mut bytes = Vec::new();
-                let fields =
-                    Fields { kind: tar::EntryType::Symlink, link, mode: 0o777, ..Fields::file(path, 0, 7) };
+                let fields = Fields {
+                    kind: tar::EntryType::Symlink,
+                    link,
+                    mode: 0o777,
+                    ..Fields::file(path, 0, 7)
+                };
                 write_header(&mut bytes, &fields).unwrap();
                 write_end(&mut bytes).unwrap();
                 let mut archive = tar::Archive::new(&bytes[..]);

@@ -30,11 +30,18 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// `prefix` is the directory of all members, `mtime` their modification time in seconds since the epoch.
     pub fn new(mut sink: W, prefix: &str, mtime: u64) -> Result<Self, GpkgError> {
         if prefix.is_empty() || prefix == "." || prefix == ".." || prefix.contains(['/', '\0']) {
-            return Err(GpkgError::structure(format!("`{prefix}` cannot be the directory of a container")));
+            return Err(GpkgError::structure(format!(
+                "`{prefix}` cannot be the directory of a container"
+            )));
         }
         let start = sink.stream_position().map_err(GpkgError::Write)?;
-        let mut writer =
-            Self { sink, start, prefix: prefix.to_owned(), mtime, manifest: Manifest::default() };
+        let mut writer = Self {
+            sink,
+            start,
+            prefix: prefix.to_owned(),
+            mtime,
+            manifest: Manifest::default(),
+        };
         writer.member(VERSION_MEMBER, |_| Ok::<(), GpkgError>(()))?;
         Ok(writer)
     }
@@ -50,7 +57,10 @@ impl<W: Write + Seek> ContainerWriter<W> {
         let path = format!("{}/{name}", self.prefix);
         let header_at = self.sink.stream_position().map_err(GpkgError::Write)?;
         write_header(&mut self.sink, &Fields::file(&path, 0, self.mtime)).map_err(GpkgError::Write)?;
-        let mut counted = Counted { sink: &mut self.sink, digests: MemberDigests::default() };
+        let mut counted = Counted {
+            sink: &mut self.sink,
+            digests: MemberDigests::default(),
+        };
         let result = fill(&mut counted)?;
         let digests = counted.digests;
         let size = digests.size();
@@ -86,7 +96,10 @@ impl<W: Write + Seek> ContainerWriter<W> {
         let mtime = self.mtime;
         self.member("image.tar.zst", |sink| {
             let mut encoder = zstd_encoder(sink)?;
-            fill(&mut ImageWriter { sink: &mut encoder, mtime })?;
+            fill(&mut ImageWriter {
+                sink: &mut encoder,
+                mtime,
+            })?;
             write_end(&mut encoder).map_err(GpkgError::Write)?;
             encoder.finish().map_err(GpkgError::Write)?;
             Ok(())
@@ -96,7 +109,9 @@ impl<W: Write + Seek> ContainerWriter<W> {
     /// Writes `Manifest` and the end of the archive; gives the sink back and the size of the container in bytes.
     pub fn finish(mut self) -> Result<(W, u64), GpkgError> {
         let manifest = self.manifest.render();
-        self.member(MANIFEST_MEMBER, |sink| sink.write_all(manifest.as_bytes()).map_err(GpkgError::Write))?;
+        self.member(MANIFEST_MEMBER, |sink| {
+            sink.write_all(manifest.as_bytes()).map_err(GpkgError::Write)
+        })?;
         write_end(&mut self.sink).map_err(GpkgError::Write)?;
         let length = self.sink.stream_position().map_err(GpkgError::Write)? - self.start;
         let filled = length.next_multiple_of(RECORD);
@@ -118,7 +133,11 @@ impl ImageWriter<'_> {
     /// `content` must give exactly `entry.size` bytes; it is not read for anything but files. What a reader's failure
     /// was is told by [`GpkgError::kind`].
     pub fn entry(&mut self, entry: &ImageEntry, content: &mut dyn Read) -> Result<(), GpkgError> {
-        let mut path = if entry.path.is_empty() { "image".to_owned() } else { format!("image/{}", entry.path) };
+        let mut path = if entry.path.is_empty() {
+            "image".to_owned()
+        } else {
+            format!("image/{}", entry.path)
+        };
         let mut link = String::new();
         let kind = match &entry.kind {
             EntryKind::File => tar::EntryType::Regular,
@@ -153,12 +172,13 @@ impl ImageWriter<'_> {
         let mut buffer = vec![0; usize::try_from(size).unwrap_or(usize::MAX).min(1 << 17)];
         while left > 0 {
             let want = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            let n = content
-                .read(&mut buffer[..want])
-                .map_err(|error| GpkgError::decoding("image.tar", error))?;
+            let n = content.read(&mut buffer[..want]).map_err(GpkgError::content)?;
             if n == 0 {
                 let reason = format!("`{}` is shorter than announced", entry.path);
-                return Err(GpkgError::Damaged { part: "image.tar".to_owned(), reason });
+                return Err(GpkgError::Damaged {
+                    part: "image.tar".to_owned(),
+                    reason,
+                });
             }
             self.sink.write_all(&buffer[..n]).map_err(GpkgError::Write)?;
             left -= n as u64;

@@ -36,7 +36,7 @@ inherit flag-o-matic multiprocessing toolchain-funcs
 
 # @ECLASS_VARIABLE: CMAKE_BUILD_TYPE
 # @DESCRIPTION:
-# A build type that CMake has no flags for, so that CFLAGS are all there is.
+# The build type; its own flags are emptied, so that CFLAGS are all there is.
 : "${CMAKE_BUILD_TYPE:=RelWithDebInfo}"
 
 # @VARIABLE: mycmakeargs
@@ -96,7 +96,8 @@ cmake_src_configure() {
 	_cmake_check_build_dir
 	tc-export AR CC CXX NM RANLIB
 
-	# The flags reach CMake as variables: these would be added a second time.
+	# CFLAGS and the like reach CMake through the environment: the flags of the
+	# build type would come after them and win.
 	local type=${CMAKE_BUILD_TYPE^^}
 	local cache=${T}/portage-cache.cmake
 	cat > "${cache}" <<-_CACHE_ || die
@@ -135,7 +136,8 @@ cmake_src_configure() {
 		-B "${BUILD_DIR}"
 	)
 	echo cmake "${arguments[@]@Q}"
-	CPPFLAGS="" CFLAGS="${CPPFLAGS} ${CFLAGS}" CXXFLAGS="${CPPFLAGS} ${CXXFLAGS}" \
+	# CMake does not read CPPFLAGS.
+	CFLAGS="${CPPFLAGS} ${CFLAGS}" CXXFLAGS="${CPPFLAGS} ${CXXFLAGS}" \
 		cmake "${arguments[@]}" || die "cmake failed"
 }
 

@@ -1,0 +1,129 @@
+//! What the nodes of a farm do: one variant a rule, with everything the rule needs beside the outputs it depends on.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use farm_executor::Limits;
+use farm_hosted::HostedLock;
+use farm_manifest::model::Task;
+
+use crate::files::Files;
+use crate::rules::fetch::FetchData;
+use crate::rules::image::ImageData;
+use crate::rules::join::JoinData;
+use crate::rules::package::PackageData;
+use crate::rules::publish_images::PublishImagesData;
+use crate::rules::publish_pkgs::PublishPkgsData;
+use crate::rules::repo::RepoSourcePinned;
+
+/// What a node does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// An image of a registry, pinned: `NAME@sha256:…` or an image id.
+    BaseImage {
+        /// What is pulled.
+        reference: String,
+    },
+    /// A root made of Debian packages and the Portage wheel.
+    BaseHosted {
+        /// What it is made of.
+        lock: Box<HostedLock>,
+    },
+    /// The binfarm root: base, literal files, scripts.
+    Root(Arc<RootData>),
+    /// An ebuild repository.
+    Repo {
+        /// Its name.
+        name: String,
+        /// Where it comes from.
+        source: RepoSourcePinned,
+    },
+    /// One subject, resolved by Portage.
+    Resolve(Arc<ResolveData>),
+    /// All subjects together; brings forth everything below.
+    Join(Arc<JoinData>),
+    /// A source file.
+    Fetch(Box<FetchData>),
+    /// A binary package.
+    Package(Box<PackageData>),
+    /// The folder of packages with its index.
+    Binhost(Box<BinhostData>),
+    /// An image.
+    Image(Box<ImageData>),
+    /// A task.
+    Task(Box<TaskData>),
+    /// Packages to their place.
+    PublishPkgs(Box<PublishPkgsData>),
+    /// Images to their registry.
+    PublishImages(Box<PublishImagesData>),
+}
+
+/// What the rule of the binfarm root needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RootData {
+    /// The base's node.
+    pub base: String,
+    /// Literal files, relative to `/`.
+    pub files: Files,
+    /// Scripts in the order they are run: file name and content.
+    pub scripts: Vec<(String, Vec<u8>)>,
+    /// How its container runs.
+    pub container: ContainerData,
+    /// The image's tag.
+    pub tag: String,
+}
+
+/// How containers of a farm run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ContainerData {
+    /// Capabilities beyond the engine's default set.
+    pub capabilities: Vec<String>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Variables besides those that farm sets.
+    pub env: BTreeMap<String, String>,
+}
+
+/// What resolving a subject needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolveData {
+    /// The subject's name; `binfarm` for people's tools.
+    pub subject: String,
+    /// What emerge is given.
+    pub members: Vec<String>,
+    /// Further options.
+    pub options: Vec<String>,
+    /// Nodes of the subjects whose versions seed this one.
+    pub seeds: Vec<String>,
+    /// The root's node.
+    pub root: String,
+    /// The repositories' nodes by name.
+    pub repos: Vec<(String, String)>,
+    /// The configuration.
+    pub settings: Arc<crate::settings::Settings>,
+    /// How its container runs.
+    pub container: ContainerData,
+}
+
+/// What the binhost needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BinhostData {
+    /// Nodes of the packages, with their `CATEGORY/PF`.
+    pub packages: Vec<(String, String)>,
+    /// Header of the index.
+    pub header: BTreeMap<String, String>,
+    /// The folder below `.farm/binhost`.
+    pub folder: PathBuf,
+}
+
+/// What a task needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskData {
+    /// The task as the manifest has it.
+    pub task: Task,
+    /// The node of the image it runs in; `None` on the host.
+    pub image: Option<String>,
+    /// Declared inputs that exist now, relative to the task's folder.
+    pub inputs: Vec<String>,
+}

@@ -1,0 +1,140 @@
+//! What all rules share: the workspace, the store, the executor.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use farm_engine::{Failure, FailureKind};
+use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
+use farm_store::{Blob, FileHasher, Store};
+
+/// Label on everything farm makes in an executor.
+pub const LABEL: &str = "org.farm";
+/// Label that says which workspace started a container.
+pub const WORKSPACE_LABEL: &str = "org.farm.workspace";
+/// Label that says which node an image or container is for.
+pub const NODE_LABEL: &str = "org.farm.node";
+
+/// Makes the connection to an executor.
+pub type Connect = dyn Fn() -> Result<Arc<dyn Executor>, ExecutorError> + Send + Sync;
+
+/// What all rules share. One a run.
+pub struct Context {
+    /// The folder that holds `farms/`.
+    pub workspace: PathBuf,
+    /// `.farm` in it.
+    pub state: PathBuf,
+    /// Where outputs live.
+    pub store: Store,
+    /// Hashes files of the workspace.
+    pub hasher: FileHasher,
+    /// Room for big temporary files.
+    pub scratch: PathBuf,
+    /// SOURCE_DATE_EPOCH of every action and of every time stored, in seconds.
+    pub epoch: u64,
+    /// Stops running actions.
+    pub cancel: CancelToken,
+    /// A name for this workspace that no key contains: labels of containers.
+    pub workspace_id: String,
+    connect: Box<Connect>,
+    connected: OnceLock<Result<Arc<dyn Executor>, Failure>>,
+}
+
+impl Context {
+    /// Gathers what rules share; nothing is connected yet.
+    #[expect(clippy::too_many_arguments, reason = "a plain record with two private fields")]
+    #[must_use]
+    pub fn new(
+        workspace: &Path,
+        state: &Path,
+        store: Store,
+        hasher: FileHasher,
+        scratch: &Path,
+        epoch: u64,
+        cancel: CancelToken,
+        workspace_id: String,
+        connect: Box<Connect>,
+    ) -> Self {
+        Self {
+            workspace: workspace.to_owned(),
+            state: state.to_owned(),
+            store,
+            hasher,
+            scratch: scratch.to_owned(),
+            epoch,
+            cancel,
+            workspace_id,
+            connect,
+            connected: OnceLock::new(),
+        }
+    }
+
+    /// The executor; connects on first use, so that a run with nothing to do needs none.
+    ///
+    /// # Errors
+    ///
+    /// The environment's: nobody answers. Said once, remembered for the run.
+    pub fn executor(&self) -> Result<&Arc<dyn Executor>, Failure> {
+        self.connected.get_or_init(|| (self.connect)().map_err(|error| executor_failure(&error))).as_ref().map_err(Clone::clone)
+    }
+
+    /// Runs `action` with a temporary folder that is gone afterwards.
+    pub fn with_scratch<T>(&self, action: impl FnOnce(&Path) -> Result<T, Failure>) -> Result<T, Failure> {
+        fs_err::create_dir_all(&self.scratch).map_err(|error| io_failure("make room for temporary files", &error))?;
+        let folder = tempfile::Builder::new()
+            .prefix("farm-")
+            .tempdir_in(&self.scratch)
+            .map_err(|error| io_failure("make room for temporary files", &error))?;
+        action(folder.path())
+    }
+
+    /// Puts bytes in the store.
+    pub fn keep(&self, bytes: &[u8]) -> Result<Blob, Failure> {
+        self.store.put_bytes(bytes).map_err(|error| io_failure("keep an output", &error))
+    }
+
+    /// Reads a blob that a guard names.
+    pub fn read(&self, blob: &Blob) -> Result<Vec<u8>, Failure> {
+        self.store.read(blob).map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))
+    }
+
+    /// What the executor says of an image that must be there.
+    pub fn image_info(&self, image: &str) -> Result<ImageInfo, Failure> {
+        self.executor()?
+            .inspect(image)
+            .map_err(|error| executor_failure(&error))?
+            .ok_or_else(|| Failure::new(FailureKind::Environment, format!("image {image} is gone")))
+    }
+}
+
+/// A failure of the executor as one of a node.
+#[must_use]
+pub fn executor_failure(error: &ExecutorError) -> Failure {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        source = cause.source();
+    }
+    let failure = Failure::new(FailureKind::Environment, message);
+    match error {
+        ExecutorError::Unreachable { .. } => failure.hint(
+            "start the engine, or join its group (`adduser YOU docker`, then log in again); `docker info` should answer",
+        ),
+        ExecutorError::Registry { .. } => failure.hint("check the name, the network, and `docker login`"),
+        _ => failure,
+    }
+}
+
+/// A failure of the disk as one of a node.
+#[must_use]
+pub fn io_failure(what: &str, error: &std::io::Error) -> Failure {
+    let failure = Failure::new(FailureKind::Environment, format!("cannot {what}: {error}"));
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        failure.hint("free some room, or put scratch space elsewhere with FARM_SCRATCH")
+    } else {
+        failure
+    }
+}

@@ -1,0 +1,338 @@
+//! `plan`: the plans of all subjects as one, and the nodes it brings forth.
+//!
+//! Subjects are soft dependencies: with `-k` a subject that does not resolve fails alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Guard, Input, NodeSpec, Output, Run};
+use farm_resolver::{Answer, Instance, Outcome, Package, Plan, join};
+use serde::{Deserialize, Serialize};
+
+use super::repo::OpenRepo;
+use super::scan::{InstalledRecord, InstalledSet};
+use super::{binhost, fetch, image, package};
+use crate::action::{Action, ContainerData};
+use crate::context::Context;
+use crate::fetcher::Sources;
+use crate::names::TOOLS_SUBJECT;
+use crate::place::{self, Place};
+use crate::settings::Settings;
+
+/// What the join needs, and what it hands to the nodes it brings forth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinData {
+    /// The farm's name.
+    pub farm: String,
+    /// What must not be mixed.
+    pub flavour: String,
+    /// Subjects and their plans' nodes, in the order of the manifest; people's tools first, under [`TOOLS_SUBJECT`].
+    pub subjects: Vec<(String, String)>,
+    /// The root's node.
+    pub root: String,
+    /// Repositories and their nodes.
+    pub repos: Vec<(String, String)>,
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// How containers run.
+    pub container: ContainerData,
+    /// Where sources come from.
+    pub sources: Sources,
+    /// Images made of packages.
+    pub images: Vec<image::ImagePlan>,
+    /// Where packages are published.
+    pub publish_pkgs: Option<super::publish_pkgs::PublishPkgsPlan>,
+    /// Where images are published.
+    pub publish_images: Option<super::publish_images::PublishImagesPlan>,
+    /// Tasks that run in images this node brings forth, or need them.
+    pub late: Vec<NodeSpec<Action>>,
+}
+
+/// All plans together, in the words that nodes need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JoinedPlan {
+    /// Everything that is built, each after what it depends on.
+    pub packages: Vec<PlannedPackage>,
+    /// By subject: what it holds and what its members need to run. A subject that does not resolve is not here.
+    pub subjects: BTreeMap<String, SubjectPlan>,
+    /// Header of the binhost's index.
+    pub header: BTreeMap<String, String>,
+    /// `mirror://NAME/` to addresses.
+    pub mirrors: BTreeMap<String, Vec<String>>,
+    /// GENTOO_MIRRORS.
+    pub gentoo_mirrors: Vec<String>,
+    /// Slots of which subjects have different instances, in words.
+    pub disagreements: Vec<String>,
+}
+
+/// One package that is built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedPackage {
+    /// `CATEGORY/PF`, with `@SUBJECT` where it differs from an earlier subject's.
+    pub name: String,
+    /// The subjects that have it.
+    pub subjects: Vec<String>,
+    /// What Portage says of it.
+    pub package: Package,
+    /// Indices of what is installed before it is built, in merge order.
+    pub dependencies: Vec<usize>,
+    /// The root's packages that its build may use.
+    pub installed: Vec<InstalledRecord>,
+    /// Digest of the root's files that no package owns.
+    pub unowned: Digest,
+    /// What is left out of its build root: CPV and reason.
+    pub left_out: Vec<(String, String)>,
+    /// Its ebuild, eclasses and files by input name.
+    pub files: BTreeMap<String, Digest>,
+}
+
+/// One subject in a joined plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubjectPlan {
+    /// Everything of its plan, in merge order.
+    pub packages: Vec<usize>,
+    /// Its members and all they need at run time, in merge order.
+    pub runtime: Vec<usize>,
+    /// What goes into the world file of an image.
+    pub world: Vec<String>,
+    /// The `emerge` command that was answered.
+    pub command: String,
+    /// The answer as it was given.
+    pub answer: farm_store::Blob,
+}
+
+/// The node of the joined plan.
+#[must_use]
+pub fn node(data: JoinData) -> NodeSpec<Action> {
+    let mut dependencies: Vec<Dependency> =
+        data.subjects.iter().map(|(_, node)| Dependency::soft(node, "plan")).collect();
+    dependencies.push(Dependency::output(&data.root, "installed"));
+    dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::output(node, "tree")));
+    NodeSpec {
+        name: format!("{}:plan", data.farm),
+        kind: "plan".to_owned(),
+        rule_version: 1,
+        class: Class::Plan,
+        inputs: vec![Input::text(
+            "subjects",
+            data.subjects.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" "),
+        )],
+        dependencies,
+        expands: true,
+        memory: 0,
+        action: Action::Join(Arc::new(data)),
+    }
+}
+
+/// Joins the plans.
+pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &JoinData) -> Result<Vec<Output>, Failure> {
+    let bug = |what: String| Failure::new(FailureKind::Bug, what);
+    let mut answers: Vec<(String, farm_store::Blob, Answer)> = Vec::new();
+    for (subject, node) in &data.subjects {
+        let Some(guard) = run.dependency(spec, node) else { continue };
+        let blob = place::blob(guard, "plan")?;
+        let answer = Answer::parse(&context.read(&blob)?).map_err(|error| bug(error.to_string()))?;
+        answers.push((subject.clone(), blob, answer));
+    }
+    let plans: Vec<(&str, &Plan)> = answers
+        .iter()
+        .filter_map(|(subject, _, answer)| match &answer.outcome {
+            Outcome::Plan(plan) => Some((subject.as_str(), plan.as_ref())),
+            Outcome::Refusal(_) => None,
+        })
+        .collect();
+    let joined = join(plans.iter().copied()).map_err(|(subject, error)| {
+        let lines = farm_resolver::suggest::bootstrap_lines(&error);
+        let failure = Failure::new(FailureKind::Input, format!("{subject}: {error}"));
+        match lines.first() {
+            Some(line) => failure.hint(format!("break the circle with `bootstrap: {{ {} }}`", line.text)),
+            None => failure,
+        }
+    })?;
+    let disagreements: Vec<String> = joined
+        .disagreements
+        .iter()
+        .map(|disagreement| {
+            let choices: Vec<String> = disagreement
+                .choices
+                .iter()
+                .map(|(name, subjects)| format!("{name} for {}", subjects.join(", ")))
+                .collect();
+            format!("subjects disagree on {}: {}", disagreement.slot, choices.join("; "))
+        })
+        .collect();
+    for message in &disagreements {
+        (run.events)(Event::Note { message: message.clone() });
+    }
+
+    let root = run.dependency(spec, &data.root).ok_or_else(|| bug("no root".to_owned()))?;
+    let installed: InstalledSet = serde_json::from_slice(&context.read(&place::blob(root, "installed")?)?)
+        .map_err(|error| bug(error.to_string()))?;
+    let mut repos = BTreeMap::new();
+    for (name, node) in &data.repos {
+        let guard = run.dependency(spec, node).ok_or_else(|| bug(format!("no {node}")))?;
+        repos.insert(name.as_str(), OpenRepo::open(context, guard)?);
+    }
+    let mut packages = Vec::new();
+    for instance in &joined.instances {
+        packages.push(planned(instance, &installed, &repos)?);
+    }
+    let mut subjects = BTreeMap::new();
+    for (subject, plan) in &plans {
+        let (runtime, _) = joined.runtime_closure(subject, plan);
+        let (blob, command) = answers
+            .iter()
+            .find(|(name, ..)| name == subject)
+            .map(|(_, blob, answer)| (*blob, answer.command.join(" ")))
+            .ok_or_else(|| bug(format!("no plan of {subject}")))?;
+        let world: BTreeSet<String> = plan.roots.iter().map(|root| world_line(&root.member, plan.cpv(root.node))).collect();
+        let subject_plan = SubjectPlan {
+            packages: joined.by_subject.get(*subject).cloned().unwrap_or_default(),
+            runtime,
+            world: world.into_iter().collect(),
+            command,
+            answer: blob,
+        };
+        subjects.insert((*subject).to_owned(), subject_plan);
+    }
+    let profile = plans.first().map(|(_, plan)| &plan.profile);
+    let joined_plan = JoinedPlan {
+        packages,
+        subjects,
+        header: profile.map(|profile| profile.header.clone()).unwrap_or_default(),
+        mirrors: profile.map(|profile| profile.mirrors.clone()).unwrap_or_default(),
+        gentoo_mirrors: profile.map(|profile| profile.gentoo_mirrors.clone()).unwrap_or_default(),
+        disagreements,
+    };
+    let json = serde_json::to_vec(&joined_plan).map_err(|error| bug(error.to_string()))?;
+    let blob = context.keep(&json)?;
+    Ok(vec![Place::Store { blob }.output("joined", blob.digest)])
+}
+
+/// A member as the world file has it: `CATEGORY/NAME`, or `@set`.
+fn world_line(member: &str, cpv: &str) -> String {
+    if member.starts_with('@') {
+        return member.to_owned();
+    }
+    farm_portage::cpv::Cpv::parse(cpv).map_or_else(|_| member.to_owned(), |cpv| cpv.cp())
+}
+
+fn planned(
+    instance: &Instance,
+    installed: &InstalledSet,
+    repos: &BTreeMap<&str, OpenRepo>,
+) -> Result<PlannedPackage, Failure> {
+    let package = &instance.package;
+    let digest = |repository: &str, path: &str| {
+        let file = repos.get(repository).and_then(|repo| repo.listing.files.get(path));
+        file.map(|file| file.digest).ok_or_else(|| {
+            let message = format!("{}: {path} is not in the repository {repository} that was read", package.cpv);
+            Failure::new(FailureKind::Bug, message)
+        })
+    };
+    let mut files = BTreeMap::new();
+    files.insert("ebuild".to_owned(), digest(&package.repository, &package.ebuild)?);
+    for (name, eclass) in &package.eclasses {
+        files.insert(format!("eclass/{name}"), digest(&eclass.repository, &eclass.path)?);
+    }
+    let folder = format!("{}/{}/", package.category, package.name);
+    for path in &package.files {
+        let shown = path.strip_prefix(&folder).unwrap_or(path);
+        files.insert(shown.to_owned(), digest(&package.repository, path)?);
+    }
+    let mut used = Vec::new();
+    for cpv in &instance.installed {
+        let record = installed.packages.get(cpv).ok_or_else(|| {
+            Failure::new(FailureKind::Bug, format!("{cpv} is not among the packages that were read from the root"))
+        })?;
+        used.push(record.clone());
+    }
+    Ok(PlannedPackage {
+        name: instance.name.clone(),
+        subjects: instance.subjects.clone(),
+        package: package.clone(),
+        dependencies: instance.packages.clone(),
+        installed: used,
+        unowned: installed.unowned,
+        left_out: instance
+            .left_out
+            .iter()
+            .map(|left| (left.cpv.clone(), format!("wanted by {}, {}", left.wanted_by, left.reason)))
+            .collect(),
+        files,
+    })
+}
+
+/// Reads the joined plan that a node of this rule made.
+pub fn read(context: &Context, guard: &Guard) -> Result<JoinedPlan, Failure> {
+    serde_json::from_slice(&context.read(&place::blob(guard, "joined")?)?)
+        .map_err(|error| Failure::new(FailureKind::Bug, format!("the joined plan: {error}")))
+}
+
+/// Everything below a plan: fetches, packages, binhost, images, publications, and tasks that need them.
+pub fn expand(context: &Context, data: &JoinData, guard: &Guard) -> Result<Vec<NodeSpec<Action>>, Failure> {
+    let joined = read(context, guard)?;
+    let farm = &data.farm;
+    let mut nodes = Vec::new();
+    let sources = Arc::new(data.sources.clone().with_profile(&joined.mirrors, &joined.gentoo_mirrors));
+    let mut fetches: BTreeMap<String, String> = BTreeMap::new();
+    for planned in &joined.packages {
+        for file in &planned.package.distfiles {
+            let name = fetch::name(farm, file, &fetches);
+            if fetches.insert(name.clone(), fetch::identity(file)).is_none() {
+                nodes.push(fetch::node(name, file, &planned.package, Arc::clone(&sources)));
+            }
+        }
+    }
+    for planned in &joined.packages {
+        nodes.push(package::node(data, &joined, planned, &fetches, context.epoch));
+    }
+    let name_of = |index: &usize| package::node_name(farm, &joined.packages[*index]);
+
+    let complete = data.subjects.iter().all(|(subject, _)| joined.subjects.contains_key(subject));
+    let failed: Vec<&str> = data
+        .subjects
+        .iter()
+        .filter(|(subject, _)| !joined.subjects.contains_key(subject))
+        .map(|(_, node)| node.as_str())
+        .collect();
+    let published: Vec<(String, String)> =
+        joined.packages.iter().map(|planned| (package::node_name(farm, planned), planned.package.cpv.clone())).collect();
+    let mut tail = vec![binhost::node(farm, &data.flavour, published.clone(), &joined.header, context.epoch)];
+    for plan in &data.images {
+        let mut packages: Vec<usize> = Vec::new();
+        let mut world: BTreeSet<String> = BTreeSet::new();
+        let mut missing = Vec::new();
+        for subject in &plan.subjects {
+            match joined.subjects.get(subject) {
+                Some(subject_plan) => {
+                    packages.extend(subject_plan.runtime.iter().filter(|index| !packages.contains(index)).copied().collect::<Vec<_>>());
+                    if subject != TOOLS_SUBJECT || plan.subjects.len() == 1 {
+                        world.extend(subject_plan.world.iter().cloned());
+                    }
+                }
+                None => missing.extend(data.subjects.iter().filter(|(name, _)| name == subject).map(|(_, node)| node.clone())),
+            }
+        }
+        packages.sort_unstable();
+        let named = packages.iter().map(|index| (name_of(index), joined.packages[*index].package.cpv.clone())).collect();
+        tail.push(image::node(data, plan, named, world.into_iter().collect(), missing, context.epoch));
+    }
+    if let Some(plan) = &data.publish_pkgs {
+        tail.push(super::publish_pkgs::node(data, plan, published, &joined, context.epoch));
+    }
+    if let Some(plan) = &data.publish_images {
+        tail.push(super::publish_images::node(data, plan));
+    }
+    tail.extend(data.late.iter().cloned());
+    if !complete {
+        // What is made of all subjects cannot be made: it waits for the plan that failed, and is skipped for that reason.
+        for node in &mut tail {
+            if matches!(node.action, Action::Binhost(_) | Action::PublishPkgs(_)) {
+                node.dependencies.extend(failed.iter().map(|plan| Dependency::output(*plan, "plan")));
+            }
+        }
+    }
+    nodes.extend(tail);
+    Ok(nodes)
+}

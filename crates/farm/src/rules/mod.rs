@@ -1,0 +1,16 @@
+//! One file a rule: how a kind of node is described, and what it does.
+
+pub mod base;
+pub mod binhost;
+pub mod container;
+pub mod fetch;
+pub mod image;
+pub mod join;
+pub mod package;
+pub mod publish_images;
+pub mod publish_pkgs;
+pub mod repo;
+pub mod resolve;
+pub mod root;
+pub mod scan;
+pub mod task;

@@ -1,0 +1,312 @@
+//! `pkg/CATEGORY/PF`: one binary package, built by Portage in a root of its own.
+//!
+//! The root holds the binfarm root and exactly the plan's instances of what the package may use, so that an undeclared
+//! dependency fails; the repositories are cut down to this package's folder, its eclasses and the profiles; there is no
+//! network. Out comes the package in normal form, with two digests: what dependants' builds can see (`interface`) and all of
+//! it (`payload`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
+use farm_executor::{Collect, Network, OutputSink, TarSource};
+use farm_portage::normal::{NormalOptions, normalise, stamp};
+use farm_resolver::{Package, keyed_environment};
+use fs_err as fs;
+
+use super::container::{self, ContainerRun};
+use super::fetch;
+use super::join::{JoinData, JoinedPlan, PlannedPackage};
+use super::repo::OpenRepo;
+use super::resolve::{PREPARE, settings_upload};
+use crate::action::{Action, ContainerData};
+use crate::context::{Context, io_failure};
+use crate::files::{FileNode, Files};
+use crate::pkgdir::{self, Kept};
+use crate::place::{self, Place};
+use crate::settings::Settings;
+use crate::upload::{STAGING, Upload};
+
+/// Installs the dependencies as they are in the plan, then builds. `$1` is the package's CPV.
+const BUILD: &str = r#"set -e
+. /.farm/prepare.sh
+if [ -s /.farm/dependencies ]; then
+  echo '>>> Installing dependencies'
+  PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --quiet --color=n --oneshot --nodeps --usepkgonly \
+    --binpkg-respect-use=n $(cat /.farm/dependencies)
+fi
+rm -rf /.farm/packages
+echo ">>> Building $1"
+exec emerge --color=n --oneshot --nodeps --buildpkgonly --usepkg=n --quiet-build=n "=$1"
+"#;
+
+/// Where Portage works, and leaves a failed build.
+const WORK_TREE: &str = "/var/tmp/portage";
+/// Where Portage puts what it built.
+const BUILT: &str = "/var/cache/binpkgs";
+
+/// What building a package needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackageData {
+    /// What Portage says of it.
+    pub package: Package,
+    /// Nodes of what is installed before, in merge order, and their `CATEGORY/PF`.
+    pub dependencies: Vec<(String, String)>,
+    /// Nodes of its source files, and their names in DISTDIR.
+    pub distfiles: Vec<(String, String)>,
+    /// The root's node.
+    pub root: String,
+    /// Repositories and their nodes.
+    pub repos: Vec<(String, String)>,
+    /// The farm's configuration.
+    pub settings: Arc<Settings>,
+    /// How its container runs.
+    pub container: ContainerData,
+}
+
+/// The name of a package's node.
+#[must_use]
+pub fn node_name(farm: &str, planned: &PlannedPackage) -> String {
+    format!("{farm}:pkg/{}", planned.name)
+}
+
+/// The node of a package.
+#[must_use]
+pub fn node(
+    data: &JoinData,
+    joined: &JoinedPlan,
+    planned: &PlannedPackage,
+    fetches: &BTreeMap<String, String>,
+    epoch: u64,
+) -> NodeSpec<Action> {
+    let package = &planned.package;
+    let mut inputs = vec![
+        Input::text("package", &package.cpv),
+        Input::text("repository", &package.repository),
+        Input::text("epoch", epoch.to_string()),
+        Input::text("rebuild", "exact"),
+        Input::digest("base/files that no package owns", planned.unowned),
+    ];
+    inputs.extend(planned.files.iter().map(|(name, digest)| Input::digest(name, *digest)));
+    for file in &package.distfiles {
+        inputs.push(Input::text(format!("distfile/{}", file.name), fetch::identity(file)));
+    }
+    for (name, value) in keyed_environment(&package.environment) {
+        inputs.push(Input::text(format!("env/{name}"), value));
+    }
+    for file in &package.configuration {
+        let path = file.path.strip_prefix("/etc/portage/").unwrap_or(&file.path);
+        inputs.push(Input::text(format!("{}/{path}", file.role), format!("sha256:{}", file.sha256)));
+    }
+    for record in &planned.installed {
+        inputs.push(Input::text(format!("base/{}", record.name), &record.text));
+    }
+    for (cpv, reason) in &planned.left_out {
+        inputs.push(Input::text(format!("left out/{cpv}"), reason));
+    }
+    if !data.container.capabilities.is_empty() {
+        inputs.push(Input::text("capabilities", data.container.capabilities.join(" ")));
+    }
+
+    let dependencies: Vec<(String, String)> = planned
+        .dependencies
+        .iter()
+        .map(|&index| &joined.packages[index])
+        .map(|other| (node_name(&data.farm, other), other.package.cpv.clone()))
+        .collect();
+    let distfiles: Vec<(String, String)> = package
+        .distfiles
+        .iter()
+        .map(|file| (fetch::name(&data.farm, file, fetches), file.name.clone()))
+        .collect();
+    let mut edges: Vec<Dependency> =
+        dependencies.iter().map(|(node, _)| Dependency::output(node, "interface")).collect();
+    edges.extend(distfiles.iter().map(|(node, _)| Dependency::before_run(node)));
+    edges.push(Dependency::before_run(&data.root));
+    edges.extend(data.repos.iter().map(|(_, node)| Dependency::before_run(node)));
+    NodeSpec {
+        name: node_name(&data.farm, planned),
+        kind: "package".to_owned(),
+        rule_version: 1,
+        class: Class::Build,
+        inputs,
+        dependencies: edges,
+        expands: false,
+        memory: 0,
+        action: Action::Package(Box::new(PackageData {
+            package: package.clone(),
+            dependencies,
+            distfiles,
+            root: data.root.clone(),
+            repos: data.repos.clone(),
+            settings: Arc::clone(&data.settings),
+            container: data.container.clone(),
+        })),
+    }
+}
+
+/// Builds the package.
+pub fn run(
+    context: &Context,
+    run: &Run<'_>,
+    spec: &NodeSpec<Action>,
+    data: &PackageData,
+) -> Result<Vec<Output>, Failure> {
+    let bug = |what: String| Failure::new(FailureKind::Bug, what);
+    let needed = |node: &str| run.dependency(spec, node).ok_or_else(|| bug(format!("{node} is not there")));
+    let mut installed = Vec::new();
+    for (node, cpv) in &data.dependencies {
+        installed.push((cpv.clone(), Kept::of(needed(node)?)?));
+    }
+    let mut staged = Files::new();
+    let names: String = installed.iter().map(|(cpv, _)| format!("={cpv}\n")).collect();
+    staged.insert("dependencies".to_owned(), FileNode::text(names));
+    staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
+    staged.insert("build.sh".to_owned(), FileNode::program(BUILD));
+    let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &installed)?.files(STAGING, staged);
+
+    let mut concerned: BTreeSet<String> = data.dependencies.iter().filter_map(|(_, cpv)| cp(cpv)).collect();
+    concerned.insert(format!("{}/{}", data.package.category, data.package.name));
+    let mut settings = settings_upload(context, &data.settings.for_packages(&concerned));
+    for (name, node) in &data.repos {
+        let repo = OpenRepo::open(context, needed(node)?)?;
+        let slice = slice(&repo, name, &data.package)?;
+        settings = settings.files(&format!("{STAGING}/repos/{name}"), slice);
+    }
+    let mut distfiles = Upload::new(context).over_existing();
+    for (node, name) in &data.distfiles {
+        distfiles = distfiles.blob(format!("var/cache/distfiles/{name}"), place::blob(needed(node)?, "file")?);
+    }
+    let files: Vec<Box<dyn TarSource>> = vec![Box::new(settings), Box::new(packages), Box::new(distfiles)];
+
+    context.with_scratch(|scratch| {
+        let mut outputs = Outputs { target: scratch.join("built.gpkg.tar"), found: false, failed: failed_tree(context, &spec.name) };
+        let makeopts = BTreeMap::from([("MAKEOPTS".to_owned(), format!("-j{}", run.jobs))]);
+        container::run(
+            context,
+            run,
+            ContainerRun {
+                name: &spec.name,
+                image: place::image(needed(&data.root)?, "image")?,
+                files,
+                argv: ["/bin/sh", "/.farm/build.sh", &data.package.cpv].map(str::to_owned).to_vec(),
+                env: makeopts,
+                network: Network::None,
+                container: &data.container,
+                collect: vec![
+                    Collect::OnSuccess(BUILT.to_owned()),
+                    Collect::OnFailure(format!("{WORK_TREE}/{}", data.package.cpv)),
+                ],
+            },
+            &mut outputs,
+        )?;
+        if !outputs.found {
+            return Err(bug("emerge ended well and left no package".to_owned()));
+        }
+        keep(context, run, &spec.name, &outputs.target)
+    })
+}
+
+/// Brings what Portage built into normal form and into the store, stamped so that Portage takes it from a local folder.
+fn keep(context: &Context, run: &Run<'_>, name: &str, built: &std::path::Path) -> Result<Vec<Output>, Failure> {
+    let failed = |error: std::io::Error| io_failure("keep a package", &error);
+    let unpackable = |error: farm_portage::normal::NormalError| {
+        Failure::new(FailureKind::Step, format!("the package that was built cannot be published: {error}"))
+    };
+    let source = std::io::BufReader::new(fs::File::open(built).map_err(failed)?);
+    let normal_path = built.with_extension("normal");
+    let normal_file = fs::File::options().read(true).write(true).create(true).truncate(true).open(&normal_path).map_err(failed)?;
+    let mut normal = std::io::BufWriter::new(normal_file);
+    let report = normalise(source, &mut normal, &NormalOptions::new(context.epoch)).map_err(unpackable)?;
+    for warning in &report.warnings {
+        (run.events)(Event::Note { message: format!("{name}: {warning}") });
+    }
+    let mut normal = normal.into_inner().map_err(|error| failed(error.into_error()))?;
+    normal.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let stamped_path = built.with_extension("stamped");
+    let mut stamped = std::io::BufWriter::new(fs::File::create(&stamped_path).map_err(failed)?);
+    let stamped_report =
+        stamp(std::io::BufReader::new(normal), &mut stamped, pkgdir::LOCAL_BUILD_ID, context.epoch).map_err(unpackable)?;
+    stamped.into_inner().map_err(|error| failed(error.into_error()))?;
+    let kept = pkgdir::keep(context, &stamped_path, &stamped_report.metadata)?;
+    Ok(vec![
+        Place::Nowhere.output("interface", Digest::from(report.interface)),
+        kept.place().output("payload", Digest::from(report.payload)),
+    ])
+}
+
+/// The part of a repository that one package may see: layout and profiles, its own folder, and its eclasses.
+fn slice(repo: &OpenRepo, name: &str, package: &Package) -> Result<Files, Failure> {
+    let folder = format!("{}/{}/", package.category, package.name);
+    let own = package.repository == name;
+    let eclasses: BTreeSet<&str> = package
+        .eclasses
+        .values()
+        .filter(|eclass| eclass.repository == name)
+        .map(|eclass| eclass.path.as_str())
+        .collect();
+    let mut files = Files::new();
+    for path in repo.listing.files.keys() {
+        let wanted = path == "metadata/layout.conf"
+            || path.starts_with("profiles/")
+            || (own && path.starts_with(&folder))
+            || eclasses.contains(path.as_str());
+        if wanted {
+            files.insert(path.clone(), repo.read(path)?);
+        }
+    }
+    Ok(files)
+}
+
+fn cp(cpv: &str) -> Option<String> {
+    farm_portage::cpv::Cpv::parse(cpv).ok().map(|cpv| cpv.cp())
+}
+
+/// Where the work tree of a failed build is kept, as `TAR.zst`.
+#[must_use]
+pub fn failed_tree(context: &Context, node: &str) -> std::path::PathBuf {
+    let mut path = context.state.join("failed");
+    path.extend(node.split([':', '/']));
+    path.set_file_name(format!("{}.tar.zst", path.file_name().unwrap_or_default().to_string_lossy()));
+    path
+}
+
+struct Outputs {
+    target: std::path::PathBuf,
+    found: bool,
+    failed: std::path::PathBuf,
+}
+
+impl OutputSink for Outputs {
+    fn collected(&mut self, path: &str, tar: &mut dyn Read) -> std::io::Result<()> {
+        if path != BUILT {
+            return self.keep_work_tree(tar);
+        }
+        let mut archive = tar::Archive::new(tar);
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let is_package = entry.path()?.to_string_lossy().ends_with(".gpkg.tar");
+            if is_package && entry.header().entry_type().is_file() {
+                std::io::copy(&mut entry, &mut fs::File::create(&self.target)?)?;
+                self.found = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn absent(&mut self, _: &str) {}
+}
+
+impl Outputs {
+    fn keep_work_tree(&self, tar: &mut dyn Read) -> std::io::Result<()> {
+        if let Some(folder) = self.failed.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        // Speed counts more than size here: the tree is for one person, once.
+        let mut packed = zstd::Encoder::new(fs::File::create(&self.failed)?, 1)?;
+        std::io::copy(tar, &mut packed)?;
+        packed.finish()?;
+        Ok(())
+    }
+}

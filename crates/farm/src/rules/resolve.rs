@@ -1,0 +1,183 @@
+//! `plan/SUBJECT`: what Portage's own resolver says is to be built for a subject.
+
+use std::sync::Arc;
+
+use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
+use farm_executor::{Collect, Network, TarSource};
+use farm_resolver::suggest::{self, Section, SuggestedLine};
+use farm_resolver::{Answer, AnswerError, Outcome, Refusal, Request, program};
+
+use super::container::{self, ContainerRun, Take, environment, single_file};
+use super::repo::OpenRepo;
+use crate::action::{Action, ResolveData};
+use crate::context::Context;
+use crate::files::{FileNode, Files};
+use crate::place::{self, Place};
+use crate::settings::{SETTINGS_REPO, Settings};
+use crate::upload::{self, STAGING, Upload};
+
+/// Puts what farm brought into its place. Whatever the base has there is the base's and not the farm's.
+pub const PREPARE: &str = "rm -rf /etc/portage /var/db/repos\n\
+                           mkdir -p /var/db /var/cache/binpkgs /var/cache/distfiles\n\
+                           mv /.farm/etc-portage /etc/portage\n\
+                           mv /.farm/repos /var/db/repos\n";
+
+const PROGRAM_FOLDER: &str = "/.farm/resolver";
+const REQUEST: &str = "/.farm/request.json";
+const ANSWER: &str = "/.farm/answer.json";
+
+/// The node of a subject's plan.
+#[must_use]
+pub fn node(farm: &str, data: ResolveData, epoch: u64) -> NodeSpec<Action> {
+    let mut inputs = vec![
+        Input::digest("resolver", program::digest()),
+        Input::text("members", data.members.join(" ")),
+        Input::text("options", data.options.join(" ")),
+        Input::text("epoch", epoch.to_string()),
+    ];
+    for (path, file) in data.settings.tree() {
+        inputs.push(Input::digest(format!("settings/{path}"), file.digest()));
+    }
+    for (name, value) in &data.container.env {
+        inputs.push(Input::text(format!("env/{name}"), value));
+    }
+    let mut dependencies = vec![
+        Dependency::output(&data.root, "installed"),
+        Dependency::before_run(&data.root),
+    ];
+    dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::output(node, "tree")));
+    dependencies.extend(data.seeds.iter().map(|node| Dependency::output(node, "versions")));
+    NodeSpec {
+        name: format!("{farm}:plan/{}", data.subject),
+        kind: "plan".to_owned(),
+        rule_version: 1,
+        class: Class::Plan,
+        inputs,
+        dependencies,
+        expands: false,
+        memory: 0,
+        action: Action::Resolve(Arc::new(data)),
+    }
+}
+
+/// The configuration as an upload, to be put in place by [`PREPARE`].
+#[must_use]
+pub fn settings_upload(context: &Context, settings: &Settings) -> Upload {
+    Upload::new(context)
+        .folder(format!("{STAGING}/repos"))
+        .files(&format!("{STAGING}/etc-portage"), settings.etc.clone())
+        .files(&format!("{STAGING}/repos/{SETTINGS_REPO}"), settings.repo.clone())
+}
+
+/// Asks Portage.
+pub fn run(
+    context: &Context,
+    run: &Run<'_>,
+    spec: &NodeSpec<Action>,
+    data: &ResolveData,
+) -> Result<Vec<Output>, Failure> {
+    let bug = |what: String| Failure::new(FailureKind::Bug, what);
+    let needed = |node: &str| run.dependency(spec, node).ok_or_else(|| bug(format!("{node} is not there")));
+    let mut files: Vec<Box<dyn TarSource>> = Vec::new();
+    for (_, node) in &data.repos {
+        let repo = OpenRepo::open(context, needed(node)?)?;
+        files.push(upload::tar(&context.store, &repo.tar));
+    }
+    files.push(Box::new(settings_upload(context, &data.settings)));
+
+    let mut seed = Vec::new();
+    for node in &data.seeds {
+        let versions = context.read(&place::blob(needed(node)?, "versions")?)?;
+        seed.extend(String::from_utf8_lossy(&versions).lines().map(|cpv| format!("={cpv}")));
+    }
+    seed.sort();
+    seed.dedup();
+    let request = Request {
+        members: data.members.clone(),
+        options: data.options.clone(),
+        seed,
+        environment: environment(context, &data.container),
+    };
+    let mut staged: Files = program::FILES
+        .iter()
+        .map(|(name, text)| (format!("resolver/{name}"), FileNode::text(*text)))
+        .collect();
+    let request_file = FileNode::File { bytes: request.to_json(), executable: false };
+    staged.insert("request.json".to_owned(), request_file);
+    staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
+    files.push(Box::new(Upload::new(context).files(STAGING, staged)));
+
+    let command = program::command(PROGRAM_FOLDER, REQUEST, ANSWER).join(" ");
+    let mut answer = None;
+    let mut take = Take(|_: &str, tar: &mut dyn std::io::Read| {
+        answer = single_file(tar)?;
+        Ok(())
+    });
+    container::run(
+        context,
+        run,
+        ContainerRun {
+            name: &spec.name,
+            image: place::image(needed(&data.root)?, "image")?,
+            files,
+            argv: vec!["/bin/sh".into(), "-c".into(), format!("set -e\n. /.farm/prepare.sh\nexec {command}")],
+            env: [].into(),
+            network: Network::None,
+            container: &data.container,
+            collect: vec![Collect::OnSuccess(ANSWER.to_owned())],
+        },
+        &mut take,
+    )?;
+    let bytes = answer.ok_or_else(|| bug("the resolver gave no answer".to_owned()))?;
+    let answer = Answer::parse(&bytes).map_err(|error| {
+        let kind = match error {
+            AnswerError::Crash { .. } => FailureKind::Environment,
+            _ => FailureKind::Bug,
+        };
+        Failure::new(kind, error.to_string())
+    })?;
+    if !answer.warnings.trim().is_empty() {
+        let message = format!("Portage warns about {}:\n{}", data.subject, answer.warnings.trim_end());
+        (run.events)(Event::Note { message });
+    }
+    match answer.outcome {
+        Outcome::Refusal(refusal) => Err(refused(&data.subject, &refusal)),
+        Outcome::Plan(plan) => {
+            let mut versions: Vec<&str> = plan.packages.iter().map(|package| package.cpv.as_str()).collect();
+            versions.sort_unstable();
+            let versions = context.keep((versions.join("\n") + "\n").as_bytes())?;
+            let plan = context.keep(&bytes)?;
+            Ok(vec![
+                Place::Store { blob: plan }.output("plan", Digest::from(plan.digest)),
+                Place::Store { blob: versions }.output("versions", Digest::from(versions.digest)),
+            ])
+        }
+    }
+}
+
+/// Portage's own explanation, and what to put into the manifest.
+fn refused(subject: &str, refusal: &Refusal) -> Failure {
+    let message = format!("Portage cannot resolve {subject}:\n{}", refusal.explanation.trim_end());
+    let lines = suggest::manifest_lines(refusal);
+    let failure = Failure::new(FailureKind::Input, message);
+    if lines.is_empty() {
+        return failure;
+    }
+    let lines: Vec<String> = lines.iter().map(shown).collect();
+    failure.hint(format!("put into the manifest, where it fits:\n{}", lines.join("\n")))
+}
+
+fn shown(line: &SuggestedLine) -> String {
+    let wanted: Vec<&str> = line.wanted_by.iter().map(|wanted| wanted.parent.as_str()).collect();
+    let mut text = format!("  {}", line.text);
+    if line.section == Section::Bootstrap {
+        text = format!("  bootstrap: {{ {} }}", line.text);
+    }
+    if !wanted.is_empty() {
+        text.push_str(&format!("   # wanted by {}", wanted.join(", ")));
+    }
+    if let Some(note) = &line.note {
+        text.push_str(&format!("   # {}", note.lines().collect::<Vec<_>>().join(" ")));
+    }
+    text
+}

@@ -1,0 +1,190 @@
+//! What a root holds: its tree, its packages, and one digest of what no package owns.
+//!
+//! The base enters a package's key package by package (each by what its VDB entry records), and by the digest of unowned
+//! files. So a new weekly base with the same versions rebuilds nothing, and neither does a tool nobody depends on.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use farm_engine::{Digest, Failure, FailureKind, Output};
+use farm_executor::ImageId;
+use farm_hosted::{FARM_DPKG, Ownership};
+use farm_image::{EntryKind, Index};
+use farm_portage::vdb::Installed;
+use serde::{Deserialize, Serialize};
+
+use crate::context::{Context, executor_failure};
+use crate::place::Place;
+
+/// Files of a VDB entry that say what the package is. The others can be large and say nothing more.
+const VDB_FILES: &[&str] = &[
+    "CBUILD", "CFLAGS", "CHOST", "CONTENTS", "CXXFLAGS", "EAPI", "IUSE", "KEYWORDS", "LDFLAGS", "SLOT", "USE",
+    "repository", FARM_DPKG,
+];
+
+/// Paths that Portage or farm generate in every root from what packages bring, besides those of
+/// [`farm_hosted::is_generated`]. Shared files are never a property of one package.
+const GENERATED: &[&str] = &[
+    ".farm",
+    "etc/csh.env",
+    "etc/environment.d/10-gentoo-env.conf",
+    "etc/ld.so.conf",
+    "etc/portage",
+    "etc/profile.env",
+    "root/.bash_history",
+    "usr/share/info/dir",
+    "var/db/repos",
+    "var/lib/gentoo",
+    "var/lib/portage",
+];
+
+/// A package of a root as keys see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledRecord {
+    /// `CATEGORY/NAME:SLOT`: under this name it is an input, so that another version is a change and not a stranger.
+    pub name: String,
+    /// Version, USE, CHOST and flags, and the digest of what stands behind a stub.
+    pub text: String,
+}
+
+/// The packages of a root, and the digest of what none of them owns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledSet {
+    /// By `CATEGORY/PF`.
+    pub packages: BTreeMap<String, InstalledRecord>,
+    /// Over all files and links that belong to no package.
+    pub unowned: Digest,
+}
+
+/// What a root holds.
+pub struct Scan {
+    /// Its tree.
+    pub index: Index,
+    /// Its packages.
+    pub installed: InstalledSet,
+}
+
+impl Scan {
+    /// The outputs `index` and `installed` of a node that makes a root.
+    pub fn outputs(&self, context: &Context) -> Result<Vec<Output>, Failure> {
+        let index = context.keep(&self.index.encode())?;
+        let json = serde_json::to_vec(&self.installed).map_err(|error| bug(&error))?;
+        let installed = context.keep(&json)?;
+        Ok(vec![
+            Place::Store { blob: index }.output("index", self.index.digest()),
+            Place::Store { blob: installed }.output("installed", installed.digest),
+        ])
+    }
+}
+
+fn bug(error: &dyn std::error::Error) -> Failure {
+    Failure::new(FailureKind::Bug, error.to_string())
+}
+
+/// Reads an image's whole tree.
+pub fn image(context: &Context, image: &ImageId) -> Result<Scan, Failure> {
+    let mut scanned = None;
+    context
+        .executor()?
+        .read_path(image, "/", &mut |stream| {
+            scanned = Some(tree(stream).map_err(|failure| std::io::Error::other(failure.message))?);
+            Ok(())
+        })
+        .map_err(|error| executor_failure(&error))?;
+    scanned.ok_or_else(|| Failure::new(FailureKind::Bug, "the executor gave no tree"))
+}
+
+/// Reads a tree from its tar.
+pub fn tree(stream: &mut dyn Read) -> Result<Scan, Failure> {
+    let mut kept = Kept::default();
+    let scanned = Index::read_with(stream, Path::new(""), |path, _, content| kept.see(path, content))
+        .map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))?;
+    let installed = kept.installed(&scanned.index)?;
+    Ok(Scan { index: scanned.index, installed })
+}
+
+/// Contents that say what is installed.
+#[derive(Default)]
+pub struct Kept {
+    /// By `CATEGORY/PF`, then by file name.
+    entries: BTreeMap<(String, String), BTreeMap<String, Vec<u8>>>,
+    lists: Vec<String>,
+}
+
+impl Kept {
+    /// Keeps a file's content if it matters.
+    pub fn see(&mut self, path: &Path, content: &mut dyn Read) -> std::io::Result<()> {
+        let Some(path) = path.to_str() else { return Ok(()) };
+        if let Some(rest) = path.strip_prefix("var/db/pkg/") {
+            let parts: Vec<&str> = rest.split('/').collect();
+            if let [category, pf, file] = parts[..]
+                && VDB_FILES.contains(&file)
+            {
+                let mut bytes = Vec::new();
+                content.read_to_end(&mut bytes)?;
+                self.entries
+                    .entry((category.to_owned(), pf.to_owned()))
+                    .or_default()
+                    .insert(file.to_owned(), bytes);
+            }
+        } else if path.starts_with("var/lib/dpkg/info/") && path.ends_with(".list") {
+            let mut text = String::new();
+            content.read_to_string(&mut text)?;
+            self.lists.push(text);
+        }
+        Ok(())
+    }
+
+    /// What is installed in the tree of `index`.
+    pub fn installed(self, index: &Index) -> Result<InstalledSet, Failure> {
+        let mut packages = BTreeMap::new();
+        let mut contents = Vec::new();
+        for ((category, pf), files) in self.entries {
+            let entry = Installed::parse(&category, &pf, &files)
+                .map_err(|error| Failure::new(FailureKind::Environment, format!("the root's /var/db/pkg: {error}")))?;
+            if let Some(text) = files.get("CONTENTS") {
+                contents.push(String::from_utf8_lossy(text).into_owned());
+            }
+            packages.insert(entry.cpv.clone(), record(&entry, files.get(FARM_DPKG)));
+        }
+        let links: BTreeMap<String, String> = index
+            .iter()
+            .filter_map(|(path, entry)| match &entry.kind {
+                EntryKind::Symlink { target } if path.components().count() == 1 => {
+                    Some((path.to_string_lossy().into_owned(), target.to_string_lossy().into_owned()))
+                }
+                _ => None,
+            })
+            .collect();
+        let owned = Ownership::new(
+            self.lists.iter().map(String::as_str),
+            contents.iter().map(String::as_str),
+            &links,
+        );
+        let unowned = index.digest_where(|path, entry| {
+            let path = path.to_string_lossy();
+            !entry.is_dir() && !is_generated(&path) && !owned.covers(&path)
+        });
+        Ok(InstalledSet { packages, unowned: unowned.into() })
+    }
+}
+
+fn is_generated(path: &str) -> bool {
+    GENERATED.iter().any(|generated| path.strip_prefix(generated).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+fn record(entry: &Installed, dpkg: Option<&Vec<u8>>) -> InstalledRecord {
+    let (category, pf) = entry.cpv.split_once('/').unwrap_or(("", &entry.cpv));
+    let cp = farm_portage::cpv::Cpv::parse(&entry.cpv).map_or_else(|_| format!("{category}/{pf}"), |cpv| cpv.cp());
+    let version = pf.strip_prefix(cp.rsplit('/').next().unwrap_or(&cp)).unwrap_or(pf).trim_start_matches('-');
+    let use_flags = entry.use_flags.iter().cloned().collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "{version} slot {}/{} USE=\"{use_flags}\" CHOST={} CFLAGS=\"{}\" CXXFLAGS=\"{}\" LDFLAGS=\"{}\"",
+        entry.slot, entry.subslot, entry.chost, entry.cflags, entry.cxxflags, entry.ldflags
+    );
+    if let Some(dpkg) = dpkg {
+        text.push_str(&format!(" Debian {}", Digest::of(dpkg).short()));
+    }
+    InstalledRecord { name: format!("{cp}:{}", entry.slot), text }
+}

@@ -1,0 +1,21 @@
+//! What can only be checked when the whole farm is known.
+
+mod flags;
+mod layer_flags;
+mod layer_lines;
+mod references;
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Diagnostic;
+use crate::layers::Layer;
+use crate::model::Farm;
+use crate::source::Sources;
+
+/// Checks the farm as a whole.
+pub(crate) fn check(farm: &Farm, layers: &BTreeMap<String, Layer>, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
+    references::check(farm, diagnostics);
+    flags::check(farm, sources, diagnostics);
+    layer_lines::check(layers, sources, diagnostics);
+    layer_flags::check(farm, layers, sources, diagnostics);
+}

@@ -1,0 +1,143 @@
+"""Answers questions about names, atoms and configuration files with the real Portage: a line on stdout for each line on stdin."""
+
+import json
+import os
+import sys
+
+import portage
+
+portage._internal_caller = True
+# Portage says on stderr what it refuses; the answers say it too.
+portage.util.noiselimit = -10
+
+from portage.dep import Atom, best_match_to_list, match_from_list
+from portage.exception import InvalidAtom
+from portage.package.ebuild._config.UseManager import UseManager
+from portage.util import getconfig, grabdict_package
+from portage.versions import _pkg_str, catpkgsplit, vercmp
+
+MODE, SCRATCH = sys.argv[1:3]
+
+
+def versions(line):
+    return vercmp(*line.split("\t"))
+
+
+def names(line):
+    return catpkgsplit(line)
+
+
+def atoms(line):
+    question = json.loads(line)
+    try:
+        atom = Atom(
+            question["text"],
+            allow_wildcard=question["wildcard"],
+            allow_repo=question["repository"],
+            allow_build_id=question["build_id"],
+        )
+    except InvalidAtom:
+        return None
+    evaluated = atom.evaluate_conditionals(set(question["enabled"])).use if atom.use else None
+    return {
+        "blocker": ("!!" if atom.blocker.overlap.forbid else "!") if atom.blocker else None,
+        "operator": atom.operator,
+        "cp": atom.cp,
+        "version": atom.version,
+        "build_id": atom.build_id,
+        "slot": atom.slot,
+        "subslot": atom.sub_slot,
+        "slot_operator": atom.slot_operator,
+        "repository": atom.repo,
+        "use_deps": list(atom.use.tokens) if atom.use else [],
+        "evaluated": list(evaluated.tokens) if evaluated else [],
+        "extended": atom.extended_syntax,
+    }
+
+
+class Flags:
+    """What Portage's Package objects have as `use` and as `iuse`."""
+
+    def __init__(self, flags):
+        self.enabled = frozenset(flags)
+
+    def is_valid_flag(self, flags):
+        return flags in self.enabled if isinstance(flags, str) else all(f in self.enabled for f in flags)
+
+
+class Package:
+    def __init__(self, question):
+        self.cpv = _pkg_str(
+            question["cpv"],
+            slot=question["slot"],
+            repo=question["repository"],
+            build_id=question["build_id"],
+        )
+        self.cp = self.cpv.cp
+        self.cpv_split = self.cpv.cpv_split
+        self.version = self.cpv.version
+        self.slot = self.cpv.slot
+        self.sub_slot = self.cpv.sub_slot
+        self.repo = getattr(self.cpv, "repo", None)
+        self.use = Flags(question["enabled"])
+        self.iuse = Flags(question["iuse"])
+
+
+def matches(line):
+    atom, question = json.loads(line)
+    atom = Atom(atom, allow_wildcard=True, allow_repo=True)
+    package = Package(question)
+    # Portage never asks about a candidate of another name: its databases look the name up first.
+    if not atom.extended_syntax and atom.cp != package.cp:
+        return False
+    return bool(match_from_list(atom, [package]))
+
+
+def best(line):
+    atoms, question = json.loads(line)
+    atoms = [Atom(atom, allow_wildcard=True, allow_repo=True) for atom in atoms]
+    return str(best_match_to_list(Package(question).cpv, atoms))
+
+
+def scratch_file(name, text):
+    path = os.path.join(SCRATCH, name)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    return path
+
+
+def flatten(found):
+    return sorted((str(atom), list(flags)) for atoms in found.values() for atom, flags in atoms.items())
+
+
+def user_use(line):
+    scratch_file("package.use", json.loads(line))
+    return flatten(UseManager._parse_user_files_to_extatomdict(None, "package.use", SCRATCH, True))
+
+
+def profile_use(line):
+    path = scratch_file("package.use", json.loads(line))
+    return flatten(UseManager._parse_file_to_dict(None, path, recursive=False, eapi="8"))
+
+
+def make_conf(line):
+    path = scratch_file("make.conf", json.loads(line))
+    try:
+        return sorted(getconfig(path, expand=False).items())
+    except Exception:
+        return None
+
+
+def make_conf_expanded(line):
+    path = scratch_file("make.conf", json.loads(line))
+    try:
+        return sorted(getconfig(path).items())
+    except Exception:
+        return None
+
+
+answer = globals()[MODE]
+out = sys.stdout
+sys.stdout = sys.stderr
+for line in sys.stdin:
+    out.write(json.dumps(answer(line.rstrip("\n")), ensure_ascii=False) + "\n")

@@ -1,0 +1,93 @@
+use farm_resolver::DependencyKind::{Build, Runtime};
+use farm_resolver::{Joined, join};
+
+use crate::builder::{Building, plan};
+
+fn names(joined: &Joined) -> Vec<String> {
+    joined
+        .instances
+        .iter()
+        .map(|instance| format!("{}: {}", instance.name, instance.subjects.join(" ")))
+        .collect()
+}
+
+#[test]
+fn other_flags_make_another_instance_and_so_does_a_dependency_with_other_flags() {
+    let shared = plan(&["base", "library", "program"])
+        .edge("library", "base", &[Build])
+        .edge("program", "library", &[Build]);
+    let mut other = shared.clone();
+    other.packages[0].use_flags = vec!["ssl".into()];
+    let joined = join([("mc", &shared), ("analysis", &other), ("serving", &other)]).unwrap();
+    assert_eq!(
+        names(&joined),
+        [
+            "c/base-1: mc",
+            "c/library-1: mc",
+            "c/program-1: mc",
+            "c/base-1@analysis: analysis serving",
+            "c/library-1@analysis: analysis serving",
+            "c/program-1@analysis: analysis serving",
+        ]
+    );
+    assert_eq!(joined.by_subject["serving"], [3, 4, 5]);
+    assert_eq!(joined.instances[5].packages, [4]);
+    assert_eq!(joined.disagreements.len(), 3);
+    assert_eq!(joined.disagreements[0].slot, "c/base:0");
+}
+
+#[test]
+fn the_merge_order_and_what_emerge_prints_make_no_difference() {
+    let one = plan(&["a", "b", "user"])
+        .edge("user", "a", &[Build])
+        .edge("user", "b", &[Build]);
+    let mut two = plan(&["b", "a", "user"])
+        .edge("user", "a", &[Build])
+        .edge("user", "b", &[Build]);
+    two.packages[0].line = "[ebuild   R    ] c/b-1::r  0 KiB".into();
+    let joined = join([("one", &one), ("two", &two)]).unwrap();
+    assert_eq!(
+        names(&joined),
+        ["c/a-1: one two", "c/b-1: one two", "c/user-1: one two"]
+    );
+    assert_eq!(joined.by_subject["two"], [1, 0, 2]);
+    assert_eq!(joined.disagreements, []);
+}
+
+#[test]
+fn a_runtime_dependency_that_differs_does_not_touch_the_package() {
+    let one = plan(&["data", "program"])
+        .edge("program", "data", &[Runtime])
+        .roots(&["program"]);
+    let mut two = one.clone();
+    two.packages[0].use_flags = vec!["big".into()];
+    let joined = join([("one", &one), ("two", &two)]).unwrap();
+    assert_eq!(
+        names(&joined),
+        ["c/data-1: one", "c/program-1: one two", "c/data-1@two: two"]
+    );
+    assert_eq!(joined.runtime_closure("two", &two).0, [2, 1]);
+    assert_eq!(joined.runtime_closure("nobody", &two).0, [0; 0]);
+}
+
+#[test]
+fn an_instance_comes_after_what_it_needs() {
+    // The library's plugin comes last in the merge order, but the program is built with both.
+    let one = plan(&["library", "program", "plugin"])
+        .edge("program", "library", &[Build])
+        .edge("library", "plugin", &[Runtime]);
+    let joined = join([("one", &one)]).unwrap();
+    assert_eq!(
+        names(&joined),
+        ["c/library-1: one", "c/plugin-1: one", "c/program-1: one"]
+    );
+    assert_eq!(joined.instances[2].packages, [0, 1]);
+    assert_eq!(joined.by_subject["one"], [0, 2, 1]);
+}
+
+#[test]
+fn a_circle_is_reported_with_its_subject() {
+    let good = plan(&["a"]);
+    let bad = plan(&["a", "b"]).edge("a", "b", &[Build]).edge("b", "a", &[Build]);
+    assert_eq!(join([("good", &good), ("bad", &bad)]).unwrap_err().0, "bad");
+}

@@ -1,0 +1,116 @@
+use farm_resolver::mergelist::{Colour, render};
+use farm_resolver::suggest::{Section, manifest_lines};
+use farm_resolver::{
+    Cycle, CycleSolution, DistFile, Keywords, Licenses, Operation, Refusal, UseChange, WantedBy, unsound,
+};
+
+use crate::builder::plan;
+
+#[test]
+fn a_merge_list_with_what_is_known_of_each_package() {
+    let mut plan = plan(&["a", "b", "c"]);
+    plan.packages[1].operation = Operation::Rebuild;
+    plan.packages[1].line = r#"[ebuild   R    ] c/b-1:2/3::r  USE="ssl (-static) -doc*" ABI="x86" 12 KiB"#.into();
+    let notes = ["cached".to_owned(), "build: USE changed".to_owned()];
+    insta::assert_snapshot!(render(&plan, &notes, Colour::Never), @r#"
+    [ebuild  N     ] c/a-1::r  0 KiB  (cached)
+    [ebuild   R    ] c/b-1:2/3::r  USE="ssl (-static) -doc*" ABI="x86" 12 KiB  (build: USE changed)
+    [ebuild  N     ] c/c-1::r  0 KiB
+    Total: 3 packages (2 new, 1 reinstall)
+    "#);
+    let coloured = render(&plan, &notes, Colour::Ansi);
+    insta::assert_snapshot!(coloured.replace('\x1b', "^"), @r#"
+    [^[32mebuild  N     ^[0m] ^[32mc/a-1::r^[0m  0 KiB  ^[2m(cached)^[0m
+    [^[32mebuild   R    ^[0m] ^[32mc/b-1:2/3::r^[0m  USE="^[31mssl^[0m ^[34m(-static)^[0m ^[34m-doc*^[0m" ABI="^[31mx86^[0m" 12 KiB  ^[2m(build: USE changed)^[0m
+    [^[32mebuild  N     ^[0m] ^[32mc/c-1::r^[0m  0 KiB
+    Total: 3 packages (2 new, 1 reinstall)
+    "#);
+    let mut plain = String::new();
+    let mut rest = coloured.as_str();
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        plain.push_str(before);
+        rest = after.split_once('m').unwrap().1;
+    }
+    plain.push_str(rest);
+    assert_eq!(plain, render(&plan, &notes, Colour::Never));
+}
+
+#[test]
+fn changes_of_one_package_are_one_line_and_texts_are_quoted_where_yaml_needs_it() {
+    let wanted = vec![WantedBy {
+        parent: "c/parent-1".into(),
+        atom: "c/child[x]".into(),
+    }];
+    let refusal = Refusal {
+        use_changes: vec![
+            UseChange {
+                cpv: "c/child-1.2-r3".into(),
+                slot: "2".into(),
+                flags: vec!["x".into(), "-y".into()],
+                wanted_by: wanted.clone(),
+                ..UseChange::default()
+            },
+            UseChange {
+                cpv: "dev-db/mysql++-5".into(),
+                slot: "0".into(),
+                flags: vec!["on".into(), "1".into()],
+                ..UseChange::default()
+            },
+        ],
+        keywords: vec![Keywords {
+            cpv: "c/child-1.2-r3".into(),
+            keyword: "~amd64".into(),
+            wanted_by: wanted,
+            ..Keywords::default()
+        }],
+        licenses: vec![Licenses {
+            cpv: "c/child-1.2-r3".into(),
+            licenses: vec!["Apache-2.0".into(), "GPL-2+".into()],
+            ..Licenses::default()
+        }],
+        cycle: Some(Cycle {
+            edges: vec![],
+            solutions: vec![CycleSolution {
+                cpv: "c/egg-1".into(),
+                slot: "0".into(),
+                flags: vec!["-hen".into()],
+                wanted_by: vec![],
+            }],
+        }),
+        ..Refusal::default()
+    };
+    let lines = manifest_lines(&refusal);
+    assert_eq!(
+        lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(),
+        [
+            r#""=c/child-1.2-r3": { accept_keywords: ["~amd64"], license: [Apache-2.0, GPL-2+] }"#,
+            "c/child:2: { use: [x, -y] }",
+            r#"dev-db/mysql++: { use: ["on", "1"] }"#,
+            "c/egg: { use: [-hen] }",
+        ]
+    );
+    assert_eq!(lines[3].section, Section::Bootstrap);
+    assert_eq!(lines[0].wanted_by[0].parent, "c/parent-1");
+}
+
+#[test]
+fn what_must_not_be_built_is_named() {
+    let mut plan = plan(&["a", "b"]);
+    plan.packages[0].properties = vec!["live".into()];
+    plan.packages[1]
+        .environment
+        .insert("CFLAGS".into(), "-O2 -march=native".into());
+    plan.packages[1].distfiles = vec![DistFile {
+        name: "b.tar.gz".into(),
+        ..DistFile::default()
+    }];
+    let found: Vec<_> = unsound(&plan).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "c/a-1 is a live ebuild: pin it to a commit",
+            "-march=native in CFLAGS of c/b-1 means the machine of the day: name the processor",
+            "the Manifest of c/b-1 has no size and hash of b.tar.gz",
+        ]
+    );
+}

@@ -1,0 +1,2 @@
+/* One more than libfoo says. */
+int bar_count(void);

@@ -1,0 +1,2 @@
+/* The number that everything here is about. */
+int foo_count(void);
