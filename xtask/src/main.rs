@@ -1,3 +1,47 @@
-//! Developers' chores.
+//! Developers' chores: `cargo xtask check` and `cargo xtask acceptance`.
 
-fn main() {}
+mod acceptance;
+mod check;
+mod command;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask check              formatting, lints, documentation, every crate alone
+       cargo xtask acceptance [dbg]   the real hepfarm from nothing, a binhost, a registry, their clients;
+                                      dbg: also in its other flavour, which compiles everything again
+";
+
+/// What went wrong, in words.
+type Outcome<T = ()> = Result<T, String>;
+
+/// An error of the file system in words; `fs_err` has put the path in.
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
+fn failed(error: std::io::Error) -> String {
+    error.to_string()
+}
+
+#[expect(clippy::print_stderr, reason = "this program talks to developers and nobody else")]
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // This program is run by cargo in the checkout that it was compiled in.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let outcome = match words[..] {
+        ["check"] => check::run(root),
+        ["acceptance"] => acceptance::run(root, false),
+        ["acceptance", "dbg"] => acceptance::run(root, true),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -16,6 +16,12 @@ impl CancelToken {
         Self::default()
     }
 
+    /// The flag itself, for those who watch it without knowing this type.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Asks all work that watches this token to stop.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Release);

@@ -1,7 +1,6 @@
 //! What the nodes of a farm do: one variant a rule, with everything the rule needs beside the outputs it depends on.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use farm_executor::Limits;
@@ -47,13 +46,11 @@ pub enum Action {
     Fetch(Box<FetchData>),
     /// A binary package.
     Package(Box<PackageData>),
-    /// The folder of packages with its index.
-    Binhost(Box<BinhostData>),
     /// An image.
     Image(Box<ImageData>),
     /// A task.
     Task(Box<TaskData>),
-    /// Packages to their place.
+    /// Packages to a folder: the local binhost, or where they are published.
     PublishPkgs(Box<PublishPkgsData>),
     /// Images to their registry.
     PublishImages(Box<PublishImagesData>),
@@ -104,17 +101,6 @@ pub struct ResolveData {
     pub settings: Arc<crate::settings::Settings>,
     /// How its container runs.
     pub container: ContainerData,
-}
-
-/// What the binhost needs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BinhostData {
-    /// Nodes of the packages, with their `CATEGORY/PF`.
-    pub packages: Vec<(String, String)>,
-    /// Header of the index.
-    pub header: BTreeMap<String, String>,
-    /// The folder below `.farm/binhost`.
-    pub folder: PathBuf,
 }
 
 /// What a task needs.

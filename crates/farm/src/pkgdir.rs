@@ -1,16 +1,13 @@
 //! Packages of the store as a folder that Portage installs from.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use farm_engine::{Failure, FailureKind, Guard};
 use farm_portage::gpkg::Metadata;
-use farm_portage::index::{EntryFile, HeaderSettings, Index, Stanza, entry_for, header};
+use farm_portage::index::{EntryFile, FileDigests, HeaderSettings, Index, Stanza, entry_for, header};
 use farm_store::Blob;
 use fs_err as fs;
-use md5::{Digest as _, Md5};
-use sha1::Sha1;
 
 use crate::context::{Context, io_failure};
 use crate::files::{FileNode, Files};
@@ -67,32 +64,16 @@ pub fn path(cpv: &str, build_id: u64) -> String {
 /// Puts a stamped package in the store, with its stanza.
 pub fn keep(context: &Context, file: &Path, metadata: &Metadata) -> Result<Kept, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(FailureKind::Environment, format!("cannot keep a package: {error}"));
-    let (md5, sha1, size) = hashes(file).map_err(|error| io_failure("read a package", &error))?;
+    let opened = fs::File::open(file).map_err(|error| io_failure("read a package", &error))?;
+    let digests = FileDigests::of(opened).map_err(|error| io_failure("read a package", &error))?;
     let text = |key: &str| farm_portage::gpkg::folded(metadata, key);
     let cpv = format!("{}/{}", text("CATEGORY"), text("PF"));
-    let entry_file =
-        EntryFile { path: &path(&cpv, LOCAL_BUILD_ID), size, mtime: context.epoch, md5: &md5, sha1: &sha1 };
+    let entry_file = EntryFile { path: &path(&cpv, LOCAL_BUILD_ID), mtime: context.epoch, digests: &digests };
     let stanza = entry_for(metadata, &entry_file)
         .map_err(|error| Failure::new(FailureKind::Step, format!("the package's metadata: {error}")))?;
     let json = serde_json::to_vec(&stanza).map_err(|error| failed(&error))?;
     let package = context.store.put_file(file).map_err(|error| failed(&error))?;
     Ok(Kept { package, stanza: context.keep(&json)? })
-}
-
-/// MD5 and SHA-1 (both in hexadecimal) and the length of a file: what an index of packages has.
-pub fn hashes(file: &Path) -> std::io::Result<(String, String, u64)> {
-    let mut file = fs::File::open(file)?;
-    let (mut md5, mut sha1, mut size) = (Md5::new(), Sha1::new(), 0_u64);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((hex(&md5.finalize()), hex(&sha1.finalize()), size));
-        }
-        md5.update(&buffer[..read]);
-        sha1.update(&buffer[..read]);
-        size += read as u64;
-    }
 }
 
 /// Lower-case hexadecimal digits.

@@ -17,7 +17,7 @@ pub const STAGING: &str = ".farm";
 #[derive(Clone)]
 enum Content {
     Node(FileNode),
-    Blob(Blob),
+    Blob { blob: Blob, executable: bool },
 }
 
 /// A tree to be unpacked at `/`: owned by root, 0644 or 0755, its large files read from the store while it is sent.
@@ -63,7 +63,14 @@ impl Upload {
     /// Adds one file whose content is in the store.
     #[must_use]
     pub fn blob(mut self, path: impl Into<String>, blob: Blob) -> Self {
-        self.nodes.insert(path.into(), Content::Blob(blob));
+        self.nodes.insert(path.into(), Content::Blob { blob, executable: false });
+        self
+    }
+
+    /// As [`Self::blob`], a file that can be executed.
+    #[must_use]
+    pub fn program(mut self, path: impl Into<String>, blob: Blob) -> Self {
+        self.nodes.insert(path.into(), Content::Blob { blob, executable: true });
         self
     }
 
@@ -101,9 +108,9 @@ impl Upload {
                     TreeNode::file(if *executable { 0o755 } else { 0o644 }, bytes.clone())
                 }
                 Content::Node(FileNode::Link { target }) => TreeNode::symlink(target.clone()),
-                Content::Blob(blob) => {
+                Content::Blob { blob, executable } => {
                     let reader = LazyBlob { store: self.store.clone(), blob: *blob, reader: None };
-                    TreeNode::reader(0o644, blob.size, reader)
+                    TreeNode::reader(if *executable { 0o755 } else { 0o644 }, blob.size, reader)
                 }
             };
             nodes.insert(PathBuf::from(path), node);

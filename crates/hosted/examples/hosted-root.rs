@@ -8,7 +8,11 @@ use farm_hosted::{HostedLock, HostedSpec, SOURCE_DATE_EPOCH, build, fetch, resol
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = || arguments.next().ok_or("usage: hosted-root SUITE PORTAGE FOLDER [PACKAGE]...");
+    let mut next = || {
+        arguments
+            .next()
+            .ok_or("usage: hosted-root SUITE PORTAGE FOLDER [PACKAGE]...")
+    };
     let (suite, portage, folder) = (next()?, next()?, next()?);
     let folder = Path::new(&folder);
     let scratch = folder.join("scratch");
@@ -18,7 +22,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         toml::from_str(&fs_err::read_to_string(&lock_file)?)?
     } else {
         let packages = arguments.collect();
-        let lock = resolve(&HostedSpec { suite, architecture: "amd64".into(), portage, packages }, &scratch)?;
+        let lock = resolve(
+            &HostedSpec {
+                suite,
+                architecture: "amd64".into(),
+                portage,
+                packages,
+            },
+            &scratch,
+        )?;
         fs_err::write(&lock_file, toml::to_string_pretty(&lock)?)?;
         lock
     };

@@ -40,24 +40,38 @@ impl Apt {
         fs_err::write(folder.join("status"), "")?;
         fs_err::write(folder.join("preferences"), "")?;
         fs_err::write(folder.join("apt.conf"), configuration(folder, architecture))?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
     /// Gets the package lists. A source that cannot be reached is an error, never a warning.
     pub(crate) fn update(&self) -> Result<(), CommandError> {
-        command::run_checked(self.command("apt-get").args(["-q", "-o", "APT::Update::Error-Mode=any", "update"]), APT)
-            .map(drop)
+        command::run_checked(
+            self.command("apt-get")
+                .args(["-q", "-o", "APT::Update::Error-Mode=any", "update"]),
+            APT,
+        )
+        .map(drop)
     }
 
     /// The suites whose package lists are here, sorted.
     pub(crate) fn offered_suites(&self) -> Result<Vec<OfferedSuite>, CommandError> {
         let mut command = self.command("apt-get");
-        command.args(["indextargets", "--format", "$(CODENAME) $(SUITE)", "Created-By: Packages"]);
+        command.args([
+            "indextargets",
+            "--format",
+            "$(CODENAME) $(SUITE)",
+            "Created-By: Packages",
+        ]);
         let text = command::run_checked(&mut command, APT)?;
         let mut suites: Vec<_> = text
             .lines()
             .filter_map(|line| line.split_once(' '))
-            .map(|(codename, suite)| OfferedSuite { codename: codename.to_owned(), suite: suite.to_owned() })
+            .map(|(codename, suite)| OfferedSuite {
+                codename: codename.to_owned(),
+                suite: suite.to_owned(),
+            })
             .collect();
         suites.sort_unstable();
         suites.dedup();
@@ -73,7 +87,9 @@ impl Apt {
     pub(crate) fn simulate(&self, words: &[String]) -> Result<Output, CommandError> {
         let mut command = self.command("apt-get");
         // The archive's strongest hash is not always SHA-256, so it is asked for.
-        command.args(["-q", "-y", "--print-uris", "-o", "Acquire::ForceHash=SHA256", "install"]).args(words);
+        command
+            .args(["-q", "-y", "--print-uris", "-o", "Acquire::ForceHash=SHA256", "install"])
+            .args(words);
         command::run(&mut command, APT)
     }
 
@@ -147,7 +163,11 @@ Dir::Log "{folder}/log";
 /// Pins (apt_preferences(5)): the first record that matches a version decides, so the last one forbids the rest.
 fn preferences(codename: &str) -> String {
     let mut text = String::new();
-    for name in [codename.to_owned(), format!("{codename}-updates"), format!("{codename}-security")] {
+    for name in [
+        codename.to_owned(),
+        format!("{codename}-updates"),
+        format!("{codename}-security"),
+    ] {
         text += &format!("Package: *\nPin: release o=Debian,n={name}\nPin-Priority: 500\n\n");
     }
     text + "Package: *\nPin: release a=*\nPin-Priority: -1\n"
@@ -159,9 +179,14 @@ fn parse_versions(stanzas: &str) -> BTreeMap<(String, String, String), String> {
         .filter_map(|stanza| {
             let field = |name: &str| {
                 let mut lines = stanza.lines();
-                lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
+                lines
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+                    .map(str::to_owned)
             };
-            Some(((field("Package")?, field("Version")?, field("Architecture")?), field("SHA256")?))
+            Some((
+                (field("Package")?, field("Version")?, field("Architecture")?),
+                field("SHA256")?,
+            ))
         })
         .collect()
 }

@@ -93,10 +93,20 @@ pub fn build(
     register(&mut tree, &stubs);
     let unowned = unowned(&mut tree, &contents)?;
 
-    let mut out = Hashed { inner: BufWriter::with_capacity(1 << 16, out), hasher: blake3::Hasher::new(), size: 0 };
+    let mut out = Hashed {
+        inner: BufWriter::with_capacity(1 << 16, out),
+        hasher: blake3::Hasher::new(),
+        size: 0,
+    };
     tree.write(epoch, &mut out)?;
     out.flush()?;
-    Ok(BuildReport { digest: out.hasher.finalize(), size: out.size, entries: tree.len(), stubs, unowned })
+    Ok(BuildReport {
+        digest: out.hasher.finalize(),
+        size: out.size,
+        entries: tree.len(),
+        stubs,
+        unowned,
+    })
 }
 
 /// The root must have exactly the lock's packages: a package whose script pulls in another, or an apt that leaves one
@@ -105,7 +115,13 @@ fn check_installed(lock: &HostedLock, installed: &[InstalledPackage]) -> Result<
     let found: BTreeSet<(&str, &str, &str)> = installed
         .iter()
         .filter(|package| package.is_installed())
-        .map(|package| (package.name.as_str(), package.version.as_str(), package.architecture.as_str()))
+        .map(|package| {
+            (
+                package.name.as_str(),
+                package.version.as_str(),
+                package.architecture.as_str(),
+            )
+        })
         .collect();
     let wanted: BTreeSet<(&str, &str, &str)> = lock
         .debs
@@ -113,7 +129,13 @@ fn check_installed(lock: &HostedLock, installed: &[InstalledPackage]) -> Result<
         .map(|deb| (deb.name.as_str(), deb.version.as_str(), deb.architecture.as_str()))
         .collect();
     let difference: Vec<&str> = found.symmetric_difference(&wanted).map(|(name, _, _)| *name).collect();
-    if difference.is_empty() { Ok(()) } else { Err(BuildError::NotTheLock { difference: difference.join(", ") }) }
+    if difference.is_empty() {
+        Ok(())
+    } else {
+        Err(BuildError::NotTheLock {
+            difference: difference.join(", "),
+        })
+    }
 }
 
 /// CONTENTS of Portage itself: its own folders with all in them, and its other files.
@@ -133,7 +155,11 @@ fn portage_contents(tree: &mut Tree, portage: &SystemPortage, epoch: u64) -> Res
                 let digest = Md5::digest(tree.bytes(&path)?.unwrap_or_default());
                 format!("obj /{path} {} {epoch}", hex(&digest))
             }
-            None => return Err(BuildError::BadRoot { reason: format!("{path} of Portage is missing") }),
+            None => {
+                return Err(BuildError::BadRoot {
+                    reason: format!("{path} of Portage is missing"),
+                });
+            }
         };
         writeln!(contents, "{line}").expect("writing to a string cannot fail");
     }
@@ -163,7 +189,9 @@ fn shared_libraries(tree: &mut Tree) -> Result<BTreeMap<String, BTreeSet<String>
         let sonames: &mut BTreeSet<String> = libraries.entry(package).or_default();
         for line in tree.text(&list)?.lines() {
             let mut words = line.split_whitespace().skip_while(|word| word.ends_with(':'));
-            let (Some(name), Some(version)) = (words.next(), words.next()) else { continue };
+            let (Some(name), Some(version)) = (words.next(), words.next()) else {
+                continue;
+            };
             let candidates = [format!("{name}.so.{version}"), format!("{name}-{version}.so")];
             sonames.extend(candidates.into_iter().filter(|soname| present.contains(soname)));
         }
@@ -206,7 +234,11 @@ fn unowned(tree: &mut Tree, portage_contents: &str) -> Result<Vec<String>, Build
         .collect();
     let ownership = Ownership::new(lists.iter().map(String::as_str), [portage_contents], &links);
     let is_unowned = |(path, entry): &(&str, &Entry)| entry.kind != Kind::Directory && !ownership.covers(path);
-    Ok(tree.iter().filter(is_unowned).map(|(path, _)| path.to_owned()).collect())
+    Ok(tree
+        .iter()
+        .filter(is_unowned)
+        .map(|(path, _)| path.to_owned())
+        .collect())
 }
 
 /// Counts and hashes what goes through.

@@ -11,7 +11,11 @@ const KEPT_LINES: usize = 15;
 ///
 /// Its messages are in English (`LC_ALL=C.UTF-8`), since some of them are read, and it cannot ask anybody anything.
 pub(crate) fn run(command: &mut Command, package: &'static str) -> Result<Output, CommandError> {
-    command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).output().map_err(|source| start_error(command, package, source))
+    command
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| start_error(command, package, source))
 }
 
 /// Like [`run`], but a status other than 0 is an error; returns the standard output.
@@ -26,7 +30,11 @@ pub(crate) fn run_checked(command: &mut Command, package: &'static str) -> Resul
 
 /// The error of a program that ended badly.
 pub(crate) fn failed(command: &Command, output: &Output) -> CommandError {
-    let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+    let said = if output.stderr.is_empty() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
     CommandError::Failed {
         program: program_of(command),
         status: output.status.to_string(),
@@ -61,7 +69,10 @@ mod tests {
     #[test]
     fn a_missing_program_names_its_package() {
         let error = run(&mut Command::new("no-such-program-of-farm"), "nothing").unwrap_err();
-        assert_eq!(error.to_string(), "no-such-program-of-farm is not installed (Debian package nothing)");
+        assert_eq!(
+            error.to_string(),
+            "no-such-program-of-farm is not installed (Debian package nothing)"
+        );
     }
 
     #[test]

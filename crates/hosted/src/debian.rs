@@ -156,7 +156,10 @@ Version: 1
         let packages = parse_status(STATUS);
         assert_eq!(packages.len(), 7);
         assert_eq!(packages[0].depends, [["cpp"], ["gcc-12"]]);
-        assert_eq!(packages[1].depends, [vec!["libc6"], vec!["awk"], vec!["nothere", "binutils"]]);
+        assert_eq!(
+            packages[1].depends,
+            [vec!["libc6"], vec!["awk"], vec!["nothere", "binutils"]]
+        );
         assert_eq!(packages[3].provides, ["awk"]);
         assert!(!packages[6].is_installed());
     }

@@ -174,7 +174,7 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Whose fault it is.
+    /// Whose fault it is: never the user's, since the lock was right when it was made. Exit status 3.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Environment

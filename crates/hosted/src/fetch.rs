@@ -44,13 +44,21 @@ pub fn fetch(
     scratch: &Path,
 ) -> Result<Vec<Fetched>, FetchError> {
     fs_err::create_dir_all(into)?;
-    fs_err::create_dir_all(scratch)?;
     let mut fetched = Vec::new();
     for (file, sha256) in lock.files() {
         let path = into.join(&file);
         let reused = is_file_with(&path, sha256)? || copy_checked(have(sha256), &path, sha256)?;
-        fetched.push(Fetched { file, path, sha256: sha256.to_owned(), reused });
+        fetched.push(Fetched {
+            file,
+            path,
+            sha256: sha256.to_owned(),
+            reused,
+        });
     }
+    if fetched.iter().all(|file| file.reused) {
+        return Ok(fetched);
+    }
+    fs_err::create_dir_all(scratch)?;
     let missing = |file: &str| fetched.iter().any(|known| known.file == file && !known.reused);
     let debs: Vec<&LockedDeb> = lock.debs.iter().filter(|deb| missing(&deb.file_name())).collect();
     if !debs.is_empty() {
@@ -73,15 +81,23 @@ fn download_debs(lock: &HostedLock, debs: &[&LockedDeb], into: &Path, scratch: &
     let is_offered = |deb: &LockedDeb| {
         offered.get(&(deb.name.clone(), deb.version.clone(), deb.architecture.clone())) == Some(&deb.sha256)
     };
-    let gone: Vec<String> =
-        debs.iter().filter(|deb| !is_offered(deb)).map(|deb| format!("{} {}", deb.name, deb.version)).collect();
+    let gone: Vec<String> = debs
+        .iter()
+        .filter(|deb| !is_offered(deb))
+        .map(|deb| format!("{} {}", deb.name, deb.version))
+        .collect();
     if !gone.is_empty() {
         return Err(FetchError::Gone { packages: gone });
     }
     let folder = tempfile::Builder::new().prefix("debs-").tempdir_in(scratch)?;
-    apt.download(debs, folder.path()).map_err(apt_error("cannot download the packages"))?;
+    apt.download(debs, folder.path())
+        .map_err(apt_error("cannot download the packages"))?;
     for deb in debs {
-        deliver(&folder.path().join(deb.file_name()), &into.join(deb.file_name()), &deb.sha256)?;
+        deliver(
+            &folder.path().join(deb.file_name()),
+            &into.join(deb.file_name()),
+            &deb.sha256,
+        )?;
     }
     Ok(())
 }
@@ -94,7 +110,9 @@ fn download_wheel(lock: &HostedLock, into: &Path, scratch: &Path) -> Result<(), 
         pip::download(&wheel.version, folder.path()).map_err(|source| FetchError::Command { operation, source })?;
     if !output.status.success() {
         if pip::says_no_such_version(&output) {
-            return Err(FetchError::Gone { packages: vec![format!("portage {}", wheel.version)] });
+            return Err(FetchError::Gone {
+                packages: vec![format!("portage {}", wheel.version)],
+            });
         }
         let source = CommandError::Failed {
             program: "python3 -m pip".to_owned(),
@@ -116,7 +134,11 @@ fn deliver(from: &Path, to: &Path, sha256: &str) -> Result<(), FetchError> {
         return Ok(());
     }
     let (found, _) = sha256_of_file(from)?;
-    Err(FetchError::Mismatch { file, wanted: sha256.to_owned(), found })
+    Err(FetchError::Mismatch {
+        file,
+        wanted: sha256.to_owned(),
+        found,
+    })
 }
 
 fn is_file_with(path: &Path, sha256: &str) -> std::io::Result<bool> {

@@ -39,7 +39,7 @@ use flate2 as _;
 
 pub use build::{BuildReport, SOURCE_DATE_EPOCH, build, recipe_digest};
 pub use debian::{InstalledPackage, dependency_closure, parse_status};
-pub use error::{BuildError, ErrorKind, FetchError, InvalidSpec, ResolveError};
+pub use error::{BuildError, CommandError, ErrorKind, FetchError, InvalidSpec, ResolveError};
 pub use fetch::{Fetched, fetch};
 pub use lock::{HostedLock, LockLineError, LockedDeb, LockedWheel};
 pub use ownership::{Ownership, is_generated};

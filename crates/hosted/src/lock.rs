@@ -74,7 +74,10 @@ impl HostedLock {
         self.debs
             .iter()
             .map(|deb| (deb.file_name(), deb.sha256.as_str()))
-            .chain(std::iter::once((self.portage.file.clone(), self.portage.sha256.as_str())))
+            .chain(std::iter::once((
+                self.portage.file.clone(),
+                self.portage.sha256.as_str(),
+            )))
     }
 }
 
@@ -105,7 +108,11 @@ impl LockedDeb {
 
 impl fmt::Display for LockedDeb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {} sha256:{}", self.name, self.version, self.architecture, self.size, self.sha256)
+        write!(
+            f,
+            "{} {} {} {} sha256:{}",
+            self.name, self.version, self.architecture, self.size, self.sha256
+        )
     }
 }
 
@@ -214,7 +221,9 @@ mod tests {
             requested_suite: "stable".into(),
             architecture: "amd64".into(),
             packages: vec!["cmake".into()],
-            portage: format!("3.0.83 12 portage-3.0.83-py3-none-any.whl sha256:{digest}").parse().unwrap(),
+            portage: format!("3.0.83 12 portage-3.0.83-py3-none-any.whl sha256:{digest}")
+                .parse()
+                .unwrap(),
             debs: vec![
                 format!("bash 5.2.15-2+b12 amd64 34 sha256:{digest}").parse().unwrap(),
                 format!("gcc 4:12.2.0-3 amd64 56 sha256:{digest}").parse().unwrap(),

@@ -17,14 +17,13 @@ pub(crate) const OVERLAY: &str = "overlay.tar";
 /// compiles the Python modules below `python`, and returns the path of the resulting archive in `stage`.
 ///
 /// Root gets mmdebstrap's mode `root`, anybody else `unshare`, which needs a range of subordinate ids.
-pub(crate) fn bootstrap(
-    lock: &HostedLock,
-    stage: &Path,
-    python: &[&str],
-    epoch: u64,
-) -> Result<PathBuf, BuildError> {
+pub(crate) fn bootstrap(lock: &HostedLock, stage: &Path, python: &[&str], epoch: u64) -> Result<PathBuf, BuildError> {
     let names: Vec<&str> = lock.debs.iter().map(|deb| deb.name.as_str()).collect();
-    let mode = if rustix::process::geteuid().is_root() { "root" } else { "unshare" };
+    let mode = if rustix::process::geteuid().is_root() {
+        "root"
+    } else {
+        "unshare"
+    };
     let mut command = Command::new("mmdebstrap");
     command
         .current_dir(stage)
@@ -40,6 +39,8 @@ pub(crate) fn bootstrap(
         .arg(format!("--architectures={}", lock.architecture))
         .arg(format!("--mode={mode}"))
         .arg("--format=tar")
+        // The root is thrown away if anything fails, so that a sync after each file buys nothing.
+        .arg("--dpkgopt=force-unsafe-io")
         .arg(format!("--include={}", names.join(",")))
         // The packages go in through mmdebstrap's own channel, since the subordinate users of mode `unshare` may not
         // be able to enter the caller's folders.
@@ -50,7 +51,10 @@ pub(crate) fn bootstrap(
         .arg(format!("--customize-hook=rm -r \"$1/var/cache/{DEBS}\""))
         .arg(format!("--customize-hook=tar-in {OVERLAY} /"))
         // Without its .pyc files each start of Portage would compile them, and write them into every layer.
-        .arg(format!("--customize-hook=chroot \"$1\" python3 -m compileall -q {}", python.join(" ")))
+        .arg(format!(
+            "--customize-hook=chroot \"$1\" python3 -m compileall -q {}",
+            python.join(" ")
+        ))
         .args([&lock.suite, "-", ""]);
     let root = stage.join("root.tar");
     let log = stage.join("mmdebstrap.log");

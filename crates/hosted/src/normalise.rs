@@ -66,7 +66,10 @@ pub(crate) fn add_gentoo_parts(tree: &mut Tree, epoch: u64) -> Result<(), BuildE
     // files: without them Debian's library folders and the whole PATH would be gone.
     let library_path = library_path(tree)?;
     tree.insert("etc/env.d", Entry::directory(0o755, 0));
-    tree.insert("etc/env.d/00debian", Entry::file(format!("LDPATH=\"{library_path}\"\n")));
+    tree.insert(
+        "etc/env.d/00debian",
+        Entry::file(format!("LDPATH=\"{library_path}\"\n")),
+    );
     tree.insert("etc/env.d/50baselayout", Entry::file(BASELAYOUT));
     for (path, mode, gid) in [
         ("etc/portage", 0o755, 0),
@@ -106,7 +109,12 @@ fn library_path(tree: &mut Tree) -> Result<String, BuildError> {
     let mut folders = Vec::new();
     for file in files {
         let text = tree.text(&file)?;
-        folders.extend(text.lines().map(str::trim).filter(|line| line.starts_with('/')).map(str::to_owned));
+        folders.extend(
+            text.lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with('/'))
+                .map(str::to_owned),
+        );
     }
     Ok(folders.join(":"))
 }
@@ -122,7 +130,12 @@ fn add_portage_user(tree: &mut Tree, epoch: u64) -> Result<(), BuildError> {
         Some(PORTAGE_ID),
         &format!("portage:{password}:{PORTAGE_ID}:{PORTAGE_ID}:portage:/var/tmp/portage:/bin/false"),
     )?;
-    append_line(tree, "etc/group", Some(PORTAGE_ID), &format!("portage:x:{PORTAGE_ID}:portage"))?;
+    append_line(
+        tree,
+        "etc/group",
+        Some(PORTAGE_ID),
+        &format!("portage:x:{PORTAGE_ID}:portage"),
+    )?;
     if has_shadow {
         append_line(tree, "etc/shadow", None, &format!("portage:!:{day}:0:99999:7:::"))?;
     }
@@ -135,7 +148,9 @@ fn add_portage_user(tree: &mut Tree, epoch: u64) -> Result<(), BuildError> {
 /// Adds a line to one of the account files; name and id must be free.
 fn append_line(tree: &mut Tree, path: &str, id: Option<u64>, line: &str) -> Result<(), BuildError> {
     let Some(entry) = tree.get(path).cloned() else {
-        return Err(BuildError::BadRoot { reason: format!("there is no {path}") });
+        return Err(BuildError::BadRoot {
+            reason: format!("there is no {path}"),
+        });
     };
     let mut text = tree.text(path)?;
     let is_taken = text.lines().any(|known| {
@@ -143,7 +158,9 @@ fn append_line(tree: &mut Tree, path: &str, id: Option<u64>, line: &str) -> Resu
         fields.next() == Some("portage") || id.is_some_and(|id| fields.nth(1) == Some(id.to_string().as_str()))
     });
     if is_taken {
-        return Err(BuildError::BadRoot { reason: format!("the name portage or the id {PORTAGE_ID} is taken in {path}") });
+        return Err(BuildError::BadRoot {
+            reason: format!("the name portage or the id {PORTAGE_ID} is taken in {path}"),
+        });
     }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
@@ -174,14 +191,25 @@ mod tests {
         ] {
             assert!(!keep(path), "{path}");
         }
-        for path in ["dev", "etc/host.conf", "run", "run/lock", "tmp", "usr/bin/dev", "var/lib/dpkg/status", "var/log"] {
+        for path in [
+            "dev",
+            "etc/host.conf",
+            "run",
+            "run/lock",
+            "tmp",
+            "usr/bin/dev",
+            "var/lib/dpkg/status",
+            "var/log",
+        ] {
             assert!(keep(path), "{path}");
         }
     }
 
     fn tree(files: &[(&str, &str)]) -> Tree {
         let empty = tempfile::NamedTempFile::new().unwrap();
-        tar::Builder::new(fs_err::File::create(empty.path()).unwrap()).finish().unwrap();
+        tar::Builder::new(fs_err::File::create(empty.path()).unwrap())
+            .finish()
+            .unwrap();
         let mut tree = Tree::read(empty.path(), |_| true).unwrap();
         for (path, text) in files {
             tree.insert(path, Entry::file(*text));
@@ -194,7 +222,10 @@ mod tests {
         let mut tree = tree(&[
             ("etc/group", "root:x:0:\n"),
             ("etc/ld.so.conf.d/libc.conf", "# libc\n/usr/local/lib\n"),
-            ("etc/ld.so.conf.d/x86_64-linux-gnu.conf", "/lib/x86_64-linux-gnu\n/usr/lib/x86_64-linux-gnu"),
+            (
+                "etc/ld.so.conf.d/x86_64-linux-gnu.conf",
+                "/lib/x86_64-linux-gnu\n/usr/lib/x86_64-linux-gnu",
+            ),
             ("etc/passwd", "root:*:0:0::/root:/bin/sh\n"),
         ]);
         add_gentoo_parts(&mut tree, 1_700_000_000).unwrap();
@@ -202,13 +233,22 @@ mod tests {
             tree.text("etc/env.d/00debian").unwrap(),
             "LDPATH=\"/usr/local/lib:/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu\"\n"
         );
-        assert!(tree.text("etc/passwd").unwrap().ends_with("\nportage:*:250:250:portage:/var/tmp/portage:/bin/false\n"));
+        assert!(
+            tree.text("etc/passwd")
+                .unwrap()
+                .ends_with("\nportage:*:250:250:portage:/var/tmp/portage:/bin/false\n")
+        );
         assert_eq!(tree.text("etc/group").unwrap(), "root:x:0:\nportage:x:250:portage\n");
     }
 
     #[test]
     fn with_shadow_passwords_the_day_is_the_epochs() {
-        let mut tree = tree(&[("etc/group", ""), ("etc/gshadow", ""), ("etc/passwd", ""), ("etc/shadow", "")]);
+        let mut tree = tree(&[
+            ("etc/group", ""),
+            ("etc/gshadow", ""),
+            ("etc/passwd", ""),
+            ("etc/shadow", ""),
+        ]);
         add_gentoo_parts(&mut tree, 1_700_000_000).unwrap();
         assert_eq!(tree.text("etc/shadow").unwrap(), "portage:!:19675:0:99999:7:::\n");
         assert!(tree.text("etc/passwd").unwrap().starts_with("portage:x:250:"));

@@ -40,8 +40,13 @@ const GENERATED_BELOW: &[&str] = &[
 ];
 
 /// Single files that are made from what packages bring.
-const GENERATED: &[&str] =
-    &["etc/ca-certificates.conf", "etc/ld.so.cache", "usr/share/info/dir", "var/lib/shells.state", "var/spool/mail"];
+const GENERATED: &[&str] = &[
+    "etc/ca-certificates.conf",
+    "etc/ld.so.cache",
+    "usr/share/info/dir",
+    "var/lib/shells.state",
+    "var/spool/mail",
+];
 
 /// The paths that packages own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,8 +68,15 @@ impl Ownership {
         links: &BTreeMap<String, String>,
     ) -> Self {
         let listed = lists.into_iter().flat_map(str::lines);
-        let recorded = contents.into_iter().flat_map(str::lines).filter_map(path_of_contents_line);
-        let owned = listed.chain(recorded).map(|path| resolve(path, links)).filter(|path| !path.is_empty()).collect();
+        let recorded = contents
+            .into_iter()
+            .flat_map(str::lines)
+            .filter_map(path_of_contents_line);
+        let owned = listed
+            .chain(recorded)
+            .map(|path| resolve(path, links))
+            .filter(|path| !path.is_empty())
+            .collect();
         Self { owned }
     }
 
@@ -95,12 +107,15 @@ impl Ownership {
 pub fn is_generated(path: &str) -> bool {
     GENERATED.contains(&path)
         || is_alternative_of_a_manual(path)
-        || GENERATED_BELOW.iter().any(|folder| path.starts_with(folder) || path == folder.trim_end_matches('/'))
+        || GENERATED_BELOW
+            .iter()
+            .any(|folder| path.starts_with(folder) || path == folder.trim_end_matches('/'))
 }
 
 /// `/etc/alternatives/awk.1.gz` and its kin.
 fn is_alternative_of_a_manual(path: &str) -> bool {
-    path.strip_prefix("etc/alternatives/").is_some_and(|name| name.ends_with(".gz"))
+    path.strip_prefix("etc/alternatives/")
+        .is_some_and(|name| name.ends_with(".gz"))
 }
 
 /// Follows the top directory's links; lists name their root as `/.`.
@@ -129,10 +144,18 @@ mod tests {
     use super::*;
 
     fn ownership() -> Ownership {
-        let links = BTreeMap::from([("lib".to_owned(), "usr/lib".to_owned()), ("bin".to_owned(), "usr/bin".to_owned())]);
+        let links = BTreeMap::from([
+            ("lib".to_owned(), "usr/lib".to_owned()),
+            ("bin".to_owned(), "usr/bin".to_owned()),
+        ]);
         Ownership::new(
-            ["/.\n/lib\n/lib/x\n/lib/x/libx.so.1\n", "/usr/lib/python3\n/usr/lib/python3/os.py\n/bin/ls\n"],
-            ["dir /usr/lib/portage\nobj /usr/lib/a b.py 00ff 17\nsym /usr/bin/emerge -> ../lib/portage/bin/emerge 17\n"],
+            [
+                "/.\n/lib\n/lib/x\n/lib/x/libx.so.1\n",
+                "/usr/lib/python3\n/usr/lib/python3/os.py\n/bin/ls\n",
+            ],
+            [
+                "dir /usr/lib/portage\nobj /usr/lib/a b.py 00ff 17\nsym /usr/bin/emerge -> ../lib/portage/bin/emerge 17\n",
+            ],
             &links,
         )
     }
@@ -168,10 +191,23 @@ mod tests {
     #[test]
     fn generated_paths_are_covered_and_others_are_not() {
         let ownership = ownership();
-        for path in ["etc/alternatives/awk.1.gz", "etc/ld.so.cache", "var/cache/debconf/config.dat", "var/db/pkg", "etc/ssl/certs/x.pem"] {
+        for path in [
+            "etc/alternatives/awk.1.gz",
+            "etc/ld.so.cache",
+            "var/cache/debconf/config.dat",
+            "var/db/pkg",
+            "etc/ssl/certs/x.pem",
+        ] {
             assert!(ownership.covers(path), "{path}");
         }
-        for path in ["etc/alternatives/awk", "etc/passwd", "etc/env.d/50baselayout", "var/db/repos", "etc/ssl", "variable"] {
+        for path in [
+            "etc/alternatives/awk",
+            "etc/passwd",
+            "etc/env.d/50baselayout",
+            "var/db/repos",
+            "etc/ssl",
+            "variable",
+        ] {
             assert!(!ownership.covers(path), "{path}");
         }
     }

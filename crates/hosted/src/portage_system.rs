@@ -7,7 +7,7 @@
 use std::io::{Read, Seek, Write};
 
 use crate::error::BuildError;
-use crate::tree::{Entry, Kind};
+use crate::tree::{Content, Entry, Kind};
 
 /// Where Debian's Python looks for modules that packages bring.
 pub(crate) const MODULES: &str = "usr/lib/python3/dist-packages";
@@ -71,17 +71,28 @@ pub(crate) fn from_wheel(wheel: impl Read + Seek, version: &str) -> Result<Syste
     let is_program = |name: &str| entries.iter().any(|(path, _)| *path == format!("{PROGRAMS}/{name}"));
     let links: Vec<_> = console_scripts(&scripts)
         .filter(|name| is_program(name))
-        .map(|name| (format!("usr/bin/{name}"), Entry::symlink(&format!("../lib/portage/bin/{name}"))))
+        .map(|name| {
+            (
+                format!("usr/bin/{name}"),
+                Entry::symlink(&format!("../lib/portage/bin/{name}")),
+            )
+        })
         .collect();
     if links.is_empty() {
-        return Err(BuildError::UnknownPortage { reason: "the wheel names no programs".to_owned() });
+        return Err(BuildError::UnknownPortage {
+            reason: "the wheel names no programs".to_owned(),
+        });
     }
     entries.extend(links);
     entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut directories: Vec<String> = modules.iter().map(|path| path[1..].to_owned()).collect();
     directories.extend(["usr/lib/portage".to_owned(), "usr/share/portage".to_owned()]);
     directories.sort_unstable();
-    Ok(SystemPortage { entries, directories, modules: modules.into_iter().collect() })
+    Ok(SystemPortage {
+        entries,
+        directories,
+        modules: modules.into_iter().collect(),
+    })
 }
 
 impl SystemPortage {
@@ -95,7 +106,7 @@ impl SystemPortage {
             header.set_gid(0);
             header.set_mtime(epoch);
             match &entry.kind {
-                Kind::File(crate::tree::Content::Bytes(bytes)) => {
+                Kind::File(Content::Bytes(bytes)) => {
                     header.set_size(bytes.len() as u64);
                     builder.append_data(&mut header, path, bytes.as_slice())?;
                 }
@@ -104,7 +115,9 @@ impl SystemPortage {
                     header.set_size(0);
                     builder.append_link(&mut header, path, target)?;
                 }
-                _ => {}
+                Kind::File(Content::Spooled { .. }) | Kind::Directory | Kind::Hardlink(_) => {
+                    unreachable!("a wheel gives files in memory and links to programs only")
+                }
             }
         }
         builder.into_inner()?.flush()
@@ -114,7 +127,9 @@ impl SystemPortage {
 /// Where a file of the wheel goes (wheel format, "The .data directory"); `None` for what an installer keeps to itself.
 fn place(name: &str, version: &str) -> Result<Option<String>, BuildError> {
     if name.starts_with('/') || name.split('/').any(|part| part.is_empty() || part == "..") {
-        return Err(BuildError::UnknownPortage { reason: format!("the wheel has a file {name:?}") });
+        return Err(BuildError::UnknownPortage {
+            reason: format!("the wheel has a file {name:?}"),
+        });
     }
     let (top, rest) = name.split_once('/').unwrap_or((name, ""));
     if top.ends_with(".dist-info") {
@@ -125,14 +140,20 @@ fn place(name: &str, version: &str) -> Result<Option<String>, BuildError> {
     if !top.ends_with(".data") {
         return Ok(Some(format!("{MODULES}/{name}")));
     }
-    let places =
-        [("data/lib/", "usr/lib/"), ("data/share/", "usr/share/"), ("data/etc/", "etc/"), ("scripts/", "usr/bin/")];
+    let places = [
+        ("data/lib/", "usr/lib/"),
+        ("data/share/", "usr/share/"),
+        ("data/etc/", "etc/"),
+        ("scripts/", "usr/bin/"),
+    ];
     for (from, to) in places {
         if let Some(inner) = rest.strip_prefix(from) {
             return Ok(Some(format!("{to}{inner}")));
         }
     }
-    Err(BuildError::UnknownPortage { reason: format!("the wheel has a file {name:?}") })
+    Err(BuildError::UnknownPortage {
+        reason: format!("the wheel has a file {name:?}"),
+    })
 }
 
 /// Names of the `[console_scripts]` section of entry_points.txt.
@@ -149,14 +170,25 @@ fn as_system(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, BuildError> {
 }
 
 fn with_paths(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, BuildError> {
-    let bytes = replace(name, bytes, "PORTAGE_BASE_PATH = \"\"\"\"\"\"", &["PORTAGE_BASE_PATH = \"/usr/lib/portage\""])?;
-    replace(name, bytes, "PORTAGE_BIN_PATH = \"\"\"\"\"\"", &["PORTAGE_BIN_PATH = \"/usr/lib/portage/bin\""])
+    let bytes = replace(
+        name,
+        bytes,
+        "PORTAGE_BASE_PATH = \"\"\"\"\"\"",
+        &["PORTAGE_BASE_PATH = \"/usr/lib/portage\""],
+    )?;
+    replace(
+        name,
+        bytes,
+        "PORTAGE_BIN_PATH = \"\"\"\"\"\"",
+        &["PORTAGE_BIN_PATH = \"/usr/lib/portage/bin\""],
+    )
 }
 
 /// Replaces each occurrence of `old`, of which there must be as many as there are replacements.
 fn replace(name: &str, bytes: Vec<u8>, old: &str, new: &[&str]) -> Result<Vec<u8>, BuildError> {
-    let text = String::from_utf8(bytes)
-        .map_err(|_| BuildError::UnknownPortage { reason: format!("{name} is not UTF-8") })?;
+    let text = String::from_utf8(bytes).map_err(|_| BuildError::UnknownPortage {
+        reason: format!("{name} is not UTF-8"),
+    })?;
     let pieces: Vec<&str> = text.split(old).collect();
     if pieces.len() != new.len() + 1 {
         let reason = format!("{name} has {old:?} {} times instead of {}", pieces.len() - 1, new.len());
@@ -177,10 +209,22 @@ mod tests {
     #[test]
     fn files_of_the_wheel_go_where_meson_puts_them() {
         let place = |name: &str| place(name, "3").unwrap();
-        assert_eq!(place("portage/const.py").unwrap(), "usr/lib/python3/dist-packages/portage/const.py");
-        assert_eq!(place("portage-3.data/data/lib/portage/bin/emerge").unwrap(), "usr/lib/portage/bin/emerge");
-        assert_eq!(place("portage-3.data/scripts/etc-update").unwrap(), "usr/bin/etc-update");
-        assert_eq!(place("portage-3.dist-info/LICENSE").unwrap(), "usr/share/doc/portage-3/LICENSE");
+        assert_eq!(
+            place("portage/const.py").unwrap(),
+            "usr/lib/python3/dist-packages/portage/const.py"
+        );
+        assert_eq!(
+            place("portage-3.data/data/lib/portage/bin/emerge").unwrap(),
+            "usr/lib/portage/bin/emerge"
+        );
+        assert_eq!(
+            place("portage-3.data/scripts/etc-update").unwrap(),
+            "usr/bin/etc-update"
+        );
+        assert_eq!(
+            place("portage-3.dist-info/LICENSE").unwrap(),
+            "usr/share/doc/portage-3/LICENSE"
+        );
         assert_eq!(place("portage-3.dist-info/RECORD"), None);
     }
 

@@ -32,11 +32,19 @@ pub(crate) fn stamp(tree: &mut Tree, epoch: u64) -> Result<(), BuildError> {
         })
         .collect();
     for (path, size) in sources {
-        let Some(entry) = tree.get(&path).cloned() else { continue };
+        let Some(entry) = tree.get(&path).cloned() else {
+            continue;
+        };
         let Kind::File(_) = entry.kind else { continue };
         let Some(bytes) = tree.bytes(&path)? else { continue };
         if let Some(stamped) = stamped(bytes, epoch, size) {
-            tree.insert(&path, Entry { kind: Kind::File(Content::Bytes(stamped)), ..entry });
+            tree.insert(
+                &path,
+                Entry {
+                    kind: Kind::File(Content::Bytes(stamped)),
+                    ..entry
+                },
+            );
         }
     }
     Ok(())
@@ -47,8 +55,7 @@ pub(crate) fn stamp(tree: &mut Tree, epoch: u64) -> Result<(), BuildError> {
 pub(crate) fn source_of(path: &str) -> Option<String> {
     let (directory, file) = path.rsplit_once('/')?;
     let directory = directory.strip_suffix("__pycache__")?;
-    let (name, tag) = file.strip_suffix(".pyc")?.split_once(".cpython-")?;
-    let _ = tag;
+    let (name, _tag) = file.strip_suffix(".pyc")?.split_once(".cpython-")?;
     Some(format!("{directory}{name}.py"))
 }
 

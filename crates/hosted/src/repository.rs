@@ -27,8 +27,10 @@ pub(crate) fn stage(lock: &HostedLock, files: &Path, stage: &Path) -> Result<(),
         take(&files.join(&file), &staged, &deb.sha256)?;
         let mut command = Command::new("dpkg-deb");
         command.arg("--field").arg(&staged);
-        let control = command::run_checked(&mut command, "dpkg")
-            .map_err(|source| BuildError::Command { operation: "cannot read a package's control file", source })?;
+        let control = command::run_checked(&mut command, "dpkg").map_err(|source| BuildError::Command {
+            operation: "cannot read a package's control file",
+            source,
+        })?;
         write!(
             index,
             "{}\nFilename: ./{file}\nSize: {}\nSHA256: {}\n\n",
@@ -46,7 +48,11 @@ pub(crate) fn stage(lock: &HostedLock, files: &Path, stage: &Path) -> Result<(),
 /// The suite's name is how mmdebstrap tells essential packages of the suite from others.
 fn release(lock: &HostedLock, index: &str) -> String {
     let digest = hex(&Sha256::digest(index.as_bytes()));
-    format!("Suite: {0}\nCodename: {0}\nSHA256:\n {digest} {1} Packages\n", lock.suite, index.len())
+    format!(
+        "Suite: {0}\nCodename: {0}\nSHA256:\n {digest} {1} Packages\n",
+        lock.suite,
+        index.len()
+    )
 }
 
 /// Links `from` to `to`, or copies it where the folders are on different filesystems, and checks what arrived.

@@ -35,7 +35,11 @@ pub fn resolve(spec: &HostedSpec, scratch: &Path) -> Result<HostedLock, ResolveE
     words.extend(spec.all_packages());
     let output = apt.simulate(&words).map_err(apt_error("cannot ask apt for a plan"))?;
     if !output.status.success() {
-        return Err(refusal(spec, &String::from_utf8_lossy(&output.stderr), &String::from_utf8_lossy(&output.stdout)));
+        return Err(refusal(
+            spec,
+            &String::from_utf8_lossy(&output.stderr),
+            &String::from_utf8_lossy(&output.stdout),
+        ));
     }
     let mut debs = parse_uris(&String::from_utf8_lossy(&output.stdout))?;
     debs.sort_unstable();
@@ -55,12 +59,20 @@ pub fn resolve(spec: &HostedSpec, scratch: &Path) -> Result<HostedLock, ResolveE
 
 fn codename(spec: &HostedSpec, offered: &[OfferedSuite]) -> Result<String, ResolveError> {
     let asked = &spec.suite;
-    let found = offered.iter().find(|suite| suite.codename == *asked || suite.suite == *asked);
-    found.map(|suite| suite.codename.clone()).ok_or_else(|| ResolveError::SuiteNotOffered {
-        suite: asked.clone(),
-        architecture: spec.architecture.clone(),
-        offered: offered.iter().map(|suite| suite.codename.as_str()).collect::<Vec<_>>().join(" "),
-    })
+    let found = offered
+        .iter()
+        .find(|suite| suite.codename == *asked || suite.suite == *asked);
+    found
+        .map(|suite| suite.codename.clone())
+        .ok_or_else(|| ResolveError::SuiteNotOffered {
+            suite: asked.clone(),
+            architecture: spec.architecture.clone(),
+            offered: offered
+                .iter()
+                .map(|suite| suite.codename.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
+        })
 }
 
 /// Sorts apt's refusals into names that do not exist and packages that exclude each other.
@@ -69,7 +81,8 @@ fn refusal(spec: &HostedSpec, stderr: &str, stdout: &str) -> ResolveError {
         .lines()
         .filter_map(|line| {
             let name = line.strip_prefix("E: Unable to locate package ").or_else(|| {
-                line.strip_prefix("E: Package '")?.strip_suffix("' has no installation candidate")
+                line.strip_prefix("E: Package '")?
+                    .strip_suffix("' has no installation candidate")
             })?;
             Some(name.to_owned())
         })
@@ -79,48 +92,79 @@ fn refusal(spec: &HostedSpec, stderr: &str, stdout: &str) -> ResolveError {
         return ResolveError::Unsatisfiable { explanation };
     }
     packages.sort_unstable();
-    ResolveError::UnknownPackages { suite: spec.suite.clone(), packages }
+    ResolveError::UnknownPackages {
+        suite: spec.suite.clone(),
+        packages,
+    }
 }
 
 /// Reads `'URI' FILE SIZE SHA256:HEX` lines (apt-get(8), `--print-uris`). The URI is not looked at: it has a host in it.
 fn parse_uris(text: &str) -> Result<Vec<LockedDeb>, ResolveError> {
-    text.lines().filter(|line| line.starts_with('\'')).map(|line| {
-        parse_uri_line(line).ok_or_else(|| ResolveError::Unreadable { line: line.to_owned() })
-    }).collect()
+    text.lines()
+        .filter(|line| line.starts_with('\''))
+        .map(|line| parse_uri_line(line).ok_or_else(|| ResolveError::Unreadable { line: line.to_owned() }))
+        .collect()
 }
 
 fn parse_uri_line(line: &str) -> Option<LockedDeb> {
     let mut words = line.rsplit(' ');
     let sha256 = words.next()?.strip_prefix("SHA256:")?;
     let size = words.next()?;
-    let [name, version, architecture]: [&str; 3] =
-        words.next()?.strip_suffix(".deb")?.split('_').collect::<Vec<_>>().try_into().ok()?;
+    let [name, version, architecture]: [&str; 3] = words
+        .next()?
+        .strip_suffix(".deb")?
+        .split('_')
+        .collect::<Vec<_>>()
+        .try_into()
+        .ok()?;
     let version = version.replace("%3a", ":").replace("%5f", "_").replace("%25", "%");
     // Through the lock's own reader, so that nothing gets in that could not be read back.
-    format!("{name} {version} {architecture} {size} sha256:{sha256}").parse().ok()
+    format!("{name} {version} {architecture} {size} sha256:{sha256}")
+        .parse()
+        .ok()
 }
 
 fn resolve_wheel(version: &str, scratch: &Path) -> Result<LockedWheel, ResolveError> {
     let folder = tempfile::Builder::new().prefix("wheel-").tempdir_in(scratch)?;
-    let output = pip::download(version, folder.path())
-        .map_err(|source| ResolveError::Command { operation: "cannot get the Portage wheel", source })?;
+    let output = pip::download(version, folder.path()).map_err(|source| ResolveError::Command {
+        operation: "cannot get the Portage wheel",
+        source,
+    })?;
     if !output.status.success() {
         let explanation = command::last_lines(&String::from_utf8_lossy(&output.stderr));
         if pip::says_no_such_version(&output) {
-            return Err(ResolveError::NoSuchPortage { version: version.to_owned(), explanation });
+            return Err(ResolveError::NoSuchPortage {
+                version: version.to_owned(),
+                explanation,
+            });
         }
         let source = crate::error::CommandError::Failed {
             program: "python3 -m pip".to_owned(),
             status: output.status.to_string(),
             output: explanation,
         };
-        return Err(ResolveError::Command { operation: "cannot get the Portage wheel", source });
+        return Err(ResolveError::Command {
+            operation: "cannot get the Portage wheel",
+            source,
+        });
     }
-    let no_wheel = || ResolveError::NoSuchPortage { version: version.to_owned(), explanation: "no wheel came".into() };
+    let no_wheel = || ResolveError::NoSuchPortage {
+        version: version.to_owned(),
+        explanation: "no wheel came".into(),
+    };
     let path = pip::wheel_in(folder.path())?.ok_or_else(no_wheel)?;
-    let file = path.file_name().and_then(|name| name.to_str()).ok_or_else(no_wheel)?.to_owned();
+    let file = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(no_wheel)?
+        .to_owned();
     let (sha256, size) = sha256_of_file(&path)?;
-    Ok(LockedWheel { version: version.to_owned(), size, file, sha256 })
+    Ok(LockedWheel {
+        version: version.to_owned(),
+        size,
+        file,
+        sha256,
+    })
 }
 
 #[cfg(test)]
@@ -144,7 +188,10 @@ mod tests {
         );
         let debs = parse_uris(&text).unwrap();
         assert_eq!(debs.len(), 1);
-        assert_eq!(debs[0].to_string(), format!("gcc 4:12.2.0-3 amd64 5216 sha256:{digest}"));
+        assert_eq!(
+            debs[0].to_string(),
+            format!("gcc 4:12.2.0-3 amd64 5216 sha256:{digest}")
+        );
         assert_eq!(debs[0].file_name(), "gcc_4%3a12.2.0-3_amd64.deb");
     }
 
@@ -155,7 +202,10 @@ mod tests {
 
     #[test]
     fn a_suite_goes_by_either_name() {
-        let offered = [OfferedSuite { codename: "bookworm".into(), suite: "oldstable".into() }];
+        let offered = [OfferedSuite {
+            codename: "bookworm".into(),
+            suite: "oldstable".into(),
+        }];
         assert_eq!(codename(&spec("oldstable"), &offered).unwrap(), "bookworm");
         assert_eq!(codename(&spec("bookworm"), &offered).unwrap(), "bookworm");
         let error = codename(&spec("sid"), &offered).unwrap_err();
@@ -168,8 +218,15 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         let said = "E: Unable to locate package nosuch\nE: Package 'awk' has no installation candidate\n";
-        assert_eq!(refusal(&spec("bookworm"), said, "").to_string(), "suite bookworm has no package awk, nosuch");
-        let conflict = refusal(&spec("bookworm"), "E: Unable to correct problems\n", " a : Conflicts: b\n");
+        assert_eq!(
+            refusal(&spec("bookworm"), said, "").to_string(),
+            "suite bookworm has no package awk, nosuch"
+        );
+        let conflict = refusal(
+            &spec("bookworm"),
+            "E: Unable to correct problems\n",
+            " a : Conflicts: b\n",
+        );
         assert_eq!(
             conflict.to_string(),
             "apt cannot install these packages together:  a : Conflicts: b\nE: Unable to correct problems"

@@ -50,7 +50,9 @@ impl HostedSpec {
         if !is_word(&self.suite, |c| c.is_ascii_alphanumeric() || "+.-".contains(c)) {
             return Err(InvalidSpec::Suite(self.suite.clone()));
         }
-        if !is_word(&self.architecture, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+        if !is_word(&self.architecture, |c| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+        }) {
             return Err(InvalidSpec::Architecture(self.architecture.clone()));
         }
         if !is_word(&self.portage, |c| c.is_ascii_alphanumeric() || ".+!".contains(c)) {
@@ -79,7 +81,9 @@ impl HostedSpec {
 fn is_package_name(name: &str) -> bool {
     name.len() >= 2
         && !name.ends_with('-')
-        && is_word(name, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c))
+        && is_word(name, |c| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c)
+        })
 }
 
 fn is_word(word: &str, allowed: impl Fn(char) -> bool) -> bool {
@@ -101,7 +105,18 @@ mod tests {
 
     #[test]
     fn words_that_apt_would_read_as_something_else_are_refused() {
-        for name in ["-o", "gcc-", "gcc=1", "~nfoo", "?essential", "a", "../x", "foo bar", "Foo", ""] {
+        for name in [
+            "-o",
+            "gcc-",
+            "gcc=1",
+            "~nfoo",
+            "?essential",
+            "a",
+            "../x",
+            "foo bar",
+            "Foo",
+            "",
+        ] {
             assert_eq!(spec(&[name]).validate(), Err(InvalidSpec::Package(name.into())));
         }
         assert_eq!(spec(&["libstdc++6", "g++", "zlib1g-dev", "0ad"]).validate(), Ok(()));

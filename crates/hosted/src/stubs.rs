@@ -86,11 +86,46 @@ struct Architecture {
 }
 
 const ARCHITECTURES: &[(&str, Architecture)] = &[
-    ("amd64", Architecture { keyword: "amd64", chost: "x86_64-linux-gnu", multilib: "x86_64" }),
-    ("arm64", Architecture { keyword: "arm64", chost: "aarch64-linux-gnu", multilib: "arm_64" }),
-    ("i386", Architecture { keyword: "x86", chost: "i686-linux-gnu", multilib: "x86_32" }),
-    ("ppc64el", Architecture { keyword: "ppc64", chost: "powerpc64le-linux-gnu", multilib: "ppc_64" }),
-    ("riscv64", Architecture { keyword: "riscv", chost: "riscv64-linux-gnu", multilib: "riscv_lp64d" }),
+    (
+        "amd64",
+        Architecture {
+            keyword: "amd64",
+            chost: "x86_64-linux-gnu",
+            multilib: "x86_64",
+        },
+    ),
+    (
+        "arm64",
+        Architecture {
+            keyword: "arm64",
+            chost: "aarch64-linux-gnu",
+            multilib: "arm_64",
+        },
+    ),
+    (
+        "i386",
+        Architecture {
+            keyword: "x86",
+            chost: "i686-linux-gnu",
+            multilib: "x86_32",
+        },
+    ),
+    (
+        "ppc64el",
+        Architecture {
+            keyword: "ppc64",
+            chost: "powerpc64le-linux-gnu",
+            multilib: "ppc_64",
+        },
+    ),
+    (
+        "riscv64",
+        Architecture {
+            keyword: "riscv",
+            chost: "riscv64-linux-gnu",
+            multilib: "riscv_lp64d",
+        },
+    ),
 ];
 
 /// The stubs of a root with these Debian packages, sorted by name.
@@ -110,8 +145,11 @@ pub fn stub_packages(installed: &[InstalledPackage], context: &StubContext<'_>) 
         .collect();
     let applies = |row: &Row| row.debian.iter().all(|name| versions.contains_key(name.as_str()));
     let rows: Vec<(&String, &Row)> = table.stub.iter().filter(|(_, row)| applies(row)).collect();
-    let claimed: BTreeSet<&str> =
-        rows.iter().flat_map(|(_, row)| row.debian.iter().chain(&row.libraries)).map(String::as_str).collect();
+    let claimed: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|(_, row)| row.debian.iter().chain(&row.libraries))
+        .map(String::as_str)
+        .collect();
 
     let mut stubs = Vec::new();
     for (name, row) in rows {
@@ -125,15 +163,27 @@ pub fn stub_packages(installed: &[InstalledPackage], context: &StubContext<'_>) 
         let mut parts: BTreeSet<&str> = row.debian.iter().map(String::as_str).collect();
         for library in &row.libraries {
             if library == "*" {
-                let rest = context.libraries.iter().filter(|(package, _)| !claimed.contains(package.as_str()));
+                let rest = context
+                    .libraries
+                    .iter()
+                    .filter(|(package, _)| !claimed.contains(package.as_str()));
                 sonames.extend(rest.flat_map(|(_, names)| names).map(String::as_str));
             } else if versions.contains_key(library.as_str()) {
                 parts.insert(library);
             }
         }
-        sonames.extend(parts.iter().filter_map(|part| context.libraries.get(*part)).flatten().map(String::as_str));
+        sonames.extend(
+            parts
+                .iter()
+                .filter_map(|part| context.libraries.get(*part))
+                .flatten()
+                .map(String::as_str),
+        );
         let closure = dependency_closure(installed, parts);
-        let behind: String = closure.into_iter().map(|package| format!("{package} {}\n", versions[package])).collect();
+        let behind: String = closure
+            .into_iter()
+            .map(|package| format!("{package} {}\n", versions[package]))
+            .collect();
 
         let mut files = entry(name, &version, &slot, row, &versions, architecture, context);
         files.insert("COUNTER".to_owned(), stubs.len().to_string());
@@ -142,7 +192,12 @@ pub fn stub_packages(installed: &[InstalledPackage], context: &StubContext<'_>) 
             let list = sonames.into_iter().collect::<Vec<_>>().join(" ");
             files.insert("PROVIDES".to_owned(), format!("{}: {list}\n", architecture.multilib));
         }
-        stubs.push(StubPackage { name: name.clone(), version, slot, files });
+        stubs.push(StubPackage {
+            name: name.clone(),
+            version,
+            slot,
+            files,
+        });
     }
     stubs
 }
@@ -165,8 +220,13 @@ fn entry(
     };
     let iuse: Vec<&str> = row.flags.keys().map(String::as_str).collect();
     let implicit = [architecture.keyword, "elibc_glibc", "kernel_linux"];
-    let mut enabled: Vec<&str> =
-        row.flags.iter().filter(|(_, by)| is_on(by)).map(|(flag, _)| flag.as_str()).chain(implicit).collect();
+    let mut enabled: Vec<&str> = row
+        .flags
+        .iter()
+        .filter(|(_, by)| is_on(by))
+        .map(|(flag, _)| flag.as_str())
+        .chain(implicit)
+        .collect();
     enabled.sort_unstable();
     let mut effective: Vec<&str> = iuse.iter().copied().chain(implicit).collect();
     effective.sort_unstable();
@@ -193,7 +253,11 @@ fn entry(
         .filter(|(_, value)| !value.is_empty())
         .map(|(key, value)| (key.to_owned(), format!("{value}\n")))
         .collect();
-    let contents = if name == "sys-apps/portage" { context.portage_contents } else { "" };
+    let contents = if name == "sys-apps/portage" {
+        context.portage_contents
+    } else {
+        ""
+    };
     files.insert("CONTENTS".to_owned(), contents.to_owned());
     files
 }
@@ -201,7 +265,9 @@ fn entry(
 fn slot(template: &str, version: &str) -> String {
     let mut numbers = version.split('.');
     let major = numbers.next().unwrap_or_default();
-    let both = numbers.next().map_or_else(|| major.to_owned(), |minor| format!("{major}.{minor}"));
+    let both = numbers
+        .next()
+        .map_or_else(|| major.to_owned(), |minor| format!("{major}.{minor}"));
     template.replace("{major.minor}", &both).replace("{major}", major)
 }
 
@@ -212,8 +278,12 @@ fn slot(template: &str, version: &str) -> String {
 #[must_use]
 pub fn gentoo_version(debian: &str) -> Option<String> {
     let without_epoch = debian.split_once(':').map_or(debian, |(_, rest)| rest);
-    let upstream = without_epoch.rsplit_once('-').map_or(without_epoch, |(upstream, _)| upstream);
-    let end = upstream.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(upstream.len());
+    let upstream = without_epoch
+        .rsplit_once('-')
+        .map_or(without_epoch, |(upstream, _)| upstream);
+    let end = upstream
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(upstream.len());
     let (numbers, rest) = upstream.split_at(end);
     let numbers = numbers.trim_end_matches('.');
     if numbers.is_empty() || numbers.split('.').any(str::is_empty) {
@@ -278,7 +348,10 @@ mod tests {
         let mut libraries = BTreeSet::new();
         for (name, row) in &table.stub {
             let (category, package) = name.split_once('/').unwrap();
-            assert!(!category.is_empty() && !package.is_empty() && !package.contains('/'), "{name}");
+            assert!(
+                !category.is_empty() && !package.is_empty() && !package.contains('/'),
+                "{name}"
+            );
             assert!(!row.debian.is_empty(), "{name}");
             for library in &row.libraries {
                 assert!(libraries.insert(library), "{library} is claimed twice");
@@ -295,8 +368,11 @@ mod tests {
                       Package: base-files\nStatus: install ok installed\nVersion: 12.4\n";
         let installed = parse_status(status);
         let soname = |package: &str, name: &str| (package.to_owned(), BTreeSet::from([name.to_owned()]));
-        let libraries =
-            BTreeMap::from([soname("libgcc-s1", "libgcc_s.so.1"), soname("libc6", "libc.so.6"), soname("other", "libo.so.1")]);
+        let libraries = BTreeMap::from([
+            soname("libgcc-s1", "libgcc_s.so.1"),
+            soname("libc6", "libc.so.6"),
+            soname("other", "libo.so.1"),
+        ]);
         let context = StubContext {
             architecture: "amd64",
             portage: "3.0.83",
@@ -311,10 +387,16 @@ mod tests {
         let gcc = &stubs[0];
         assert_eq!(gcc.slot, "12");
         assert_eq!(gcc.files["IUSE"], "cxx fortran nls openmp sanitize vtv\n");
-        assert_eq!(gcc.files["USE"], "amd64 cxx elibc_glibc kernel_linux nls openmp sanitize\n");
+        assert_eq!(
+            gcc.files["USE"],
+            "amd64 cxx elibc_glibc kernel_linux nls openmp sanitize\n"
+        );
         assert_eq!(gcc.files["PROVIDES"], "x86_64: libgcc_s.so.1\n");
         // g++ turns a flag on without being part of it; what gcc depends on is.
-        assert_eq!(gcc.files[FARM_DPKG], "gcc 4:12.2.0-3\nlibc6 2.36-9\nlibgcc-s1 12.2.0-14\n");
+        assert_eq!(
+            gcc.files[FARM_DPKG],
+            "gcc 4:12.2.0-3\nlibc6 2.36-9\nlibgcc-s1 12.2.0-14\n"
+        );
         assert_eq!(gcc.files["COUNTER"], "0");
         // libc6 belongs to no row that applies, so its name must not be lost.
         assert_eq!(stubs[1].files["PROVIDES"], "x86_64: libc.so.6 libo.so.1\n");
@@ -323,8 +405,13 @@ mod tests {
     #[test]
     fn an_unknown_architecture_has_no_stubs() {
         let libraries = BTreeMap::new();
-        let context =
-            StubContext { architecture: "m68k", portage: "3", portage_contents: "", epoch: 0, libraries: &libraries };
+        let context = StubContext {
+            architecture: "m68k",
+            portage: "3",
+            portage_contents: "",
+            epoch: 0,
+            libraries: &libraries,
+        };
         assert!(stub_packages(&[], &context).is_empty());
     }
 }

@@ -54,17 +54,35 @@ impl Content {
 impl Entry {
     /// A file of root's with mode 0644.
     pub(crate) fn file(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { mode: 0o644, uid: 0, gid: 0, capability: None, kind: Kind::File(Content::Bytes(bytes.into())) }
+        Self {
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            capability: None,
+            kind: Kind::File(Content::Bytes(bytes.into())),
+        }
     }
 
     /// A directory of root's.
     pub(crate) fn directory(mode: u32, gid: u64) -> Self {
-        Self { mode, uid: 0, gid, capability: None, kind: Kind::Directory }
+        Self {
+            mode,
+            uid: 0,
+            gid,
+            capability: None,
+            kind: Kind::Directory,
+        }
     }
 
     /// A symbolic link.
     pub(crate) fn symlink(target: &str) -> Self {
-        Self { mode: 0o777, uid: 0, gid: 0, capability: None, kind: Kind::Symlink(target.to_owned()) }
+        Self {
+            mode: 0o777,
+            uid: 0,
+            gid: 0,
+            capability: None,
+            kind: Kind::Symlink(target.to_owned()),
+        }
     }
 }
 
@@ -93,18 +111,33 @@ impl Tree {
                 (tar::EntryType::Directory, _) => Kind::Directory,
                 (tar::EntryType::Symlink, Some(target)) => Kind::Symlink(target),
                 (tar::EntryType::Link, Some(target)) => Kind::Hardlink(relative(&target)),
-                (tar::EntryType::Regular | tar::EntryType::Continuous, _) => {
-                    Kind::File(Content::Spooled { offset: entry.raw_file_position(), size: entry.size() })
-                }
+                (tar::EntryType::Regular | tar::EntryType::Continuous, _) => Kind::File(Content::Spooled {
+                    offset: entry.raw_file_position(),
+                    size: entry.size(),
+                }),
                 (other, _) => {
-                    return Err(BuildError::BadRoot { reason: format!("{path} is of type {other:?}") });
+                    return Err(BuildError::BadRoot {
+                        reason: format!("{path} is of type {other:?}"),
+                    });
                 }
             };
             let mode = header.mode()? & 0o7777;
             let (uid, gid) = (header.uid()?, header.gid()?);
-            entries.insert(path, Entry { mode, uid, gid, capability, kind });
+            entries.insert(
+                path,
+                Entry {
+                    mode,
+                    uid,
+                    gid,
+                    capability,
+                    kind,
+                },
+            );
         }
-        let tree = Self { entries, spool: archive.into_inner() };
+        let tree = Self {
+            entries,
+            spool: archive.into_inner(),
+        };
         tree.check_hard_links()?;
         Ok(tree)
     }
@@ -157,7 +190,9 @@ impl Tree {
     /// Like [`Self::bytes`], as text; an empty string where there is no such file.
     pub(crate) fn text(&mut self, path: &str) -> Result<String, BuildError> {
         let bytes = self.bytes(path)?.unwrap_or_default();
-        String::from_utf8(bytes).map_err(|_| BuildError::BadRoot { reason: format!("{path} is not UTF-8") })
+        String::from_utf8(bytes).map_err(|_| BuildError::BadRoot {
+            reason: format!("{path} is not UTF-8"),
+        })
     }
 
     /// Writes the canonical archive: GNU headers, entries sorted by path, every time `epoch`, owners as numbers only.
@@ -176,7 +211,9 @@ impl Tree {
             let Kind::Hardlink(first) = &entry.kind else { continue };
             let is_file = matches!(self.entries.get(first).map(|entry| &entry.kind), Some(Kind::File(_)));
             if !is_file || first > path {
-                return Err(BuildError::BadRoot { reason: format!("{path} is a hard link to {first}") });
+                return Err(BuildError::BadRoot {
+                    reason: format!("{path} is a hard link to {first}"),
+                });
             }
         }
         Ok(())
@@ -237,7 +274,9 @@ fn append_link<W: Write>(
 }
 
 fn capability_of(entry: &mut tar::Entry<'_, impl Read>) -> std::io::Result<Option<Vec<u8>>> {
-    let Some(extensions) = entry.pax_extensions()? else { return Ok(None) };
+    let Some(extensions) = entry.pax_extensions()? else {
+        return Ok(None);
+    };
     for extension in extensions {
         let extension = extension?;
         if extension.key_bytes() == CAPABILITY.as_bytes() {
@@ -248,12 +287,16 @@ fn capability_of(entry: &mut tar::Entry<'_, impl Read>) -> std::io::Result<Optio
 }
 
 fn relative(path: &str) -> String {
-    path.trim_start_matches("./").trim_matches('/').trim_start_matches("./").to_owned()
+    path.trim_start_matches("./")
+        .trim_matches('/')
+        .trim_start_matches("./")
+        .to_owned()
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, BuildError> {
-    String::from_utf8(bytes.to_vec())
-        .map_err(|error| BuildError::BadRoot { reason: format!("{:?} is not UTF-8", String::from_utf8_lossy(error.as_bytes())) })
+    String::from_utf8(bytes.to_vec()).map_err(|error| BuildError::BadRoot {
+        reason: format!("{:?} is not UTF-8", String::from_utf8_lossy(error.as_bytes())),
+    })
 }
 
 #[cfg(test)]
@@ -337,6 +380,9 @@ mod tests {
     fn a_hard_link_to_nothing_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let error = Tree::read(&archive(folder.path()), |path| path != "d/first").unwrap_err();
-        assert_eq!(error.to_string(), "the root is not usable: d/second is a hard link to d/first");
+        assert_eq!(
+            error.to_string(),
+            "the root is not usable: d/second is a hard link to d/first"
+        );
     }
 }

@@ -48,7 +48,10 @@ impl Diagnostic {
 
     /// A note at a place.
     pub fn note(span: Span, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Note, ..Self::error(span, message) }
+        Self {
+            severity: Severity::Note,
+            ..Self::error(span, message)
+        }
     }
 
     /// Says something beside the caret.
@@ -97,7 +100,8 @@ impl Diagnostics {
 
     /// Sorts by place, so that a reader goes through the file once, and drops what was said twice.
     pub(crate) fn sort(&mut self) {
-        self.0.sort_by(|one, other| (one.span, &one.message).cmp(&(other.span, &other.message)));
+        self.0
+            .sort_by(|one, other| (one.span, &one.message).cmp(&(other.span, &other.message)));
         self.0.dedup();
     }
 

@@ -107,10 +107,26 @@ pub(crate) fn read_folder(folder: &Utf8Path) -> Result<Folder, FolderError> {
                 pending.push(inside);
             } else if kind.is_symlink() {
                 let link = Utf8PathBuf::from_path_buf(fs_err::read_link(&path)?).map_err(FolderError::NotUtf8)?;
-                found.files.insert(inside, LayerFile { bytes: Vec::new(), executable: false, link: Some(link), source: None });
+                found.files.insert(
+                    inside,
+                    LayerFile {
+                        bytes: Vec::new(),
+                        executable: false,
+                        link: Some(link),
+                        source: None,
+                    },
+                );
             } else if kind.is_file() {
                 let executable = fs_err::metadata(&path)?.permissions().mode() & 0o100 != 0;
-                found.files.insert(inside, LayerFile { bytes: fs_err::read(&path)?, executable, link: None, source: None });
+                found.files.insert(
+                    inside,
+                    LayerFile {
+                        bytes: fs_err::read(&path)?,
+                        executable,
+                        link: None,
+                        source: None,
+                    },
+                );
             } else {
                 return Err(FolderError::Special(inside));
             }
@@ -129,7 +145,15 @@ mod tests {
     #[test]
     fn knows_what_editors_leave_behind() {
         let set = ignored();
-        for name in [".keep", ".git", "make.conf.swp", ".make.conf.swp", "make.conf~", "#make.conf#", ".#make.conf"] {
+        for name in [
+            ".keep",
+            ".git",
+            "make.conf.swp",
+            ".make.conf.swp",
+            "make.conf~",
+            "#make.conf#",
+            ".#make.conf",
+        ] {
             assert!(set.is_match(name), "{name}");
         }
         for name in ["make.conf", "package.use", "keep", "swap", "x.conf"] {
@@ -156,9 +180,15 @@ mod tests {
 
         let names: Vec<&str> = read.files.keys().map(|path| path.as_str()).collect();
         assert_eq!(names, ["etc/link", "etc/portage/bashrc", "etc/portage/make.conf"]);
-        assert_eq!(read.files[Utf8Path::new("etc/link")].link, Some(Utf8PathBuf::from("../nowhere")));
+        assert_eq!(
+            read.files[Utf8Path::new("etc/link")].link,
+            Some(Utf8PathBuf::from("../nowhere"))
+        );
         assert!(read.files[Utf8Path::new("etc/portage/bashrc")].executable);
         assert_eq!(read.files[Utf8Path::new("etc/portage/make.conf")].bytes, b"USE=\"x\"\n");
-        assert_eq!(read.empty_folders, [Utf8PathBuf::from("etc/portage/env"), Utf8PathBuf::from("var/empty")]);
+        assert_eq!(
+            read.empty_folders,
+            [Utf8PathBuf::from("etc/portage/env"), Utf8PathBuf::from("var/empty")]
+        );
     }
 }

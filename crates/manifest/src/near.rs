@@ -3,12 +3,12 @@
 /// The candidates nearest to what was written, nearest first and at most three; none that is too far to have been meant.
 pub(crate) fn near<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     // A third of the letters may be wrong: enough for a slip or two, too little for another word.
-    let limit = (written.chars().count() / 3).clamp(1, 4);
+    let limit = (written.chars().count() / 3).min(4);
     let mut found: Vec<(usize, &str)> = candidates
         .into_iter()
         .map(|candidate| (distance(&written.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| {
-            *distance <= limit || (candidate.len() > 3 && written.len() > 3 && candidate.contains(written))
+            *distance <= limit || (candidate.len() >= 3 && written.len() >= 3 && candidate.contains(written))
         })
         .collect();
     found.sort_unstable();
@@ -27,9 +27,15 @@ pub(crate) fn suggestion<'a>(written: &str, candidates: impl IntoIterator<Item =
     }
     all.sort_unstable();
     all.dedup();
+    let list = all
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
     match all.len() {
         0 => None,
-        1..=12 => Some(format!("there is {}", all.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))),
+        1 => Some(format!("there is only {list}")),
+        2..=12 => Some(format!("there are {list}")),
         _ => None,
     }
 }
@@ -43,7 +49,9 @@ fn distance(one: &str, other: &str) -> usize {
     for (row, left) in one.iter().enumerate() {
         let mut current = vec![row + 1];
         for (column, right) in other.iter().enumerate() {
-            let mut best = (above[column] + usize::from(left != right)).min(above[column + 1] + 1).min(current[column] + 1);
+            let mut best = (above[column] + usize::from(left != right))
+                .min(above[column + 1] + 1)
+                .min(current[column] + 1);
             if row > 0 && column > 0 && *left == other[column - 1] && one[row - 1] == *right {
                 best = best.min(before[column - 1] + 1);
             }

@@ -27,10 +27,10 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The value of a key, if it was written. A key with nothing behind it was not.
+    /// The value of a key, if it was written.
     pub(crate) fn take(&mut self, name: &'static str) -> Option<&'a Node> {
         self.asked.push(name);
-        self.values.get(name).map(|entry| &entry.value).filter(|node| !node.is_null())
+        self.values.get(name).map(|entry| &entry.value)
     }
 
     /// The place of a key that was written.
@@ -41,17 +41,29 @@ impl<'a> Fields<'a> {
     /// Ends the reading of a map. The table of keys and the reader must know the same keys.
     pub(crate) fn finish(self) {
         for key in self.section.keys {
-            debug_assert!(self.asked.contains(&key.name), "`{}` of {} is in the table and never read", key.name, self.section.name);
+            debug_assert!(
+                self.asked.contains(&key.name),
+                "`{}` of {} is in the table and never read",
+                key.name,
+                self.section.name
+            );
         }
         for name in &self.asked {
-            debug_assert!(self.section.key(name).is_some(), "`{name}` of {} is read and not in the table", self.section.name);
+            debug_assert!(
+                self.section.key(name).is_some(),
+                "`{name}` of {} is read and not in the table",
+                self.section.name
+            );
         }
     }
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(sources: &'a Sources) -> Self {
-        Self { sources, diagnostics: Vec::new() }
+        Self {
+            sources,
+            diagnostics: Vec::new(),
+        }
     }
 
     /// Adds an error and hands it out to be completed.
@@ -65,34 +77,67 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a map with fixed keys: reports unknown and missing ones. `context` names it in messages.
-    pub(crate) fn fields<'n>(&mut self, node: &'n Node, section: &'static Section, context: &str) -> Option<Fields<'n>> {
+    pub(crate) fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        section: &'static Section,
+        context: &str,
+    ) -> Option<Fields<'n>> {
         let Kind::Mapping(entries) = &node.kind else {
             let example = section.keys.first().map_or("key", |key| key.name);
             self.wrong_kind(node, context, "a map").help = Some(format!("write a map: `{{ {example}: ... }}`"));
             return None;
         };
         let mut values = BTreeMap::new();
+        let mut empty = BTreeMap::new();
         for entry in entries {
             match section.key(&entry.key.text) {
+                // A key with nothing behind it was not written, so that one can be left there while its value is thought about.
+                Some(key) if entry.value.is_null() => {
+                    empty.insert(key.name, entry.key.span);
+                }
                 Some(key) => {
                     values.insert(key.name, entry);
                 }
                 None => self.unknown_key(&entry.key, section, context),
             }
         }
-        for key in section.keys.iter().filter(|key| key.required && !values.contains_key(key.name)) {
-            self.error(node.span, format!("{context} has no `{}`", key.name)).help = Some(format!("`{}`: {}", key.name, key.doc));
+        for key in section
+            .keys
+            .iter()
+            .filter(|key| key.required && !values.contains_key(key.name))
+        {
+            let diagnostic = match empty.get(key.name) {
+                Some(span) => self.error(*span, format!("`{}` of {context} is empty", key.name)),
+                None => self.error(node.span, format!("{context} has no `{}`", key.name)),
+            };
+            diagnostic.help = Some(format!("`{}`: {}", key.name, key.doc));
         }
-        Some(Fields { section, values, span: node.span, asked: Vec::new() })
+        Some(Fields {
+            section,
+            values,
+            span: node.span,
+            asked: Vec::new(),
+        })
     }
 
     fn unknown_key(&mut self, key: &Key, section: &Section, context: &str) {
         let known = || section.keys.iter().map(|key| key.name);
         let help = match near::near(&key.text, known()).as_slice() {
-            [] => format!("the keys are {}", known().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
-            near => format!("did you mean {}?", near.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")),
+            [] => format!(
+                "the keys are {}",
+                known().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            ),
+            near => format!(
+                "did you mean {}?",
+                near.iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(" or ")
+            ),
         };
-        self.error(key.span, format!("{context} has no key `{}`", key.text)).help = Some(help);
+        self.error(key.span, format!("{context} has no key `{}`", key.text))
+            .help = Some(help);
     }
 
     /// Reports a value of the wrong kind.
@@ -103,8 +148,9 @@ impl<'a> Reader<'a> {
     /// Reports a `!override` where nothing can be overridden.
     pub(crate) fn no_tag(&mut self, node: &Node) {
         if let Some(tag) = &node.tag {
-            self.error(tag.span, "`!override` has no meaning here").help =
-                Some("it stands before a USE flag, a list of them, or a value that replaces an included one".to_owned());
+            self.error(tag.span, "`!override` has no meaning here").help = Some(
+                "it stands before a USE flag, a list of them, or a value that replaces an included one".to_owned(),
+            );
         }
     }
 
@@ -122,7 +168,12 @@ impl<'a> Reader<'a> {
             Kind::Scalar(scalar) => Some(Spanned::new(scalar.text.clone(), node.span)),
             Kind::Sequence(items) => {
                 let help = match items.as_slice() {
-                    [Node { kind: Kind::Scalar(only), .. }] => format!("write the text by itself: {}", only.text),
+                    [
+                        Node {
+                            kind: Kind::Scalar(only),
+                            ..
+                        },
+                    ] => format!("write the text by itself: {}", only.text),
                     _ => "write one text, without brackets".to_owned(),
                 };
                 self.wrong_kind(node, context, "a text").help = Some(help);
@@ -137,7 +188,9 @@ impl<'a> Reader<'a> {
 
     /// Reads a list of texts.
     pub(crate) fn texts(&mut self, node: &Node, context: &str) -> Vec<Spanned<String>> {
-        let Some(items) = self.items(node, context) else { return Vec::new() };
+        let Some(items) = self.items(node, context) else {
+            return Vec::new();
+        };
         items
             .iter()
             .filter_map(|item| {
@@ -152,7 +205,11 @@ impl<'a> Reader<'a> {
         match &node.kind {
             Kind::Sequence(items) => return Some(items),
             Kind::Scalar(scalar) if !node.is_null() => {
-                let words: Vec<&str> = scalar.text.split([' ', ',', '\n']).filter(|word| !word.is_empty()).collect();
+                let words: Vec<&str> = scalar
+                    .text
+                    .split([' ', ',', '\n'])
+                    .filter(|word| !word.is_empty())
+                    .collect();
                 self.wrong_kind(node, context, "a list").help = Some(format!("write a list: [{}]", words.join(", ")));
             }
             _ => {
@@ -201,7 +258,8 @@ impl<'a> Reader<'a> {
                     "no" | "off" | "n" | "0" | "false" => "write `false`",
                     _ => "write `true` or `false`",
                 };
-                self.error(node.span, format!("{context} is `true` or `false`, not `{other}`")).help = Some(help.to_owned());
+                self.error(node.span, format!("{context} is `true` or `false`, not `{other}`"))
+                    .help = Some(help.to_owned());
                 None
             }
         }
@@ -225,8 +283,8 @@ impl<'a> Reader<'a> {
         let text = self.text(node, context)?;
         let found = words.iter().find(|word| **word == text.value).copied();
         if found.is_none() {
-            self.error(node.span, format!("{context} has no value `{}`", text.value)).help =
-                near::suggestion(&text.value, words.iter().copied());
+            self.error(node.span, format!("{context} has no value `{}`", text.value))
+                .help = near::suggestion(&text.value, words.iter().copied());
         }
         found
     }
@@ -234,11 +292,11 @@ impl<'a> Reader<'a> {
     /// Reads a path and makes it relative to the workspace; an absolute one stays.
     pub(crate) fn path(&mut self, node: &Node, context: &str) -> Option<Spanned<Utf8PathBuf>> {
         let text = self.text(node, context)?;
-        self.workspace_path(text, context)
+        self.workspace_path(&text, context)
     }
 
     /// Makes a written path relative to the workspace: it was written relative to the folder of its file.
-    pub(crate) fn workspace_path(&mut self, text: Spanned<String>, context: &str) -> Option<Spanned<Utf8PathBuf>> {
+    pub(crate) fn workspace_path(&mut self, text: &Spanned<String>, context: &str) -> Option<Spanned<Utf8PathBuf>> {
         let written = Utf8Path::new(&text.value);
         if written.is_absolute() {
             return Some(Spanned::new(written.to_owned(), text.span));
@@ -247,8 +305,8 @@ impl<'a> Reader<'a> {
         match normalize(&folder.join(written)) {
             Some(path) => Some(Spanned::new(path, text.span)),
             None => {
-                self.error(text.span, format!("{context} lies outside of the workspace")).help =
-                    Some("put it into the workspace, or write the absolute path".to_owned());
+                self.error(text.span, format!("{context} lies outside of the workspace"))
+                    .help = Some("put it into the workspace, or write the absolute path".to_owned());
                 None
             }
         }
@@ -256,15 +314,21 @@ impl<'a> Reader<'a> {
 
     /// The folder of the file that a span lies in, relative to the workspace.
     pub(crate) fn folder(&self, span: Span) -> Utf8PathBuf {
-        self.sources.path(span.file).parent().unwrap_or(Utf8Path::new("")).to_owned()
+        self.sources
+            .path(span.file)
+            .parent()
+            .unwrap_or(Utf8Path::new(""))
+            .to_owned()
     }
 
     /// Checks a name that the user chose; it becomes part of targets, files and tags.
     pub(crate) fn name(&mut self, key: &Key, context: &str) -> Spanned<String> {
         let name = Spanned::new(key.text.clone(), key.span);
         if !is_name(&key.text) {
-            self.error(key.span, format!("`{}` cannot name {context}", key.text)).help =
-                Some("a name has letters, digits, `_`, `-`, `+` and `.`, and starts with a letter or a digit".to_owned());
+            self.error(key.span, format!("`{}` cannot name {context}", key.text))
+                .help = Some(
+                "a name has letters, digits, `_`, `-`, `+` and `.`, and starts with a letter or a digit".to_owned(),
+            );
         }
         name
     }
@@ -273,7 +337,9 @@ impl<'a> Reader<'a> {
 /// Says whether this can name a farm, a subject, a task...
 pub(crate) fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && text.chars().all(|character| character.is_ascii_alphanumeric() || "_-+.".contains(character))
+        && text
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "_-+.".contains(character))
 }
 
 /// Resolves `.` and `..` by words alone; `None` where that leads above the start.

@@ -11,10 +11,15 @@ use crate::keys::{FARM, Section, Shape};
 pub fn schema() -> Value {
     let mut definitions = BTreeMap::new();
     let mut root = object(&FARM, &mut definitions);
-    root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    root.insert(
+        "$schema".to_owned(),
+        json!("https://json-schema.org/draft/2020-12/schema"),
+    );
     root.insert("title".to_owned(), json!("farm.yaml"));
-    let definitions: Map<String, Value> =
-        definitions.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let definitions: Map<String, Value> = definitions
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
     root.insert("$defs".to_owned(), Value::Object(definitions));
     Value::Object(root)
 }
@@ -30,7 +35,12 @@ fn object(section: &'static Section, definitions: &mut Definitions) -> Map<Strin
         value.insert("description".to_owned(), json!(key.doc));
         properties.insert(key.name.to_owned(), Value::Object(value));
     }
-    let required: Vec<&str> = section.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+    let required: Vec<&str> = section
+        .keys
+        .iter()
+        .filter(|key| key.required)
+        .map(|key| key.name)
+        .collect();
     let mut object = Map::new();
     object.insert("type".to_owned(), json!("object"));
     object.insert("description".to_owned(), json!(section.doc));
@@ -59,7 +69,10 @@ fn shape(shape: &'static Shape, definitions: &mut Definitions) -> Map<String, Va
         Shape::Section(section) => reference(section, definitions),
         Shape::Anything => json!({}),
         Shape::Either(shapes) => {
-            let shapes: Vec<Value> = shapes.iter().map(|one| Value::Object(self::shape(one, definitions))).collect();
+            let shapes: Vec<Value> = shapes
+                .iter()
+                .map(|one| Value::Object(self::shape(one, definitions)))
+                .collect();
             json!({ "anyOf": shapes })
         }
     };

@@ -11,6 +11,9 @@ pub struct WorkspaceSettings {
 
 impl Default for WorkspaceSettings {
     fn default() -> Self {
-        Self { salt: String::new(), source_date_epoch: 1_700_000_000 }
+        Self {
+            salt: String::new(),
+            source_date_epoch: 1_700_000_000,
+        }
     }
 }

@@ -25,14 +25,31 @@ impl SourceFile {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
+    /// What is looked up for every single place, worked out once a file.
+    texts: Vec<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Text {
+    /// Empty where the bytes are not UTF-8.
+    text: String,
+    /// The offset of the first byte of each line.
+    lines: Vec<usize>,
 }
 
 impl Sources {
     /// Adds a text and returns its name. A path that is there already with the same bytes keeps its name.
     pub fn add(&mut self, path: impl Into<Utf8PathBuf>, bytes: Vec<u8>) -> FileId {
         let path = path.into();
-        let known = self.files.iter().position(|file| file.path == path && file.bytes == bytes);
+        let known = self
+            .files
+            .iter()
+            .position(|file| file.path == path && file.bytes == bytes);
         let index = known.unwrap_or_else(|| {
+            let text = String::from_utf8(bytes.clone()).unwrap_or_default();
+            let after_newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
+            let lines = std::iter::once(0).chain(after_newlines).collect();
+            self.texts.push(Text { text, lines });
             self.files.push(SourceFile { path, bytes });
             self.files.len() - 1
         });
@@ -46,25 +63,36 @@ impl Sources {
 
     /// The path of a file as messages show it. An identifier of other `Sources` gives `?`.
     pub fn path(&self, file: FileId) -> &Utf8Path {
-        self.files.get(file.0 as usize).map_or(Utf8Path::new("?"), |file| file.path.as_path())
+        self.files
+            .get(file.0 as usize)
+            .map_or(Utf8Path::new("?"), |file| file.path.as_path())
     }
 
     /// The text of a file; empty where it is not UTF-8.
     pub fn text(&self, file: FileId) -> &str {
-        self.files.get(file.0 as usize).and_then(|file| std::str::from_utf8(&file.bytes).ok()).unwrap_or_default()
+        self.texts.get(file.0 as usize).map_or("", |text| text.text.as_str())
     }
 
     /// Makes a span of a byte range, working out line and column. Offsets beyond the end, or inside of a character, are moved
     /// back to the nearest place that exists.
     pub fn span(&self, file: FileId, start: usize, end: usize) -> Span {
         let text = self.text(file);
-        let start = floor_boundary(text, start);
-        let end = floor_boundary(text, end).max(start);
-        let before = &text[..start];
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = text[line_start..start].chars().count() + 1;
-        Span { file, start, end, line, column }
+        let start = text.floor_char_boundary(start);
+        let end = text.floor_char_boundary(end).max(start);
+        let lines = self
+            .texts
+            .get(file.0 as usize)
+            .map_or(&[0][..], |text| text.lines.as_slice());
+        // The first line starts at 0, so that at least one start is not after the offset.
+        let line = lines.partition_point(|line_start| *line_start <= start);
+        let column = text[lines[line - 1]..start].chars().count() + 1;
+        Span {
+            file,
+            start,
+            end,
+            line,
+            column,
+        }
     }
 
     /// The bytes a span covers.
@@ -76,12 +104,4 @@ impl Sources {
     pub fn place(&self, span: Span) -> String {
         format!("{}:{}", self.path(span.file), span.line)
     }
-}
-
-fn floor_boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }

@@ -85,6 +85,10 @@ pub const INTERFACE_IRRELEVANT_VARIABLES: &[DroppedVariable] = &[
         reason: "the names of the source archives",
     },
     DroppedVariable {
+        name: "DEFINED_PHASES",
+        reason: "names functions that are in the text themselves",
+    },
+    DroppedVariable {
         name: "DESCRIPTION",
         reason: "a text for people",
     },

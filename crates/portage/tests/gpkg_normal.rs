@@ -301,3 +301,68 @@ fn the_bytes_are_these() {
         [blake3::hash(&bytes), report.interface, report.payload].map(|digest| digest.to_hex()[..16].to_owned());
     assert_eq!(digests, ["e10d7a16c46619c1", "afe496733a886b12", "599514a34aac6072"]);
 }
+
+/// Makes a package of one file with the given metadata over the usual, and gives its interface.
+fn interface(changes: &[(&str, &str)], functions: &str) -> blake3::Hash {
+    let tree = Tree {
+        files: [("a".to_owned(), (b"x".to_vec(), 0o644, false))].into(),
+        links: BTreeMap::new(),
+    };
+    let mut metadata = metadata(&PLAIN);
+    metadata.insert("SLOT".to_owned(), b"0/1\n".to_vec());
+    metadata.insert("DEFINED_PHASES".to_owned(), b"install\n".to_vec());
+    for (key, value) in changes {
+        metadata.insert((*key).to_owned(), value.as_bytes().to_vec());
+    }
+    let text = format!("declare -x A=\"1\"\n{functions}");
+    metadata.insert(
+        "environment.bz2".to_owned(),
+        Environment::parse(text.as_bytes()).unwrap().to_bz2(),
+    );
+    let mut writer = ContainerWriter::new(Cursor::new(Vec::new()), "x-1", 1).unwrap();
+    writer.metadata(&metadata).unwrap();
+    let image = image(&tree, &PLAIN);
+    writer
+        .member("image.tar", |sink| sink.write_all(&image).map_err(GpkgError::Write))
+        .unwrap();
+    normal(&writer.finish().unwrap().0.into_inner()).1.interface
+}
+
+#[test]
+fn the_interface_is_what_dependants_see() {
+    let plain = interface(&[], "");
+    for change in [
+        ("SLOT", "0/2"),
+        ("USE", "foo"),
+        ("IUSE", "foo"),
+        ("EAPI", "7"),
+        ("RDEPEND", "a/b"),
+        ("PDEPEND", "a/b"),
+        ("PROVIDES", "x86_64: libx.so.1"),
+        ("REQUIRES", "x86_64: libx.so.1"),
+        ("PF", "x-2"),
+    ] {
+        assert_ne!(interface(&[change], ""), plain, "{change:?}");
+    }
+    let spaced = ("SLOT", " 0/1 ");
+    for change in [
+        ("DESCRIPTION", "other"),
+        ("KEYWORDS", "~amd64"),
+        ("SIZE", "9"),
+        ("x-1.ebuild", "# comment"),
+        spaced,
+    ] {
+        assert_eq!(interface(&[change], ""), plain, "{change:?}");
+    }
+    // The environment counts only where it runs, and of it only what can run.
+    let function = |name: &str, word: &str| format!("{name} () \n{{ \n    {word}\n}}\n");
+    assert_eq!(interface(&[], &function("pkg_postinst", "a")), plain);
+    for phase in ["setup", "preinst", "postinst"] {
+        let phases = format!("install {phase}\n");
+        let with = |name: &str, word: &str| interface(&[("DEFINED_PHASES", &phases)], &function(name, word));
+        assert_ne!(with("pkg_postinst", "a"), with("pkg_postinst", "b"));
+        assert_ne!(with("own_function", "a"), with("own_function", "b"));
+        assert_eq!(with("src_compile", "a"), with("src_compile", "b"));
+        assert_eq!(with("pkg_prerm", "a"), with("pkg_prerm", "b"));
+    }
+}

@@ -1,1 +1,44 @@
-//! Puts packages on a binhost and images in a registry.
+//! Publishes packages into the folder of a binhost.
+//!
+//! A folder that was published to looks like this:
+//!
+//! ```text
+//! CATEGORY/NAME/PF-BUILD_ID.gpkg.tar   the packages, stamped, their time the BUILD_TIME
+//! releases/0001.json …                 a record of every release: which payload became which instance
+//! Packages.gz, Packages                the index of the newest release, their time its TIMESTAMP
+//! ```
+//!
+//! Files are 0644 and folders that [`publish`] makes 2775, whatever the umask.
+//!
+//! # What clients may rely on
+//!
+//! * The index lists exactly the packages of the newest release, never an older build of one: Portage prefers the newest
+//!   BUILD_TIME among equal versions and would take a build that was reverted. When A is published after B after A, A is
+//!   a new instance, newer than B.
+//! * Everything an index lists is there before the index is, and stays through [`RELEASES_KEPT`] releases that do
+//!   not list it any more. A client that works with the index it read a moment ago does not fail.
+//! * TIMESTAMP rises with every release, BUILD_TIME with every build of a version, BUILD_ID is never used twice.
+//!
+//! # What publishers may rely on
+//!
+//! * A package whose payload digest is in the newest release keeps its instance. Publishing the same again writes nothing.
+//! * A publication that fails leaves what clients see as it was. One that is killed leaves a folder `.farm-publish` that
+//!   the next one removes, and perhaps a release that is not in force, which the next one completes or follows.
+//! * One publication at a time: the folder itself is locked, so there is no lock file to be left behind.
+
+mod check;
+mod commit;
+mod deny;
+mod error;
+mod folder;
+mod instance;
+mod live;
+mod publication;
+mod record;
+mod stage;
+
+pub use check::index_digest;
+pub use deny::Deny;
+pub use error::{ErrorKind, PublishError};
+pub use publication::{Candidate, Publication, Published, Refused, publish};
+pub use record::RELEASES_KEPT;

@@ -16,7 +16,7 @@ AUTOMATIC = ""
 DEPENDENCY_KEYS = ("BDEPEND", "DEPEND", "IDEPEND", "PDEPEND", "RDEPEND")
 
 
-def describe(session, graph, members, dropped_seed):
+def describe(resolver, graph, members, dropped_seed):
     """The plan: the packages to be built in merge order, and all that is reached."""
     digraph = graph._dynamic_config.digraph
     reached, roots = from_members(graph, members)
@@ -30,14 +30,14 @@ def describe(session, graph, members, dropped_seed):
         for node in graph.altlist()
         if is_package(node) and node.operation == "uninstall"
     )
-    lines, instructions = display(session, graph, order)
-    installed = vdb.Installed(session)
+    lines, instructions = display(resolver, graph, order)
+    installed = vdb.Installed(resolver)
     for node in sorted((node for node in reached if node.installed), key=lambda n: n.cpv):
         installed.add(str(node.cpv))
     implicit = installed.closure(installed.system())
     packages = []
     for node, line in zip(order, lines):
-        record = package(session, graph, node, installed)
+        record = package(resolver, graph, node, installed)
         record["line"] = line
         record["fetch_instructions"] = instructions.get(record["cpv"], "")
         packages.append(record)
@@ -102,7 +102,7 @@ def describe(session, graph, members, dropped_seed):
             {"member": member, "atom": atom, "node": reference(node)}
             for member, atom, node in roots
         ],
-        "profile": profile(session),
+        "profile": profile(resolver),
         "dropped_seed": dropped_seed,
     }
 
@@ -172,7 +172,7 @@ def satisfied(priorities):
     return max(found, default=None)
 
 
-def display(session, graph, order):
+def display(resolver, graph, order):
     """What `emerge --pretend --verbose` prints of these packages.
 
     Returns one line a package, and what pkg_nofetch says of those that must
@@ -181,7 +181,7 @@ def display(session, graph, order):
     from _emerge.resolver.output import Display
 
     printer = Display()
-    with session.capture() as text:
+    with resolver.capture() as text:
         printer(graph, order, [], 3)
     lines = []
     for message in printer.print_msg:
@@ -198,17 +198,17 @@ def display(session, graph, order):
     return lines, instructions
 
 
-def package(session, graph, node, installed):
+def package(resolver, graph, node, installed):
     """Everything about one ebuild that is to be built."""
     import portage
 
     settings = portage.config(clone=node.root_config.settings)
     settings.setcpv(node)
-    path, location = session.portdb.findname2(node.cpv, myrepo=node.repo)
+    path, location = resolver.portdb.findname2(node.cpv, myrepo=node.repo)
     folder = os.path.dirname(path)
     metadata = node._metadata
     use = sorted(graph._pkg_use_enabled(node))
-    replaces, operation = operation_of(session, node)
+    replaces, operation = operation_of(resolver, node)
     if replaces is not None:
         installed.add(replaces)
     return {
@@ -227,10 +227,10 @@ def package(session, graph, node, installed):
         "restrict": sorted(node.restrict),
         "properties": sorted(node.properties),
         "defined_phases": sorted(set(node.defined_phases or ()) - {"-"}),
-        "eclasses": eclasses(session, location, metadata["INHERITED"].split()),
+        "eclasses": eclasses(resolver, location, metadata["INHERITED"].split()),
         "ebuild": os.path.relpath(path, location),
         "files": files_below(folder, location),
-        "distfiles": distfiles(session, node, folder, location, use),
+        "distfiles": distfiles(resolver, node, folder, location, use),
         "dependencies": {key.lower(): metadata[key] for key in DEPENDENCY_KEYS},
         "operation": operation,
         "replaces": replaces,
@@ -246,24 +246,24 @@ def version_of(cpv):
     return version if revision == "r0" else version + "-" + revision
 
 
-def operation_of(session, node):
+def operation_of(resolver, node):
     """What is replaced, and how emerge calls that."""
     from portage.versions import vercmp
 
-    same_slot = session.vardb.match(node.slot_atom)
+    same_slot = resolver.vardb.match(node.slot_atom)
     if same_slot:
         old = same_slot[-1]
         difference = vercmp(node.cpv.version, old.version)
         word = "rebuild" if difference == 0 else "upgrade" if difference > 0 else "downgrade"
         return str(old), word
-    return None, "new-slot" if session.vardb.match(node.cp) else "new"
+    return None, "new-slot" if resolver.vardb.match(node.cp) else "new"
 
 
-def eclasses(session, location, names):
+def eclasses(resolver, location, names):
     """Inherited eclass -> the repository that provides it, and its path there."""
-    repository = session.portdb.repositories.get_repo_for_location(location)
+    repository = resolver.portdb.repositories.get_repo_for_location(location)
     homes = {}
-    for other in session.portdb.repositories:
+    for other in resolver.portdb.repositories:
         homes[os.path.realpath(other.location)] = other.name
     found = {}
     for name in sorted(names):
@@ -285,13 +285,13 @@ def files_below(folder, location):
     return sorted(found)
 
 
-def distfiles(session, node, folder, location, use):
+def distfiles(resolver, node, folder, location, use):
     """The files SRC_URI wants with these flags; mirror:// stays as it is written."""
-    wanted = session.portdb.getFetchMap(node.cpv, useflags=use, mytree=location)
+    wanted = resolver.portdb.getFetchMap(node.cpv, useflags=use, mytree=location)
     if not wanted:
         return []
-    repository = session.portdb.repositories.get_repo_for_location(location)
-    manifest = repository.load_manifest(folder, session.settings["DISTDIR"])
+    repository = resolver.portdb.repositories.get_repo_for_location(location)
+    manifest = repository.load_manifest(folder, resolver.settings["DISTDIR"])
     digests = manifest.getTypeDigests("DIST")
     found = []
     for name in sorted(wanted):
@@ -347,10 +347,10 @@ def configuration(settings, node):
     return [found[path] for path in sorted(found)]
 
 
-def profile(session):
+def profile(resolver):
     """What a binhost's index header and the fetch nodes want to know."""
-    bintree = session.trees[session.root]["bintree"]
-    settings = session.settings
+    bintree = resolver.trees[resolver.root]["bintree"]
+    settings = resolver.settings
     header = {}
     bintree._update_pkgindex_header(header)
     for key in ("ARCH", "CHOST", "ELIBC", "KERNEL", "DISTDIR", "PKGDIR"):
@@ -366,6 +366,6 @@ def profile(session):
                 "location": repository.location,
                 "masters": [master.name for master in repository.masters],
             }
-            for repository in session.portdb.repositories
+            for repository in resolver.portdb.repositories
         },
     }

@@ -21,12 +21,12 @@ def empty(kind, explanation=""):
     }
 
 
-def of_profile(session):
+def of_profile(resolver):
     """A refusal if the root has no valid profile, else None."""
     from _emerge.actions import profile_check
 
-    with session.capture() as text:
-        status = profile_check(session.trees, None)
+    with resolver.capture() as text:
+        status = profile_check(resolver.trees, None)
     if status != os.EX_OK:
         return empty("profile", text[0])
     return None
@@ -43,19 +43,19 @@ def of_exception(error):
     return found
 
 
-def describe(session, graph, members, printed):
+def describe(resolver, graph, members, printed):
     """What Portage has printed and would print, and the same as data."""
-    with session.capture() as text:
+    with resolver.capture() as text:
         graph.display_problems()
     found = empty("unsatisfied", printed + text[0])
     state = graph._dynamic_config
-    unsatisfied(session, state, found)
+    unsatisfied(resolver, graph, found)
     found["cycle"] = cycle(graph)
     blockers(state, found)
     slot_conflicts(state, found)
     if found["cycle"] is None:
-        _resolved, relaxed, _text = session.resolve(members, autounmask=True)
-        changes(session, relaxed, found)
+        _resolved, relaxed, _text = resolver.resolve(members, autounmask=True)
+        changes(resolver, relaxed, found)
     found["kind"] = kind_of(found, members)
     return found
 
@@ -91,10 +91,10 @@ def name_of(node):
     return str(node.cpv) if hasattr(node, "cpv") else str(getattr(node, "arg", node))
 
 
-def unsatisfied(session, state, found):
+def unsatisfied(resolver, graph, found):
     """Dependencies nothing fulfils; of those, the ones nobody has heard of."""
     seen = set()
-    for (_root, atom), details in state._unsatisfied_deps_for_display:
+    for (_root, atom), details in graph._dynamic_config._unsatisfied_deps_for_display:
         if not atom.package or str(atom) in seen:
             continue
         seen.add(str(atom))
@@ -102,45 +102,55 @@ def unsatisfied(session, state, found):
         wanted = (
             [{"parent": name_of(parent), "atom": str(atom.unevaluated_atom)}] if parent else []
         )
-        if session.portdb.cp_list(atom.cp):
+        if resolver.portdb.cp_list(atom.cp):
             found["unsatisfied"].append(
-                {"atom": str(atom), "wanted_by": wanted, "available": masked(session, atom)}
+                {"atom": str(atom), "wanted_by": wanted, "available": masked(resolver, graph, atom)}
             )
         else:
             name = str(atom).replace("null/", "")
-            successor = moved(session, atom.cp)
+            successor = moved(resolver, atom.cp)
             found["unknown"].append(
                 {
                     "atom": name,
                     "wanted_by": wanted,
                     "moved_to": successor,
-                    "near": [] if successor else near(session, atom.cp),
+                    "near": [] if successor else near(resolver, atom.cp),
                 }
             )
 
 
-def masked(session, atom):
+def masked(resolver, graph, atom):
     """The versions of a known package, and why each may not be used."""
     from portage.package.ebuild.getmaskingstatus import getmaskingstatus
 
-    return [
-        {
-            "cpv": str(cpv),
-            "masked_by": [
-                str(reason)
-                for reason in getmaskingstatus(
-                    cpv, settings=session.settings, portdb=session.portdb
-                )
-            ],
-        }
-        for cpv in session.portdb.cp_list(atom.cp)
-    ]
+    found = []
+    for cpv in resolver.portdb.cp_list(atom.cp):
+        reasons = getmaskingstatus(cpv, settings=resolver.settings, portdb=resolver.portdb)
+        reasons = [str(reason) for reason in reasons]
+        found.append(
+            {"cpv": str(cpv), "masked_by": reasons or required_use(resolver, graph, cpv)}
+        )
+    return found
 
 
-def moved(session, name):
+def required_use(resolver, graph, cpv):
+    """The part of REQUIRED_USE that the present flags do not fulfil, in words."""
+    from portage.dep import check_required_use, human_readable_required_use
+
+    (repository,) = resolver.portdb.aux_get(cpv, ["repository"])
+    package = graph._pkg(cpv, "ebuild", resolver.root_config, myrepo=repository)
+    text = package._metadata.get("REQUIRED_USE", "")
+    use, known = graph._pkg_use_enabled(package), package.iuse.is_valid_flag
+    if not text or check_required_use(text, use, known, eapi=package.eapi):
+        return []
+    reduced = check_required_use(text, use, known, eapi=package.eapi).tounicode()
+    return ["REQUIRED_USE: " + human_readable_required_use(reduced)]
+
+
+def moved(resolver, name):
     """The present name of a package that profiles/updates has renamed, or None."""
     moves = {}
-    for repository in session.portdb.repositories:
+    for repository in resolver.portdb.repositories:
         folder = os.path.join(repository.location, "profiles", "updates")
         if not os.path.isdir(folder):
             continue
@@ -159,10 +169,10 @@ def moved(session, name):
     return current if current != name else None
 
 
-def near(session, name):
+def near(resolver, name):
     """Names of existing packages that look like this one, best first."""
     leaves = {}
-    for other in sorted(session.portdb.cp_all()):
+    for other in sorted(resolver.portdb.cp_all()):
         leaves.setdefault(other.split("/")[-1], []).append(other)
     found = []
     for close in difflib.get_close_matches(name.split("/")[-1], sorted(leaves), n=4, cutoff=0.7):
@@ -245,7 +255,7 @@ def slot_conflicts(state, found):
         )
 
 
-def changes(session, graph, found):
+def changes(resolver, graph, found):
     """What --autounmask would change, from a second resolution with it."""
     import portage
 
@@ -273,7 +283,7 @@ def changes(session, graph, found):
         words = sorted(flag if on else "-" + flag for flag, on in flags.items())
         found["use"].append(record(package, flags=words))
     for package in used(state._needed_unstable_keywords):
-        found["keywords"].append(record(package, keyword=keyword(session, package)))
+        found["keywords"].append(record(package, keyword=keyword(resolver, package)))
     for package in used(state._needed_license_changes):
         found["licenses"].append(
             record(package, licenses=sorted(state._needed_license_changes[package]))
@@ -282,17 +292,17 @@ def changes(session, graph, found):
         comment = portage.getmaskingreason(
             package.cpv,
             metadata=package._metadata,
-            settings=session.settings,
-            portdb=session.portdb,
+            settings=resolver.settings,
+            portdb=resolver.portdb,
         )
         found["unmasks"].append(record(package, comment=(comment or "").strip()))
 
 
-def keyword(session, package):
+def keyword(resolver, package):
     """The keyword that would have to be accepted."""
     from _emerge.depgraph import _get_masking_status
 
-    for reason in _get_masking_status(package, session.settings, package.root_config):
+    for reason in _get_masking_status(package, resolver.settings, package.root_config):
         hint = reason.unmask_hint
         if hint is not None and hint.key == "unstable keyword":
             return hint.value

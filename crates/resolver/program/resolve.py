@@ -76,7 +76,7 @@ class Capture:
                 self.texts.append(text[0])
 
 
-class Session:
+class Resolver:
     """Portage's configuration, loaded once, and resolutions made with it."""
 
     def __init__(self, options, capture):
@@ -143,7 +143,7 @@ class UnknownSet(Exception):
     """A @set that no sets.conf and no /etc/portage/sets knows."""
 
 
-def resolve_with_seed(session, members, seed):
+def resolve_with_seed(resolver, members, seed):
     """Resolves members so that what the seed names is chosen where it fits.
 
     A seed is given to Portage as one more argument: an argument is chosen
@@ -154,7 +154,7 @@ def resolve_with_seed(session, members, seed):
     kept, dropped = [], []
 
     def attempt(extra):
-        return session.resolve(members + kept + extra)
+        return resolver.resolve(members + kept + extra)
 
     whole = attempt(seed)
     if whole[0] or not seed:
@@ -192,10 +192,10 @@ def answer(request, capture):
 
     with capture() as warnings:
         try:
-            session = Session(list(OPTIONS) + extra, capture)
+            resolver = Resolver(list(OPTIONS) + extra, capture)
         except BadOptions:
-            session = None
-    if session is None:
+            resolver = None
+    if resolver is None:
         return {
             "portage": portage.VERSION,
             "command": ["emerge"] + list(OPTIONS) + extra + members,
@@ -203,17 +203,17 @@ def answer(request, capture):
             "outcome": "refusal",
             "refusal": refusal.empty("argument", warnings[0]),
         }
-    command = ["emerge"] + list(session.options) + members
+    command = ["emerge"] + list(resolver.options) + members
     result = {"portage": portage.VERSION, "command": command, "warnings": warnings[0]}
     try:
-        problem = refusal.of_profile(session)
+        problem = refusal.of_profile(resolver)
         if problem is None:
-            (resolved, graph, text), dropped = resolve_with_seed(session, members, seed)
+            (resolved, graph, text), dropped = resolve_with_seed(resolver, members, seed)
             if resolved:
                 result["warnings"] += text
-                result["plan"] = plan.describe(session, graph, members, dropped)
+                result["plan"] = plan.describe(resolver, graph, members, dropped)
             else:
-                problem = refusal.describe(session, graph, members, text)
+                problem = refusal.describe(resolver, graph, members, text)
     except UnknownSet as error:
         problem = refusal.empty("unknown-set", str(error))
     except (

@@ -6,9 +6,9 @@ DEPENDENCIES = (("RDEPEND", "runtime"), ("IDEPEND", "install"), ("PDEPEND", "pos
 class Installed:
     """Installed packages as they are met; each gets its place when asked for."""
 
-    def __init__(self, session):
-        self.session = session
-        self.vardb = session.vardb
+    def __init__(self, resolver):
+        self.resolver = resolver
+        self.vardb = resolver.vardb
         self.cpvs = set()
         self.frozen = None
         self.needs = {}
@@ -27,7 +27,7 @@ class Installed:
     def system(self):
         """The installed packages of the profile's @system."""
         found = set()
-        for atom in self.session.root_config.sets["system"].getAtoms():
+        for atom in self.resolver.root_config.sets["system"].getAtoms():
             found.update(str(cpv) for cpv in self.vardb.match(atom))
         return sorted(found)
 

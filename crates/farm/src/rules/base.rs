@@ -82,7 +82,7 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
         let path = scratch.join("base.tar");
         let file = fs::File::create(&path).map_err(|error| io_failure("make the base", &error))?;
         let mut tar = Sha256Writer::new(file);
-        farm_hosted::build(lock, &downloads, scratch, &mut tar)
+        farm_hosted::build(lock, &downloads, scratch, context.epoch, &mut tar)
             .map_err(|error| Failure::new(failure_kind(error.kind()), error.to_string()))?;
         let (mut file, diff_id, _, size) = tar.finish();
         file.seek(SeekFrom::Start(0)).map_err(|error| io_failure("read the base", &error))?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::repo::OpenRepo;
 use super::scan::{InstalledRecord, InstalledSet};
-use super::{binhost, fetch, image, package};
+use super::{fetch, image, package, publish_images, publish_pkgs};
 use crate::action::{Action, ContainerData};
 use crate::context::Context;
 use crate::fetcher::Sources;
@@ -41,9 +41,9 @@ pub struct JoinData {
     /// Images made of packages.
     pub images: Vec<image::ImagePlan>,
     /// Where packages are published.
-    pub publish_pkgs: Option<super::publish_pkgs::PublishPkgsPlan>,
+    pub publish_pkgs: Option<publish_pkgs::PublishPkgsPlan>,
     /// Where images are published.
-    pub publish_images: Option<super::publish_images::PublishImagesPlan>,
+    pub publish_images: Option<publish_images::PublishImagesPlan>,
     /// Tasks that run in images this node brings forth, or need them.
     pub late: Vec<NodeSpec<Action>>,
 }
@@ -270,8 +270,7 @@ pub fn read(context: &Context, guard: &Guard) -> Result<JoinedPlan, Failure> {
 }
 
 /// Everything below a plan: fetches, packages, binhost, images, publications, and tasks that need them.
-pub fn expand(context: &Context, data: &JoinData, guard: &Guard) -> Result<Vec<NodeSpec<Action>>, Failure> {
-    let joined = read(context, guard)?;
+pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result<Vec<NodeSpec<Action>>, Failure> {
     let farm = &data.farm;
     let mut nodes = Vec::new();
     let sources = Arc::new(data.sources.clone().with_profile(&joined.mirrors, &joined.gentoo_mirrors));
@@ -285,7 +284,7 @@ pub fn expand(context: &Context, data: &JoinData, guard: &Guard) -> Result<Vec<N
         }
     }
     for planned in &joined.packages {
-        nodes.push(package::node(data, &joined, planned, &fetches, context.epoch));
+        nodes.push(package::node(data, joined, planned, &fetches, context.epoch));
     }
     let name_of = |index: &usize| package::node_name(farm, &joined.packages[*index]);
 
@@ -296,9 +295,8 @@ pub fn expand(context: &Context, data: &JoinData, guard: &Guard) -> Result<Vec<N
         .filter(|(subject, _)| !joined.subjects.contains_key(subject))
         .map(|(_, node)| node.as_str())
         .collect();
-    let published: Vec<(String, String)> =
-        joined.packages.iter().map(|planned| (package::node_name(farm, planned), planned.package.cpv.clone())).collect();
-    let mut tail = vec![binhost::node(farm, &data.flavour, published.clone(), &joined.header, context.epoch)];
+    let folder = context.state.join("binhost").join(farm).join(&data.flavour);
+    let mut tail = vec![publish_pkgs::binhost_node(data, joined, folder, context.epoch)];
     for plan in &data.images {
         let mut packages: Vec<usize> = Vec::new();
         let mut world: BTreeSet<String> = BTreeSet::new();
@@ -319,16 +317,16 @@ pub fn expand(context: &Context, data: &JoinData, guard: &Guard) -> Result<Vec<N
         tail.push(image::node(data, plan, named, world.into_iter().collect(), missing, context.epoch));
     }
     if let Some(plan) = &data.publish_pkgs {
-        tail.push(super::publish_pkgs::node(data, plan, published, &joined, context.epoch));
+        tail.push(publish_pkgs::publish_node(data, plan, joined, context.epoch));
     }
     if let Some(plan) = &data.publish_images {
-        tail.push(super::publish_images::node(data, plan));
+        tail.push(publish_images::node(data, plan));
     }
     tail.extend(data.late.iter().cloned());
     if !complete {
         // What is made of all subjects cannot be made: it waits for the plan that failed, and is skipped for that reason.
         for node in &mut tail {
-            if matches!(node.action, Action::Binhost(_) | Action::PublishPkgs(_)) {
+            if matches!(node.action, Action::PublishPkgs(_)) {
                 node.dependencies.extend(failed.iter().map(|plan| Dependency::output(*plan, "plan")));
             }
         }

@@ -1,7 +1,6 @@
 //! One file a rule: how a kind of node is described, and what it does.
 
 pub mod base;
-pub mod binhost;
 pub mod container;
 pub mod fetch;
 pub mod image;

@@ -7,7 +7,6 @@
 //!
 //! Flags are farm-wide: binfarm and subjects together are one configuration, so that a package has one instance a flavour.
 
-mod contradiction;
 mod packages;
 mod render;
 mod route;
@@ -15,7 +14,6 @@ mod select;
 
 use crate::files::{Files, below};
 
-pub use contradiction::{Contradiction, contradictions};
 pub use render::{RenderInput, RenderedLayer, render};
 
 /// Name of the generated repository that holds the profile nodes.

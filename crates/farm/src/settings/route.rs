@@ -1,10 +1,10 @@
 //! What goes into a profile node and what must go to `/etc/portage`.
 //!
 //! Facts, from `portage(5)` and `lib/portage/package/ebuild/_config/*Manager.py`: files of a profile node know neither
-//! wildcard atoms nor `::repository`, and `package.use` in a profile knows no `USE_EXPAND:` groups; `package.license`,
+//! wildcard atoms nor `::repository`, and `package.use` in a profile knows no `USE_EXPAND:` groups and no `-*`; `package.license`,
 //! `package.env`, `package.properties` and `package.accept_restrict` exist in `/etc/portage` only.
 
-use farm_portage::atom::{Atom, AtomSyntax};
+use farm_portage::lines::{Dialect, parse_keywords, parse_masks, parse_use};
 
 /// Files of lines `ATOM value...` or `ATOM` that a profile node can hold.
 const PROFILE_LINES: &[&str] = &["package.use", "package.accept_keywords", "package.mask", "package.unmask"];
@@ -86,8 +86,7 @@ pub(super) fn lines(name: &str, text: &str) -> Routed {
             everybody(rest, &mut flags, &mut routed.everybody);
             continue;
         }
-        let has_group = name == "package.use" && rest.split_whitespace().any(|flag| flag.ends_with(':'));
-        let target = if has_group || !fits_profile(word) { &mut routed.etc } else { &mut routed.profile };
+        let target = if fits_profile(name, bare) { &mut routed.profile } else { &mut routed.etc };
         target.push_str(bare);
         target.push('\n');
     }
@@ -119,9 +118,13 @@ fn everybody<'a>(rest: &'a str, flags: &mut Vec<&'a str>, assignments: &mut Stri
     flush(group, &mut values);
 }
 
-fn fits_profile(word: &str) -> bool {
-    let text = word.strip_prefix('-').unwrap_or(word);
-    Atom::parse(text, AtomSyntax::USER).is_ok_and(|atom| !atom.is_extended() && atom.repository().is_none())
+/// Whether Portage takes the line in a profile node of ours.
+fn fits_profile(name: &str, line: &str) -> bool {
+    match name {
+        "package.use" => parse_use(line, Dialect::PROFILE).errors.is_empty(),
+        "package.accept_keywords" => parse_keywords(line, Dialect::PROFILE).errors.is_empty(),
+        _ => parse_masks(line, Dialect::PROFILE).errors.is_empty(),
+    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ USE_EXPAND_IMPLICIT="ELIBC KERNEL"
 USE_EXPAND_VALUES_ELIBC="glibc"
 USE_EXPAND_VALUES_KERNEL="linux"
 IUSE_IMPLICIT="amd64"
+ABI="amd64"
+DEFAULT_ABI="amd64"
+LIBDIR_amd64="lib64"
 EOF
 cat > $R/profiles/toy/packages <<'EOF'
 *sys-libs/glibc

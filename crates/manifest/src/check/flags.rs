@@ -18,7 +18,10 @@ pub(super) fn check(farm: &Farm, sources: &Sources, diagnostics: &mut Vec<Diagno
             }
             let earlier = said.insert((atom.clone(), &flag.name), flag);
             if let Some(earlier) = earlier.filter(|earlier| earlier.enabled != flag.enabled && !flag.overrides) {
-                let message = format!("`{flag}` of `{atom}` contradicts `{earlier}` at {}", sources.place(earlier.span));
+                let message = format!(
+                    "`{flag}` of `{atom}` contradicts `{earlier}` at {}",
+                    sources.place(earlier.span)
+                );
                 diagnostics.push(
                     Diagnostic::error(flag.span, message)
                         .also(earlier.span, format!("`{earlier}` is set here"))

@@ -14,11 +14,27 @@ use crate::source::Sources;
 use crate::span::Span;
 
 /// Checks the layers of each subject together with those of the binfarm below it.
-pub(super) fn check(farm: &Farm, layers: &BTreeMap<String, Layer>, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
-    let below: Vec<&str> = farm.binfarm.iter().flat_map(|binfarm| &binfarm.config).map(|name| name.value.as_str()).collect();
+pub(super) fn check(
+    farm: &Farm,
+    layers: &BTreeMap<String, Layer>,
+    sources: &Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let below: Vec<&str> = farm
+        .binfarm
+        .iter()
+        .flat_map(|binfarm| &binfarm.config)
+        .map(|name| name.value.as_str())
+        .collect();
     let mut stacks = vec![below.clone()];
     for subject in &farm.subjects {
-        stacks.push(below.iter().copied().chain(subject.config.iter().map(|name| name.value.as_str())).collect());
+        stacks.push(
+            below
+                .iter()
+                .copied()
+                .chain(subject.config.iter().map(|name| name.value.as_str()))
+                .collect(),
+        );
     }
     let mut flags: BTreeMap<&str, Vec<LayerFlag>> = BTreeMap::new();
     for (name, layer) in layers {
@@ -60,7 +76,11 @@ impl std::fmt::Display for LayerFlag {
 }
 
 fn contradiction(flag: &LayerFlag, earlier: &LayerFlag, sources: &Sources) -> Diagnostic {
-    let message = format!("`{flag}` of `{}` contradicts `{earlier}` of the layer below, at {}", flag.atom, sources.place(earlier.span));
+    let message = format!(
+        "`{flag}` of `{}` contradicts `{earlier}` of the layer below, at {}",
+        flag.atom,
+        sources.place(earlier.span)
+    );
     Diagnostic::error(flag.span, message)
         .also(earlier.span, format!("`{earlier}` is set here"))
         .help("remove one of them, or put `# !override` at the end of the later line if it is to win")
@@ -71,21 +91,35 @@ fn contradiction(flag: &LayerFlag, earlier: &LayerFlag, sources: &Sources) -> Di
 fn layer_flags(layer: &Layer, sources: &Sources) -> Vec<LayerFlag> {
     let mut found = Vec::new();
     for (path, file) in &layer.files {
-        let (Some(source), Ok(text)) = (file.source, std::str::from_utf8(&file.bytes)) else { continue };
+        let (Some(source), Ok(text)) = (file.source, std::str::from_utf8(&file.bytes)) else {
+            continue;
+        };
         if path.as_str() != "package.use" && !path.starts_with("package.use/") {
             continue;
         }
         for entry in parse_use(text, Dialect::USER).entries {
             let line = text.split('\n').nth(entry.place.line - 1).unwrap_or_default();
-            let overrides = line.split_once('#').is_some_and(|(_, comment)| comment.split_whitespace().any(|word| word == "!override"));
+            let overrides = line.split_once('#').is_some_and(|(_, comment)| {
+                comment
+                    .split_whitespace()
+                    .any(|word| word.trim_end_matches([':', ',', '.', ';']) == "!override")
+            });
             for value in &entry.values {
                 let expanded = value.value.expanded();
-                let (name, enabled) = expanded.strip_prefix('-').map_or((expanded.as_str(), true), |name| (name, false));
+                let (name, enabled) = expanded
+                    .strip_prefix('-')
+                    .map_or((expanded.as_str(), true), |name| (name, false));
                 if name.ends_with('*') {
                     continue;
                 }
                 let span = sources.span(source, value.place.span.start, value.place.span.end);
-                found.push(LayerFlag { atom: entry.atom.to_string(), name: name.to_owned(), enabled, overrides, span });
+                found.push(LayerFlag {
+                    atom: entry.atom.to_string(),
+                    name: name.to_owned(),
+                    enabled,
+                    overrides,
+                    span,
+                });
             }
         }
     }

@@ -19,9 +19,12 @@ use crate::source::Sources;
 pub(super) fn check(layers: &BTreeMap<String, Layer>, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
     for layer in layers.values() {
         for (path, file) in &layer.files {
-            let (Some(source), Ok(text)) = (file.source, std::str::from_utf8(&file.bytes)) else { continue };
+            let (Some(source), Ok(text)) = (file.source, std::str::from_utf8(&file.bytes)) else {
+                continue;
+            };
             for (range, message, help) in faults(path, text) {
-                diagnostics.push(Diagnostic::error(sources.span(source, range.start, range.end), message).maybe_help(help));
+                diagnostics
+                    .push(Diagnostic::error(sources.span(source, range.start, range.end), message).maybe_help(help));
             }
         }
     }
@@ -31,15 +34,17 @@ type Fault = (Range<usize>, String, Option<String>);
 
 fn faults(path: &Utf8Path, text: &str) -> Vec<Fault> {
     let mut parts = path.components().map(|part| part.as_str());
-    let (Some(first), rest) = (parts.next(), parts.count()) else { return Vec::new() };
+    let (Some(first), rest) = (parts.next(), parts.count()) else {
+        return Vec::new();
+    };
     let dialect = Dialect::USER;
     let errors: Vec<LineError> = match PackageFile::from_name(first) {
         Some(PackageFile::Use) => parse_use(text, dialect).errors,
         Some(PackageFile::AcceptKeywords) => parse_keywords(text, dialect).errors,
         Some(PackageFile::Mask | PackageFile::Unmask) => parse_masks(text, dialect).errors,
-        Some(file @ (PackageFile::License | PackageFile::Env | PackageFile::Properties | PackageFile::AcceptRestrict)) => {
-            parse_words(text, file, dialect).errors
-        }
+        Some(
+            file @ (PackageFile::License | PackageFile::Env | PackageFile::Properties | PackageFile::AcceptRestrict),
+        ) => parse_words(text, file, dialect).errors,
         None if first == "sets" => parse_set(text).errors,
         // What package.env names is read as make.conf is; files deeper in env/ are for bash.
         None if (first == "make.conf") || (first == "env" && rest == 1) => {
@@ -50,5 +55,8 @@ fn faults(path: &Utf8Path, text: &str) -> Vec<Fault> {
         }
         None => Vec::new(),
     };
-    errors.into_iter().map(|error| (error.place.span, error.problem.to_string(), error.advice)).collect()
+    errors
+        .into_iter()
+        .map(|error| (error.place.span, error.problem.to_string(), error.advice))
+        .collect()
 }

@@ -9,7 +9,11 @@ use crate::span::Spanned;
 
 /// Checks every name that one part of the manifest uses for another.
 pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
-    let subjects: Vec<&str> = farm.subjects.iter().map(|subject| subject.name.value.as_str()).collect();
+    let subjects: Vec<&str> = farm
+        .subjects
+        .iter()
+        .map(|subject| subject.name.value.as_str())
+        .collect();
     let images: Vec<&str> = farm.images.iter().map(|image| image.name.value.as_str()).collect();
 
     let mut subject_edges: BTreeMap<&str, Vec<Spanned<&str>>> = BTreeMap::new();
@@ -17,7 +21,14 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
         for name in &subject.needs {
             known(name.as_ref().map(String::as_str), &subjects, "subject", diagnostics);
         }
-        subject_edges.insert(&subject.name.value, subject.needs.iter().map(|name| name.as_ref().map(String::as_str)).collect());
+        subject_edges.insert(
+            &subject.name.value,
+            subject
+                .needs
+                .iter()
+                .map(|name| name.as_ref().map(String::as_str))
+                .collect(),
+        );
     }
     cycle(&subject_edges, "subjects need each other", diagnostics);
 
@@ -30,7 +41,7 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
         match &image.from.value {
             ImageFrom::Image(name) => {
                 let name = Spanned::new(name.as_str(), image.from.span);
-                known(name.clone(), &images, "image", diagnostics);
+                known(name, &images, "image", diagnostics);
                 edges.push(name);
             }
             ImageFrom::Base | ImageFrom::Binfarm if farm.binfarm.is_none() => {
@@ -47,9 +58,17 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
 
     for task in &farm.tasks {
         match &task.place.value {
-            Place::Image(name) => known(Spanned::new(name.as_str(), task.place.span), &images, "image", diagnostics),
+            Place::Image(name) => known(
+                Spanned::new(name.as_str(), task.place.span),
+                &images,
+                "image",
+                diagnostics,
+            ),
             Place::Base | Place::Binfarm | Place::Env if farm.binfarm.is_none() => {
-                diagnostics.push(Diagnostic::error(task.place.span, "this farm has no `binfarm` to run it in"));
+                diagnostics.push(Diagnostic::error(
+                    task.place.span,
+                    "this farm has no `binfarm` to run it in",
+                ));
             }
             Place::Host | Place::Base | Place::Binfarm | Place::Env => {}
         }
@@ -73,9 +92,10 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
     let publish = &farm.publish;
     let pkgs = publish.pkgs.iter().flat_map(|pkgs| &pkgs.needs);
     for need in pkgs.chain(publish.images.iter().flat_map(|images| &images.needs)) {
-        target(farm, need, diagnostics);
         if matches!(need.value, Target::PublishPkgs | Target::PublishImage) {
             diagnostics.push(Diagnostic::error(need.span, "publishing cannot wait for publishing"));
+        } else {
+            target(farm, need, diagnostics);
         }
     }
 }
@@ -91,14 +111,40 @@ fn known(name: Spanned<&str>, names: &[&str], what: &str, diagnostics: &mut Vec<
 /// Checks that a target is one of this farm. Packages are known only when the plan is made.
 fn target(farm: &Farm, need: &Spanned<Target>, diagnostics: &mut Vec<Diagnostic>) {
     let (name, names, what): (&str, Vec<&str>, &str) = match &need.value {
-        Target::Task(name) => (name, farm.tasks.iter().map(|task| task.name.value.as_str()).collect(), "task"),
-        Target::Image(name) => (name, farm.images.iter().map(|image| image.name.value.as_str()).collect(), "image"),
-        Target::PkgsOf(name) => (name, farm.subjects.iter().map(|subject| subject.name.value.as_str()).collect(), "subject"),
-        Target::Stage(name) => (name, farm.stages.iter().map(|stage| stage.name.as_str()).collect(), "stage"),
-        Target::Kernel(name) => (name, farm.kernels.iter().map(|kernel| kernel.name.as_str()).collect(), "kernel"),
+        Target::Task(name) => (
+            name,
+            farm.tasks.iter().map(|task| task.name.value.as_str()).collect(),
+            "task",
+        ),
+        Target::Image(name) => (
+            name,
+            farm.images.iter().map(|image| image.name.value.as_str()).collect(),
+            "image",
+        ),
+        Target::PkgsOf(name) => (
+            name,
+            farm.subjects
+                .iter()
+                .map(|subject| subject.name.value.as_str())
+                .collect(),
+            "subject",
+        ),
+        Target::Stage(name) => (
+            name,
+            farm.stages.iter().map(|stage| stage.name.as_str()).collect(),
+            "stage",
+        ),
+        Target::Kernel(name) => (
+            name,
+            farm.kernels.iter().map(|kernel| kernel.name.as_str()).collect(),
+            "kernel",
+        ),
         Target::Disk(name) => (name, farm.disks.iter().map(|disk| disk.name.as_str()).collect(), "disk"),
         Target::Binfarm | Target::Env | Target::Pkgs | Target::Pkg(_) | Target::Binhost if farm.binfarm.is_none() => {
-            diagnostics.push(Diagnostic::error(need.span, format!("this farm has no `binfarm`, so that it has no `{}`", need.value)));
+            diagnostics.push(Diagnostic::error(
+                need.span,
+                format!("this farm has no `binfarm`, so that it has no `{}`", need.value),
+            ));
             return;
         }
         Target::PublishPkgs if farm.publish.pkgs.is_none() => {
@@ -131,17 +177,26 @@ fn cycle(edges: &BTreeMap<&str, Vec<Spanned<&str>>>, message: &str, diagnostics:
             left.remove(name);
         }
     }
-    let Some((first, _)) = left.first_key_value() else { return };
+    let Some((first, _)) = left.first_key_value() else {
+        return;
+    };
     let mut path: Vec<(&str, &Spanned<&str>)> = Vec::new();
     let mut at = *first;
     while !path.iter().any(|(name, _)| *name == at) {
-        let Some(next) = left[at].iter().find(|target| left.contains_key(target.value)) else { return };
+        let Some(next) = left[at].iter().find(|target| left.contains_key(target.value)) else {
+            return;
+        };
         path.push((at, next));
         at = next.value;
     }
     let start = path.iter().position(|(name, _)| *name == at).unwrap_or(0);
     let circle = &path[start..];
-    let names: Vec<String> = circle.iter().map(|(name, _)| *name).chain([at]).map(|name| format!("`{name}`")).collect();
+    let names: Vec<String> = circle
+        .iter()
+        .map(|(name, _)| *name)
+        .chain([at])
+        .map(|name| format!("`{name}`"))
+        .collect();
     let mut diagnostic = Diagnostic::error(circle[0].1.span, format!("{}: {}", message, names.join(" -> ")));
     for (_, edge) in &circle[1..] {
         diagnostic = diagnostic.also(edge.span, "and this");

@@ -4,11 +4,13 @@ use camino::Utf8PathBuf;
 use farm_portage::atom::AtomSyntax;
 
 use super::packages::{atom, packages};
-use crate::keys::{ARCHIVE, BASE_HOSTED, BASE_IMAGE, BASE_STAGE3, BINFARM, GIT, LIMITS, REPO};
-use crate::model::{Base, Binfarm, GitPin, HostedBase, Limits, Packages, Repo, RepoSource, Stage3Base, Update};
+use super::reference::{address, image_reference};
+use super::repo::repos;
+use crate::keys::{BASE_HOSTED, BASE_IMAGE, BASE_STAGE3, BINFARM, LIMITS};
+use crate::model::{Base, Binfarm, HostedBase, Limits, Packages, Repo, Stage3Base, Update};
 use crate::reader::{Fields, Reader};
 use crate::span::Spanned;
-use crate::yaml::{Entry, Kind, Node};
+use crate::yaml::{Kind, Node};
 
 /// Reads `binfarm:`; `None` where no base could be read.
 pub(super) fn binfarm(reader: &mut Reader<'_>, node: &Node) -> Option<Binfarm> {
@@ -17,17 +19,41 @@ pub(super) fn binfarm(reader: &mut Reader<'_>, node: &Node) -> Option<Binfarm> {
     let root = fields.take("root").and_then(|node| reader.path(node, "`root`"));
     let repos = fields.take("repos").map(|node| repos(reader, node)).unwrap_or_default();
     let profile = fields.take("profile").and_then(|node| profile(reader, node, &repos));
-    let config = fields.take("config").map(|node| layer_names(reader, node)).unwrap_or_default();
+    let config = fields
+        .take("config")
+        .map(|node| layer_names(reader, node))
+        .unwrap_or_default();
     let toolchain = later_packages(reader, &mut fields, "toolchain");
-    let update = fields.take("update").map(|node| update(reader, node)).unwrap_or_default();
-    let rebuild = fields.take("rebuild").map(|node| rebuild(reader, node)).unwrap_or_default();
+    let update = fields
+        .take("update")
+        .map(|node| update(reader, node))
+        .unwrap_or_default();
+    let rebuild = fields
+        .take("rebuild")
+        .map(|node| rebuild(reader, node))
+        .unwrap_or_default();
     let bootstrap = later_packages(reader, &mut fields, "bootstrap");
-    let tools = fields.take("packages").map(|node| packages(reader, node, "`packages`")).unwrap_or_default();
-    let scripts = fields.take("scripts").map(|node| scripts(reader, node)).unwrap_or_default();
-    let capabilities = fields.take("capabilities").map(|node| capabilities(reader, node)).unwrap_or_default();
+    let tools = fields
+        .take("packages")
+        .map(|node| packages(reader, node, "`packages`"))
+        .unwrap_or_default();
+    let scripts = fields
+        .take("scripts")
+        .map(|node| scripts(reader, node))
+        .unwrap_or_default();
+    let capabilities = fields
+        .take("capabilities")
+        .map(|node| capabilities(reader, node))
+        .unwrap_or_default();
     let user = fields.take("user").and_then(|node| reader.text(node, "`user`"));
-    let limits = fields.take("limits").map(|node| limits(reader, node)).unwrap_or_default();
-    let env = fields.take("env").map(|node| reader.text_map(node, "`env`")).unwrap_or_default();
+    let limits = fields
+        .take("limits")
+        .map(|node| limits(reader, node))
+        .unwrap_or_default();
+    let env = fields
+        .take("env")
+        .map(|node| reader.text_map(node, "`env`"))
+        .unwrap_or_default();
     let span = fields.span;
     fields.finish();
     Some(Binfarm {
@@ -52,7 +78,9 @@ pub(super) fn binfarm(reader: &mut Reader<'_>, node: &Node) -> Option<Binfarm> {
 
 /// Reads packages of a kind that is not built yet, and says so.
 fn later_packages(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &'static str) -> Packages {
-    let Some(node) = fields.take(name) else { return Packages::default() };
+    let Some(node) = fields.take(name) else {
+        return Packages::default();
+    };
     let found = packages(reader, node, &format!("`{name}`"));
     if !found.is_empty() || found.set_file.is_some() {
         let span = fields.key_span(name).unwrap_or(node.span);
@@ -82,12 +110,15 @@ fn base(reader: &mut Reader<'_>, node: &Node) -> Option<Base> {
         stage3(reader, node).map(Base::Stage3)
     } else if has("image") {
         let mut fields = reader.fields(node, &BASE_IMAGE, "`base`")?;
-        let reference = fields.take("image").and_then(|node| image_reference(reader, node, "`image`"));
+        let reference = fields
+            .take("image")
+            .and_then(|node| image_reference(reader, node, "`image`"));
         fields.finish();
         reference.map(Base::Image)
     } else {
-        reader.error(node.span, "`base` says neither `image`, nor `hosted`, nor `stage3`").help =
-            Some("write `{ image: REFERENCE }` or `{ hosted: debian, suite: ..., portage: ... }`".to_owned());
+        reader
+            .error(node.span, "`base` says neither `image`, nor `hosted`, nor `stage3`")
+            .help = Some("write `{ image: REFERENCE }` or `{ hosted: debian, suite: ..., portage: ... }`".to_owned());
         None
     }
 }
@@ -97,220 +128,82 @@ fn hosted(reader: &mut Reader<'_>, node: &Node) -> Option<HostedBase> {
     let distribution = fields.take("hosted").and_then(|node| {
         let text = reader.text(node, "`hosted`")?;
         if text.value != "debian" {
-            reader.error(text.span, format!("`hosted` has no value `{}`", text.value)).help =
-                Some("the only distribution is `debian`".to_owned());
+            reader
+                .error(text.span, format!("`hosted` has no value `{}`", text.value))
+                .help = Some("the only distribution is `debian`".to_owned());
             return None;
         }
         Some(text)
     });
     let suite = fields.take("suite").and_then(|node| reader.text(node, "`suite`"));
     let portage = fields.take("portage").and_then(|node| reader.text(node, "`portage`"));
-    let packages = fields.take("packages").map(|node| reader.texts(node, "`packages`")).unwrap_or_default();
+    let packages = fields
+        .take("packages")
+        .map(|node| reader.texts(node, "`packages`"))
+        .unwrap_or_default();
     for package in &packages {
-        let valid = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "+-.:".contains(character);
+        let valid = |character: char| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || "+-.:".contains(character)
+        };
         if !package.value.chars().all(valid) {
-            reader.error(package.span, format!("`{}` is not the name of a package of the distribution", package.value)).help =
-                Some("here stand Debian's names, such as `cmake`; Portage's go to `packages` of the binfarm".to_owned());
+            reader
+                .error(
+                    package.span,
+                    format!("`{}` is not the name of a package of the distribution", package.value),
+                )
+                .help = Some(
+                "here stand Debian's names, such as `cmake`; Portage's go to `packages` of the binfarm".to_owned(),
+            );
         }
     }
     fields.finish();
-    Some(HostedBase { distribution: distribution?, suite: suite?, portage: portage?, packages })
+    Some(HostedBase {
+        distribution: distribution?,
+        suite: suite?,
+        portage: portage?,
+        packages,
+    })
 }
 
 fn stage3(reader: &mut Reader<'_>, node: &Node) -> Option<Stage3Base> {
     let mut fields = reader.fields(node, &BASE_STAGE3, "a stage3 base")?;
     let archive = fields.take("stage3").and_then(|node| address(reader, node, "`stage3`"));
-    let signature = fields.take("signature").and_then(|node| address(reader, node, "`signature`"));
+    let signature = fields
+        .take("signature")
+        .and_then(|node| address(reader, node, "`signature`"));
     let keyring = fields.take("keyring").and_then(|node| reader.path(node, "`keyring`"));
     if let Some(span) = fields.key_span("stage3") {
         not_yet(reader, span, "a `stage3` base");
     }
     fields.finish();
-    Some(Stage3Base { archive: archive?, signature, keyring })
-}
-
-/// Reads an address, or a path, which it makes relative to the workspace.
-fn address(reader: &mut Reader<'_>, node: &Node, context: &str) -> Option<Spanned<String>> {
-    let text = reader.text(node, context)?;
-    if text.value.contains("://") {
-        return Some(text);
-    }
-    reader.workspace_path(text, context).map(|path| path.map(Utf8PathBuf::into_string))
-}
-
-/// Reads the reference of an image.
-pub(super) fn image_reference(reader: &mut Reader<'_>, node: &Node, context: &str) -> Option<Spanned<String>> {
-    let text = reader.text(node, context)?;
-    if let Err(why) = check_reference(&text.value) {
-        reader.error(text.span, format!("{context} is not the reference of an image: {why}")).help =
-            Some("write `NAME:TAG` or `NAME@sha256:DIGEST`, with the registry before the name where it is not the default one".to_owned());
-        return None;
-    }
-    Some(text)
-}
-
-/// Checks the grammar of a reference (OCI distribution specification, "Pulling manifests"; the host as Docker reads it).
-pub(super) fn check_reference(text: &str) -> Result<(), &'static str> {
-    let (rest, digest) = match text.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (text, None),
-    };
-    if let Some(digest) = digest {
-        let hex = digest.strip_prefix("sha256:").ok_or("the digest does not start with `sha256:`")?;
-        if hex.len() != 64 || !hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err("a digest has 64 lower-case hexadecimal digits");
-        }
-    }
-    let (name, tag) = match rest.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (rest, None),
-    };
-    if let Some(tag) = tag {
-        let valid = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
-        if tag.is_empty() || tag.len() > 128 || tag.starts_with(['.', '-']) || !tag.chars().all(valid) {
-            return Err("a tag has at most 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two");
-        }
-    }
-    // The first part is a host if it looks like one.
-    let path = match name.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
-        _ => name,
-    };
-    if path.is_empty() || !path.split('/').all(is_repository_part) {
-        return Err("a name has parts of lower-case letters and digits, divided by `/`, and `.`, `_`, `-` inside of the parts");
-    }
-    Ok(())
-}
-
-/// Checks one part of a repository's name.
-pub(super) fn is_repository_part(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.first().copied().is_some_and(plain)
-        && bytes.last().copied().is_some_and(plain)
-        && bytes.iter().all(|byte| plain(*byte) || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-fn repos(reader: &mut Reader<'_>, node: &Node) -> Vec<Repo> {
-    let mut found = Vec::new();
-    for Entry { key, value } in reader.entries(node, "`repos`") {
-        let name = reader.name(key, "a repository");
-        if let Some(source) = repo_source(reader, value, &key.text) {
-            found.push(Repo { name, source });
-        }
-    }
-    found
-}
-
-fn repo_source(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<RepoSource> {
-    if let Kind::Scalar(scalar) = &node.kind
-        && !node.is_null()
-    {
-        reader.wrong_kind(node, &format!("`{name}`"), "a map").help = Some(format!("write `{{ path: {} }}`", scalar.text));
-        return None;
-    }
-    let mut fields = reader.fields(node, &REPO, &format!("the repository `{name}`"))?;
-    let commit = fields.take("commit").and_then(|node| hex_text(reader, node, "`commit`", &[40, 64]));
-    let branch = fields.take("branch").and_then(|node| reader.text(node, "`branch`"));
-    let sha256 = fields.take("sha256").and_then(|node| hex_text(reader, node, "`sha256`", &[64]));
-    let image = fields.take("image").and_then(|node| image_reference(reader, node, "`image`")).map(RepoSource::Image);
-    let path = fields.take("path").and_then(|node| reader.path(node, "`path`")).map(RepoSource::Path);
-    let git = fields.take("git").and_then(|node| git(reader, node, commit.clone(), branch.clone()));
-    let archive = fields.take("archive").and_then(|node| archive(reader, node, sha256.clone()));
-    for (word, with) in [("commit", "git"), ("branch", "git"), ("sha256", "archive")] {
-        if let Some(span) = fields.key_span(word)
-            && fields.key_span(with).is_none()
-        {
-            reader.error(span, format!("`{word}` goes with `{with}`"));
-        }
-    }
-    let kinds = ["image", "path", "git", "archive"];
-    let written: Vec<_> = kinds.iter().filter_map(|kind| fields.key_span(kind)).collect();
-    match written.as_slice() {
-        [] => {
-            reader.error(fields.span, format!("the repository `{name}` comes from nowhere")).help =
-                Some("write one of `image`, `path`, `git` and `archive`".to_owned());
-        }
-        [_] => {}
-        [first, .., last] => {
-            reader.push(
-                crate::diagnostic::Diagnostic::error(*last, format!("the repository `{name}` comes from more than one place"))
-                    .also(*first, "and from here"),
-            );
-        }
-    }
-    fields.finish();
-    image.or(path).or(git).or(archive)
-}
-
-fn git(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    commit: Option<Spanned<String>>,
-    branch: Option<Spanned<String>>,
-) -> Option<RepoSource> {
-    let (url, commit, branch) = if matches!(node.kind, Kind::Mapping(_)) {
-        let mut fields = reader.fields(node, &GIT, "`git`")?;
-        let url = fields.take("url").and_then(|node| reader.text(node, "`url`"));
-        let inner_commit = fields.take("commit").and_then(|node| hex_text(reader, node, "`commit`", &[40, 64]));
-        let inner_branch = fields.take("branch").and_then(|node| reader.text(node, "`branch`"));
-        fields.finish();
-        (url?, inner_commit.or(commit), inner_branch.or(branch))
-    } else {
-        (reader.text(node, "`git`")?, commit, branch)
-    };
-    let pin = match (commit, branch) {
-        (Some(commit), Some(branch)) => {
-            reader.push(
-                crate::diagnostic::Diagnostic::error(branch.span, "a commit and a branch")
-                    .also(commit.span, "the commit is given here")
-                    .help("keep the commit, or keep the branch and let the lock file pin it"),
-            );
-            GitPin::Commit(commit)
-        }
-        (Some(commit), None) => GitPin::Commit(commit),
-        (None, Some(branch)) => GitPin::Branch(branch),
-        (None, None) => GitPin::Default,
-    };
-    Some(RepoSource::Git { url, pin })
-}
-
-fn archive(reader: &mut Reader<'_>, node: &Node, sha256: Option<Spanned<String>>) -> Option<RepoSource> {
-    if !matches!(node.kind, Kind::Mapping(_)) {
-        return Some(RepoSource::Archive { url: address(reader, node, "`archive`")?, sha256 });
-    }
-    let mut fields = reader.fields(node, &ARCHIVE, "`archive`")?;
-    let url = fields.take("url").and_then(|node| address(reader, node, "`url`"));
-    let inner = fields.take("sha256").and_then(|node| hex_text(reader, node, "`sha256`", &[64]));
-    fields.finish();
-    Some(RepoSource::Archive { url: url?, sha256: inner.or(sha256) })
-}
-
-fn hex_text(reader: &mut Reader<'_>, node: &Node, context: &str, lengths: &[usize]) -> Option<Spanned<String>> {
-    let text = reader.text(node, context)?;
-    if !lengths.contains(&text.value.len()) || !text.value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        let lengths: Vec<String> = lengths.iter().map(ToString::to_string).collect();
-        reader.error(text.span, format!("{context} has {} lower-case hexadecimal digits", lengths.join(" or "))).help =
-            Some("write it in full".to_owned());
-        return None;
-    }
-    Some(text)
+    Some(Stage3Base {
+        archive: archive?,
+        signature,
+        keyring,
+    })
 }
 
 fn profile(reader: &mut Reader<'_>, node: &Node, repos: &[Repo]) -> Option<Spanned<String>> {
     let text = reader.text(node, "`profile`")?;
     let Some((repo, path)) = text.value.split_once(':') else {
-        reader.error(text.span, "`profile` names no repository").help = Some(format!("write `REPOSITORY:{}`", text.value));
+        reader.error(text.span, "`profile` names no repository").help =
+            Some(format!("write `REPOSITORY:{}`", text.value));
         return None;
     };
     if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        reader.error(text.span, "`profile` has no path inside of the repository's profiles/").help =
-            Some("write `REPOSITORY:PATH`, such as `gentoo:default/linux/amd64/23.0`".to_owned());
+        reader
+            .error(text.span, "`profile` has no path inside of the repository's profiles/")
+            .help = Some("write `REPOSITORY:PATH`, such as `gentoo:default/linux/amd64/23.0`".to_owned());
         return None;
     }
     if !repos.iter().any(|known| known.name.value == repo) {
         let help = crate::near::suggestion(repo, repos.iter().map(|known| known.name.value.as_str()));
-        reader.error(text.span, format!("the profile's repository `{repo}` is not among `repos`")).help = help;
+        reader
+            .error(
+                text.span,
+                format!("the profile's repository `{repo}` is not among `repos`"),
+            )
+            .help = help;
     }
     Some(text)
 }
@@ -318,14 +211,18 @@ fn profile(reader: &mut Reader<'_>, node: &Node, repos: &[Repo]) -> Option<Spann
 /// Reads the names of configuration layers; the folders are looked at when they are read.
 pub(super) fn layer_names(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
     let names = reader.texts(node, "`config`");
-    for name in &names {
-        let parts_are_fine = name.value.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-        if !parts_are_fine {
-            reader.error(name.span, format!("`{}` cannot name a configuration layer", name.value)).help =
-                Some("write the path of a folder below profiles/, such as `cpu/x86-64-v3`".to_owned());
-        }
-    }
     names
+        .into_iter()
+        .filter(|name| {
+            let is_path = name.value.split('/').all(|part| !matches!(part, "" | "." | ".."));
+            if !is_path {
+                reader
+                    .error(name.span, format!("`{}` cannot name a configuration layer", name.value))
+                    .help = Some("write the path of a folder below profiles/, such as `cpu/x86-64-v3`".to_owned());
+            }
+            is_path
+        })
+        .collect()
 }
 
 fn update(reader: &mut Reader<'_>, node: &Node) -> Update {
@@ -344,7 +241,13 @@ fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<farm_portage::at
     let atoms: Vec<_> = texts
         .into_iter()
         .filter_map(|text| {
-            let atom = atom(reader, &text.value, text.span, AtomSyntax::SET, "set flags in a configuration layer")?;
+            let atom = atom(
+                reader,
+                &text.value,
+                text.span,
+                AtomSyntax::SET,
+                "set flags in a configuration layer",
+            )?;
             Some(Spanned::new(atom, text.span))
         })
         .collect();
@@ -356,7 +259,10 @@ fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<farm_portage::at
 
 fn scripts(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<Utf8PathBuf>> {
     let texts = reader.texts(node, "`scripts`");
-    texts.into_iter().filter_map(|text| reader.workspace_path(text, "a script")).collect()
+    texts
+        .into_iter()
+        .filter_map(|text| reader.workspace_path(&text, "a script"))
+        .collect()
 }
 
 fn capabilities(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
@@ -372,20 +278,25 @@ fn capabilities(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
                 "ALL" => "farm runs nothing privileged; name each capability",
                 _ => "write a name of capabilities(7) in capitals, such as `SYS_PTRACE`",
             };
-            reader.error(text.span, format!("`{}` is not a capability", text.value)).help = Some(help.to_owned());
+            reader
+                .error(text.span, format!("`{}` is not a capability", text.value))
+                .help = Some(help.to_owned());
             None
         })
         .collect()
 }
 
 fn limits(reader: &mut Reader<'_>, node: &Node) -> Limits {
-    let Some(mut fields) = reader.fields(node, &LIMITS, "`limits`") else { return Limits::default() };
+    let Some(mut fields) = reader.fields(node, &LIMITS, "`limits`") else {
+        return Limits::default();
+    };
     let memory = fields.take("memory").and_then(|node| {
         let text = reader.text(node, "`memory`")?;
         let bytes = memory_bytes(&text.value);
         if bytes.is_none() {
-            reader.error(text.span, format!("`memory` is a size, not `{}`", text.value)).help =
-                Some("write bytes, or a number with K, M, G or T, such as `8G`".to_owned());
+            reader
+                .error(text.span, format!("`memory` is a size, not `{}`", text.value))
+                .help = Some("write bytes, or a number with K, M, G or T, such as `8G`".to_owned());
         }
         bytes.map(|bytes| Spanned::new(bytes, text.span))
     });

@@ -18,7 +18,12 @@ use crate::span::Spanned;
 use crate::yaml::{Entry, Key, Kind, Node};
 
 /// Reads the whole manifest; `None` where so little of it could be read that nothing can be said about the rest.
-pub(crate) fn farm(reader: &mut Reader<'_>, node: &Node, name: &str, variables: BTreeMap<String, Variable>) -> Option<Farm> {
+pub(crate) fn farm(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    name: &str,
+    variables: BTreeMap<String, Variable>,
+) -> Option<Farm> {
     let mut fields = reader.fields(node, &FARM, "the manifest")?;
     let farm_name = fields.take("farm").and_then(|node| farm_name(reader, node, name));
     // Read before the tree was expanded.
@@ -29,27 +34,55 @@ pub(crate) fn farm(reader: &mut Reader<'_>, node: &Node, name: &str, variables: 
         Some(node) => flavour(reader, node),
         None => Some(Spanned::new("default".to_owned(), node.span)),
     };
-    let matrix = fields.take("matrix").map(|node| matrix(reader, node, &variables)).unwrap_or_default();
-    let rebuild = fields.take("rebuild").map(|node| rebuild(reader, node)).unwrap_or_default();
+    let matrix = fields
+        .take("matrix")
+        .map(|node| matrix(reader, node, &variables))
+        .unwrap_or_default();
+    let rebuild = fields
+        .take("rebuild")
+        .map(|node| rebuild(reader, node))
+        .unwrap_or_default();
     let binfarm_key = fields.key_span("binfarm");
     let binfarm = fields.take("binfarm").and_then(|node| binfarm(reader, node));
-    let subjects = fields.take("subjects").map(|node| subjects(reader, node)).unwrap_or_default();
-    let images = fields.take("images").map(|node| images(reader, node)).unwrap_or_default();
-    let kernels = fields.take("kernels").map(|node| not_yet(reader, node, "`kernels`")).unwrap_or_default();
-    let stages = fields.take("stages").map(|node| not_yet(reader, node, "`stages`")).unwrap_or_default();
-    let disks = fields.take("disks").map(|node| not_yet(reader, node, "`disks`")).unwrap_or_default();
+    let subjects = fields
+        .take("subjects")
+        .map(|node| subjects(reader, node))
+        .unwrap_or_default();
+    let images = fields
+        .take("images")
+        .map(|node| images(reader, node))
+        .unwrap_or_default();
+    let kernels = fields
+        .take("kernels")
+        .map(|node| not_yet(reader, node, "`kernels`"))
+        .unwrap_or_default();
+    let stages = fields
+        .take("stages")
+        .map(|node| not_yet(reader, node, "`stages`"))
+        .unwrap_or_default();
+    let disks = fields
+        .take("disks")
+        .map(|node| not_yet(reader, node, "`disks`"))
+        .unwrap_or_default();
     let tasks = fields.take("tasks").map(|node| tasks(reader, node)).unwrap_or_default();
     let publish = match (fields.take("publish"), &flavour) {
         (Some(node), Some(flavour)) => publish(reader, node, flavour, &tasks, &images),
         _ => Publish::default(),
     };
-    let distfiles = fields.take("distfiles").map(|node| distfiles(reader, node)).unwrap_or_default();
-    let resolve = fields.take("resolve").map(|node| resolve(reader, node)).unwrap_or_default();
+    let distfiles = fields
+        .take("distfiles")
+        .map(|node| distfiles(reader, node))
+        .unwrap_or_default();
+    let resolve = fields
+        .take("resolve")
+        .map(|node| resolve(reader, node))
+        .unwrap_or_default();
     if binfarm_key.is_none()
         && let Some(subject) = subjects.first()
     {
-        reader.error(subject.name.span, "there are subjects, and no `binfarm` to build them").help =
-            Some("say what everything starts from: `binfarm: { base: ... }`".to_owned());
+        reader
+            .error(subject.name.span, "there are subjects, and no `binfarm` to build them")
+            .help = Some("say what everything starts from: `binfarm: { base: ... }`".to_owned());
     }
     fields.finish();
     Some(Farm {
@@ -75,8 +108,12 @@ pub(crate) fn farm(reader: &mut Reader<'_>, node: &Node, name: &str, variables: 
 fn farm_name(reader: &mut Reader<'_>, node: &Node, folder: &str) -> Option<Spanned<String>> {
     let name = reader.text(node, "`farm`")?;
     if name.value != folder {
-        reader.error(name.span, format!("this farm calls itself `{}`, and its folder is `{folder}`", name.value)).help =
-            Some(format!("write `farm: {folder}`, or rename the folder"));
+        reader
+            .error(
+                name.span,
+                format!("this farm calls itself `{}`, and its folder is `{folder}`", name.value),
+            )
+            .help = Some(format!("write `farm: {folder}`, or rename the folder"));
     }
     Some(name)
 }
@@ -105,7 +142,12 @@ fn matrix(
     for Entry { key, value } in reader.entries(node, "`matrix`") {
         if !variables.contains_key(&key.text) {
             let help = near::suggestion(&key.text, variables.keys().map(String::as_str));
-            reader.error(key.span, format!("`matrix` names the variable `{}`, which is not declared", key.text)).help = help;
+            reader
+                .error(
+                    key.span,
+                    format!("`matrix` names the variable `{}`, which is not declared", key.text),
+                )
+                .help = help;
         }
         let values = reader.texts(value, &format!("`{}`", key.text));
         if values.is_empty() {
@@ -116,8 +158,11 @@ fn matrix(
     }
     if cells > 1 {
         reader.push(
-            Diagnostic::note(node.span, format!("the {cells} cells of `matrix` are not built together yet"))
-                .help("one is built, that of the variables' values; pick another with KEY=VALUE"),
+            Diagnostic::note(
+                node.span,
+                format!("the {cells} cells of `matrix` are not built together yet"),
+            )
+            .help("one is built, that of the variables' values; pick another with KEY=VALUE"),
         );
     }
     matrix
@@ -130,54 +175,88 @@ fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Rebuild {
         Some(word @ "portage") => (Rebuild::Portage, word),
         _ => return Rebuild::Exact,
     };
-    reader.error(node.span, format!("`rebuild: {word}` is not built yet")).help = Some("write `rebuild: exact`".to_owned());
+    reader
+        .error(node.span, format!("`rebuild: {word}` is not built yet"))
+        .help = Some("write `rebuild: exact`".to_owned());
     rebuild
 }
 
 fn subjects(reader: &mut Reader<'_>, node: &Node) -> Vec<Subject> {
-    reader.entries(node, "`subjects`").iter().filter_map(|Entry { key, value }| subject(reader, key, value)).collect()
+    reader
+        .entries(node, "`subjects`")
+        .iter()
+        .filter_map(|Entry { key, value }| subject(reader, key, value))
+        .collect()
 }
 
 fn subject(reader: &mut Reader<'_>, key: &Key, node: &Node) -> Option<Subject> {
     let name = reader.name(key, "a subject");
     if node.is_null() || matches!(&node.kind, Kind::Mapping(entries) if entries.is_empty()) {
-        reader.error(key.span, format!("the subject `{}` is empty", key.text)).help =
-            Some("name its `packages`, or leave it out".to_owned());
+        reader
+            .error(key.span, format!("the subject `{}` is empty", key.text))
+            .help = Some("name its `packages`, or leave it out".to_owned());
         return None;
     }
     let mut fields = reader.fields(node, &SUBJECT, &format!("the subject `{}`", key.text))?;
-    let needs = fields.take("needs").map(|node| reader.texts(node, "`needs`")).unwrap_or_default();
-    let config = fields.take("config").map(|node| layer_names(reader, node)).unwrap_or_default();
+    let needs = fields
+        .take("needs")
+        .map(|node| reader.texts(node, "`needs`"))
+        .unwrap_or_default();
+    let config = fields
+        .take("config")
+        .map(|node| layer_names(reader, node))
+        .unwrap_or_default();
     let written = fields.key_span("packages");
     let before = reader.diagnostics.len();
-    let packages = fields.take("packages").map(|node| packages(reader, node, "`packages`")).unwrap_or_default();
+    let packages = fields
+        .take("packages")
+        .map(|node| packages(reader, node, "`packages`"))
+        .unwrap_or_default();
     if let Some(span) = written
         && packages.members().next().is_none()
         && packages.set_file.is_none()
         && reader.diagnostics.len() == before
     {
-        reader.error(span, format!("the subject `{}` has no packages", key.text)).help =
-            Some("name at least one, or leave the subject out".to_owned());
+        reader
+            .error(span, format!("the subject `{}` has no packages", key.text))
+            .help = Some("name at least one, or leave the subject out".to_owned());
     }
     fields.finish();
-    Some(Subject { name, needs, config, packages })
+    Some(Subject {
+        name,
+        needs,
+        config,
+        packages,
+    })
 }
 
 /// Takes the names of things that are not built yet, without looking at what they are.
 fn not_yet(reader: &mut Reader<'_>, node: &Node, context: &str) -> Vec<NotYet> {
     let entries = reader.entries(node, context);
-    entries.iter().map(|entry| NotYet { name: reader.name(&entry.key, "this").value, span: entry.key.span }).collect()
+    entries
+        .iter()
+        .map(|entry| NotYet {
+            name: reader.name(&entry.key, "this").value,
+            span: entry.key.span,
+        })
+        .collect()
 }
 
 fn distfiles(reader: &mut Reader<'_>, node: &Node) -> Distfiles {
-    let Some(mut fields) = reader.fields(node, &DISTFILES, "`distfiles`") else { return Distfiles::default() };
+    let Some(mut fields) = reader.fields(node, &DISTFILES, "`distfiles`") else {
+        return Distfiles::default();
+    };
     let dir = fields.take("dir").and_then(|node| reader.path(node, "`dir`"));
-    let mirrors = fields.take("mirrors").map(|node| reader.texts(node, "`mirrors`")).unwrap_or_default();
+    let mirrors = fields
+        .take("mirrors")
+        .map(|node| reader.texts(node, "`mirrors`"))
+        .unwrap_or_default();
     let proxy = fields.take("proxy").and_then(|node| reader.text(node, "`proxy`"));
     for address in mirrors.iter().chain(&proxy) {
         if !address.value.contains("://") {
-            reader.error(address.span, format!("`{}` is not an address", address.value)).help =
-                Some(format!("write it with its scheme: `http://{}`", address.value));
+            reader
+                .error(address.span, format!("`{}` is not an address", address.value))
+                .help = Some(format!("write it with its scheme: `http://{}`", address.value));
         }
     }
     fields.finish();
@@ -188,10 +267,10 @@ fn resolve(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
     let options = reader.texts(node, "`resolve`");
     for option in &options {
         if !option.value.starts_with("--") {
-            reader.error(option.span, format!("`{}` is not an option of emerge", option.value)).help =
-                Some("write long options, one an entry, such as `--backtrack=100`".to_owned());
+            reader
+                .error(option.span, format!("`{}` is not an option of emerge", option.value))
+                .help = Some("write long options, one an entry, such as `--backtrack=100`".to_owned());
         }
     }
     options
 }
-

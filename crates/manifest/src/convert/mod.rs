@@ -5,6 +5,8 @@ mod farm;
 mod image;
 mod packages;
 mod publish;
+mod reference;
+mod repo;
 mod settings;
 mod task;
 

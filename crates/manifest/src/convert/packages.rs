@@ -1,6 +1,7 @@
 //! `packages:` in its four forms, and what is set for each package.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use farm_portage::atom::{Atom, AtomSyntax};
 use farm_portage::keyword::Keyword;
@@ -11,11 +12,15 @@ use crate::arches::ARCHES;
 use crate::keys::{DEP, PACKAGE, Section};
 use crate::model::{Dep, Flag, PackageEntry, PackageSettings, Packages, SetFile};
 use crate::reader::{Fields, Reader, is_block};
+use crate::source::Sources;
 use crate::span::{FileId, Span, Spanned};
 use crate::yaml::{Entry, Key, Kind, Node, Style};
 
 /// What Portage takes in `/etc/portage/package.*`. A build number names one binary package, which a manifest cannot want.
-pub(super) const SYNTAX: AtomSyntax = AtomSyntax { build_id: false, ..AtomSyntax::USER };
+pub(super) const SYNTAX: AtomSyntax = AtomSyntax {
+    build_id: false,
+    ..AtomSyntax::USER
+};
 
 /// Reads a `packages:` value. A set file is only named by it; its entries come when it is read.
 pub(super) fn packages(reader: &mut Reader<'_>, node: &Node, context: &str) -> Packages {
@@ -24,8 +29,9 @@ pub(super) fn packages(reader: &mut Reader<'_>, node: &Node, context: &str) -> P
         Kind::Sequence(items) => items.iter().flat_map(|item| list_item(reader, item, context)).collect(),
         Kind::Scalar(scalar) if is_block(node) => {
             if scalar.style == Style::Folded {
-                reader.error(node.span, format!("{context} is folded into one line by `>`")).help =
-                    Some("write `|`, which keeps the lines".to_owned());
+                reader
+                    .error(node.span, format!("{context} is folded into one line by `>`"))
+                    .help = Some("write `|`, which keeps the lines".to_owned());
                 Vec::new()
             } else {
                 block(reader, node, &scalar.text)
@@ -33,11 +39,17 @@ pub(super) fn packages(reader: &mut Reader<'_>, node: &Node, context: &str) -> P
         }
         Kind::Scalar(_) => {
             let path = reader.path(node, context);
-            return Packages { entries: Vec::new(), set_file: path.map(|path| SetFile { path }) };
+            return Packages {
+                entries: Vec::new(),
+                set_file: path.map(|path| SetFile { path }),
+            };
         }
     };
     duplicates(reader, &entries);
-    Packages { entries, set_file: None }
+    Packages {
+        entries,
+        set_file: None,
+    }
 }
 
 /// Reads the text of a set file into the entries of `packages`.
@@ -64,8 +76,12 @@ fn member(reader: &mut Reader<'_>, entry: &Entry) -> Option<PackageEntry> {
     let key = &entry.key;
     let member = if let Some(name) = key.text.strip_prefix('@') {
         if !entry.value.is_null() && !matches!(&entry.value.kind, Kind::Mapping(entries) if entries.is_empty()) {
-            reader.error(entry.value.span, format!("nothing can be set for the set `{}`", key.text)).help =
-                Some("set flags for the atoms of the set, each by its name".to_owned());
+            reader
+                .error(
+                    entry.value.span,
+                    format!("nothing can be set for the set `{}`", key.text),
+                )
+                .help = Some("set flags for the atoms of the set, each by its name".to_owned());
         }
         match SetName::parse(name) {
             Ok(name) => SetMember::Set(name),
@@ -75,7 +91,13 @@ fn member(reader: &mut Reader<'_>, entry: &Entry) -> Option<PackageEntry> {
             }
         }
     } else {
-        SetMember::Atom(atom(reader, &key.text, key.span, SYNTAX, "the settings in a map under it")?)
+        SetMember::Atom(atom(
+            reader,
+            &key.text,
+            key.span,
+            SYNTAX,
+            "the settings in a map under it",
+        )?)
     };
     let own = match &member {
         SetMember::Atom(atom) => atom.clone(),
@@ -89,9 +111,16 @@ fn member(reader: &mut Reader<'_>, entry: &Entry) -> Option<PackageEntry> {
     };
     let (settings, deps) = settings(reader, &entry.value, &own, key, &PACKAGE);
     if own.is_extended() && settings.is_empty() && deps.is_empty() {
-        reader.error(key.span, format!("the pattern `{own}` is no member, and nothing is set for it"));
+        reader.error(
+            key.span,
+            format!("the pattern `{own}` is no member, and nothing is set for it"),
+        );
     }
-    Some(PackageEntry { member: Spanned::new(member, key.span), settings, deps })
+    Some(PackageEntry {
+        member: Spanned::new(member, key.span),
+        settings,
+        deps,
+    })
 }
 
 /// Reads the map behind an atom.
@@ -112,14 +141,25 @@ fn settings(
         reader.wrong_kind(node, &context, "a map").help = Some(format!("write `{{ use: [{}] }}`", words.join(", ")));
         return nothing;
     }
-    let Some(mut fields) = reader.fields(node, section, &context) else { return nothing };
+    let Some(mut fields) = reader.fields(node, section, &context) else {
+        return nothing;
+    };
     let settings = PackageSettings {
         use_flags: fields.take("use").map(|node| flags(reader, node)).unwrap_or_default(),
-        accept_keywords: fields.take("accept_keywords").map(|node| keywords(reader, node)).unwrap_or_default(),
-        license: fields.take("license").map(|node| reader.texts(node, "`license`")).unwrap_or_default(),
+        accept_keywords: fields
+            .take("accept_keywords")
+            .map(|node| keywords(reader, node))
+            .unwrap_or_default(),
+        license: fields
+            .take("license")
+            .map(|node| reader.texts(node, "`license`"))
+            .unwrap_or_default(),
         mask: masks(reader, &mut fields, "mask", own),
         unmask: masks(reader, &mut fields, "unmask", own),
-        env: fields.take("env").map(|node| env_files(reader, node)).unwrap_or_default(),
+        env: fields
+            .take("env")
+            .map(|node| env_files(reader, node))
+            .unwrap_or_default(),
     };
     let deps = fields.take("deps").map(|node| deps(reader, node)).unwrap_or_default();
     fields.finish();
@@ -135,28 +175,46 @@ fn deps(reader: &mut Reader<'_>, node: &Node) -> Vec<Dep> {
         return found;
     }
     for Entry { key, value } in reader.entries(node, "`deps`") {
-        let Some(atom) = atom(reader, &key.text, key.span, SYNTAX, "the settings in a map under it") else { continue };
+        let Some(atom) = atom(reader, &key.text, key.span, SYNTAX, "the settings in a map under it") else {
+            continue;
+        };
         let (settings, deps) = settings(reader, value, &atom, key, &DEP);
         if settings.is_empty() && deps.is_empty() {
-            reader.error(key.span, format!("nothing is set for `{}`", key.text)).help =
-                Some("an entry of `deps` only carries settings; to build the package, name it in `packages`".to_owned());
+            reader
+                .error(key.span, format!("nothing is set for `{}`", key.text))
+                .help = Some(
+                "an entry of `deps` only carries settings; to build the package, name it in `packages`".to_owned(),
+            );
         }
-        found.push(Dep { atom: Spanned::new(atom, key.span), settings, deps });
+        found.push(Dep {
+            atom: Spanned::new(atom, key.span),
+            settings,
+            deps,
+        });
     }
     found
 }
 
 fn flags(reader: &mut Reader<'_>, node: &Node) -> Vec<Flag> {
     let overrides = node.tag.is_some();
-    let Some(items) = reader.items(node, "`use`") else { return Vec::new() };
+    let Some(items) = reader.items(node, "`use`") else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     for item in items {
-        let Some(text) = reader.text(item, "an entry of `use`") else { continue };
+        let Some(text) = reader.text(item, "an entry of `use`") else {
+            continue;
+        };
         match SignedFlag::parse(&text.value) {
             Ok(flag) => found.push(signed(&flag.to_string(), overrides || item.tag.is_some(), text.span)),
             Err(error) => {
                 let help = flag_advice(&text.value);
-                reader.error(text.span, format!("`{}` is not a USE flag: {}", text.value, error.problem)).help = help;
+                reader
+                    .error(
+                        text.span,
+                        format!("`{}` is not a USE flag: {}", text.value, error.problem),
+                    )
+                    .help = help;
             }
         }
     }
@@ -181,7 +239,12 @@ fn flag_advice(text: &str) -> Option<String> {
 
 fn signed(text: &str, overrides: bool, span: Span) -> Flag {
     let (name, enabled) = text.strip_prefix('-').map_or((text, true), |name| (name, false));
-    Flag { name: name.to_owned(), enabled, overrides, span }
+    Flag {
+        name: name.to_owned(),
+        enabled,
+        overrides,
+        span,
+    }
 }
 
 fn keywords(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
@@ -200,18 +263,26 @@ fn keywords(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
 
 fn env_files(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
     let texts = reader.texts(node, "`env`");
-    for text in &texts {
-        if text.value.contains(char::is_whitespace) || text.value.starts_with('/') || text.value.split('/').any(|part| part == "..") {
-            reader.error(text.span, format!("`{}` does not name a file of `env/`", text.value)).help =
-                Some("write the name of a file in the env/ folder of a configuration layer".to_owned());
-        }
-    }
     texts
+        .into_iter()
+        .filter(|text| {
+            let is_path = !text.value.contains(char::is_whitespace)
+                && text.value.split('/').all(|part| !matches!(part, "" | "." | ".."));
+            if !is_path {
+                reader
+                    .error(text.span, format!("`{}` does not name a file of `env/`", text.value))
+                    .help = Some("write the name of a file in the env/ folder of a configuration layer".to_owned());
+            }
+            is_path
+        })
+        .collect()
 }
 
 /// `true` means what the entry names; a list names atoms.
 fn masks(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &'static str, own: &Atom) -> Vec<Spanned<Atom>> {
-    let Some(node) = fields.take(name) else { return Vec::new() };
+    let Some(node) = fields.take(name) else {
+        return Vec::new();
+    };
     let context = format!("`{name}`");
     match &node.kind {
         Kind::Scalar(_) => match reader.boolean(node, &context) {
@@ -242,8 +313,11 @@ fn list_item(reader: &mut Reader<'_>, item: &Node, context: &str) -> Vec<Package
     match &item.kind {
         Kind::Scalar(scalar) if !item.is_null() => block(reader, item, &scalar.text),
         Kind::Mapping(entries) if !entries.is_empty() => {
-            reader.wrong_kind(item, &format!("an entry of {context}"), "an atom").help =
-                Some(format!("write `{context}` as a map, without the `-`, where packages have settings").replace("``", "`"));
+            reader
+                .wrong_kind(item, &format!("an entry of {context}"), "an atom")
+                .help = Some(
+                format!("write `{context}` as a map, without the `-`, where packages have settings").replace("``", "`"),
+            );
             Vec::new()
         }
         _ => {
@@ -278,57 +352,93 @@ fn block(reader: &mut Reader<'_>, node: &Node, text: &str) -> Vec<PackageEntry> 
                 continue;
             }
             if atom.is_extended() && settings.is_empty() {
-                reader.error(place, format!("the pattern `{atom}` is no member, and nothing is set for it"));
+                reader.error(
+                    place,
+                    format!("the pattern `{atom}` is no member, and nothing is set for it"),
+                );
                 continue;
             }
         }
-        found.push(PackageEntry { member: Spanned::new(line.member, place), settings, deps: Vec::new() });
+        found.push(PackageEntry {
+            member: Spanned::new(line.member, place),
+            settings,
+            deps: Vec::new(),
+        });
     }
     found
 }
 
 /// Maps places in the text of a scalar to places in its file.
 struct LineMap<'a> {
-    sources: &'a crate::source::Sources,
-    whole: Span,
+    sources: &'a Sources,
+    file: FileId,
     text: &'a str,
-    /// The offset in the file of each line of the text, where the line stands in the file as it is in the text.
-    lines: Vec<Option<usize>>,
+    lines: Vec<Line>,
+}
+
+/// Where a line of the text stands in the file.
+enum Line {
+    /// As it is in the text, from this offset on.
+    Exactly(usize),
+    /// Somewhere in this range: variables or escapes are in the way.
+    Within(Range<usize>),
 }
 
 impl<'a> LineMap<'a> {
     fn new(reader: &Reader<'a>, node: &Node, text: &'a str) -> Self {
-        let sources = reader.sources;
-        let source = sources.text(node.span.file);
-        let first = text.split('\n').position(|line| !line.trim().is_empty()).unwrap_or(0);
+        let Span { file, start, end, .. } = node.span;
+        let source = reader.sources.text(file);
+        let is_block = is_block(node);
         // A block's range starts with its first line that is not blank; what is before it in the text are blank lines.
-        let mut offset = source[..node.span.start].rfind('\n').map_or(0, |newline| newline + 1);
-        let mut lines = vec![None; first];
-        for (index, line) in text.split('\n').enumerate().skip(first) {
-            let end = source[offset..].find('\n').map_or(source.len(), |length| offset + length);
-            let written = &source[offset..end];
-            let start = match written.trim_end_matches('\r').strip_suffix(line) {
-                Some(indent) => Some(offset + indent.len()),
-                // The first line of a scalar that is no block stands behind other things, and other things behind it.
-                None if index == first && source[node.span.start..].starts_with(line) => Some(node.span.start),
-                None => None,
+        let blank = text.split('\n').position(|line| !line.trim().is_empty()).unwrap_or(0);
+        let mut lines: Vec<Line> = std::iter::repeat_with(|| Line::Within(start..end))
+            .take(blank)
+            .collect();
+        let mut offset = source[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        for line in text.split('\n').skip(blank) {
+            let line_end = source[offset..]
+                .find('\n')
+                .map_or(source.len(), |length| offset + length);
+            let written = source[offset..line_end].trim_end();
+            let indent = written.len() - written.trim_start().len();
+            let exact = if is_block {
+                written
+                    .strip_suffix(line.trim_end())
+                    .map(|before| offset + before.len())
+            } else {
+                // Without quotes, or just inside of them.
+                [start, start + 1]
+                    .into_iter()
+                    .find(|start| source.get(*start..).is_some_and(|rest| rest.starts_with(line)))
             };
-            lines.push(start);
-            offset = (end + 1).min(source.len());
+            lines.push(match exact {
+                Some(offset) => Line::Exactly(offset),
+                None if is_block && offset < end => Line::Within(offset + indent..offset + written.len()),
+                None => Line::Within(start..end),
+            });
+            offset = (line_end + 1).min(source.len());
         }
-        Self { sources, whole: node.span, text, lines }
+        Self {
+            sources: reader.sources,
+            file,
+            text,
+            lines,
+        }
     }
 
     fn span(&self, place: &Place) -> Span {
-        let line_start = self.text[..place.span.start].rfind('\n').map_or(0, |newline| newline + 1);
-        match self.lines.get(place.line - 1) {
-            Some(Some(offset)) => {
+        let line_start = self.text[..place.span.start]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
+        let (start, end) = match self.lines.get(place.line - 1) {
+            Some(Line::Exactly(offset)) => {
                 let start = offset + place.span.start - line_start;
-                self.sources.span(self.whole.file, start, start + place.span.len())
+                (start, start + place.span.len())
             }
-            // Variables or escapes are in the way; at least the line is known in a block.
-            _ => self.whole,
-        }
+            Some(Line::Within(range)) => (range.start, range.end),
+            None => (0, 0),
+        };
+        self.sources.span(self.file, start, end)
     }
 }
 
@@ -341,8 +451,9 @@ fn report(reader: &mut Reader<'_>, error: LineError, span: impl Fn(&Place) -> Sp
 pub(super) fn atom(reader: &mut Reader<'_>, text: &str, span: Span, syntax: AtomSyntax, instead: &str) -> Option<Atom> {
     match Atom::parse(text, syntax) {
         Ok(atom) if !atom.use_deps().is_empty() => {
-            reader.error(span, format!("`{text}` has USE dependencies, which mean nothing here")).help =
-                Some(format!("write `{}`, and {instead}", atom.without_use()));
+            reader
+                .error(span, format!("`{text}` has USE dependencies, which mean nothing here"))
+                .help = Some(format!("write `{}`, and {instead}", atom.without_use()));
             None
         }
         Ok(atom) if atom.blocker().is_some() => {
@@ -371,8 +482,9 @@ pub(super) fn atom(reader: &mut Reader<'_>, text: &str, span: Span, syntax: Atom
 fn no_blocker(reader: &mut Reader<'_>, atom: &Atom, span: Span) {
     let mut plain = atom.to_string();
     plain.retain(|character| character != '!');
-    reader.error(span, format!("`{atom}` is a blocker, which cannot be merged")).help =
-        Some(format!("to keep the package out write `mask: [\"{plain}\"]`"));
+    reader
+        .error(span, format!("`{atom}` is a blocker, which cannot be merged"))
+        .help = Some(format!("to keep the package out write `mask: [\"{plain}\"]`"));
 }
 
 fn scalar_text(node: &Node) -> Option<String> {

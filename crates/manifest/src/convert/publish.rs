@@ -1,7 +1,7 @@
 //! `publish:`.
 
-use super::binfarm::check_reference;
 use super::packages::{SYNTAX, atom};
+use super::reference::check_reference;
 use super::task::targets;
 use crate::keys::{PUBLISH, PUBLISH_IMAGES, PUBLISH_PKGS};
 use crate::model::{Deny, Image, Publish, PublishImages, PublishPkgs, Task};
@@ -13,13 +13,23 @@ use crate::yaml::Node;
 const SCHEMES: [&str; 5] = ["file", "ssh", "s3", "http", "https"];
 
 /// Reads `publish:`.
-pub(super) fn publish(reader: &mut Reader<'_>, node: &Node, flavour: &Spanned<String>, tasks: &[Task], images: &[Image]) -> Publish {
-    let Some(mut fields) = reader.fields(node, &PUBLISH, "`publish`") else { return Publish::default() };
+pub(super) fn publish(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    flavour: &Spanned<String>,
+    tasks: &[Task],
+    images: &[Image],
+) -> Publish {
+    let Some(mut fields) = reader.fields(node, &PUBLISH, "`publish`") else {
+        return Publish::default();
+    };
     let tasks: Vec<&str> = tasks.iter().map(|task| task.name.value.as_str()).collect();
     let publish = Publish {
         deny: fields.take("deny").map(|node| deny(reader, node)).unwrap_or_default(),
         pkgs: fields.take("pkgs").and_then(|node| pkgs(reader, node, &tasks)),
-        images: fields.take("images").and_then(|node| self::images(reader, node, flavour, &tasks, images)),
+        images: fields
+            .take("images")
+            .and_then(|node| self::images(reader, node, flavour, &tasks, images)),
     };
     fields.finish();
     publish
@@ -29,12 +39,25 @@ fn pkgs(reader: &mut Reader<'_>, node: &Node, tasks: &[&str]) -> Option<PublishP
     let mut fields = reader.fields(node, &PUBLISH_PKGS, "`pkgs`")?;
     let to = fields.take("to").and_then(|node| destination(reader, node));
     let sign = fields.take("sign").and_then(|node| reader.text(node, "`sign`"));
-    let needs = fields.take("needs").map(|node| targets(reader, node, tasks)).unwrap_or_default();
+    let needs = fields
+        .take("needs")
+        .map(|node| targets(reader, node, tasks))
+        .unwrap_or_default();
     let deny = fields.take("deny").map(|node| deny(reader, node)).unwrap_or_default();
-    let private = fields.take("private").and_then(|node| reader.boolean(node, "`private`")).unwrap_or_default();
+    let private = fields
+        .take("private")
+        .and_then(|node| reader.boolean(node, "`private`"))
+        .unwrap_or_default();
     let span = fields.span;
     fields.finish();
-    Some(PublishPkgs { to: to?, sign, needs, deny, private, span })
+    Some(PublishPkgs {
+        to: to?,
+        sign,
+        needs,
+        deny,
+        private,
+        span,
+    })
 }
 
 fn destination(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
@@ -44,16 +67,21 @@ fn destination(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> 
             format!("write `file://{}`", text.value)
         } else {
             match text.value.split_once(':') {
-                Some((host, path)) if !host.is_empty() && path.starts_with('/') => format!("write `ssh://{host}{path}`"),
+                Some((host, path)) if !host.is_empty() && path.starts_with('/') => {
+                    format!("write `ssh://{host}{path}`")
+                }
                 _ => "write an address, such as `file:///var/www/pkgs` or `ssh://user@host/path`".to_owned(),
             }
         };
-        reader.error(text.span, format!("`{}` is not an address", text.value)).help = Some(advice);
+        reader
+            .error(text.span, format!("`{}` is not an address", text.value))
+            .help = Some(advice);
         return None;
     };
     if !SCHEMES.contains(&scheme) {
-        reader.error(text.span, format!("packages cannot be published to `{scheme}://`")).help =
-            near::suggestion(scheme, SCHEMES.iter().copied());
+        reader
+            .error(text.span, format!("packages cannot be published to `{scheme}://`"))
+            .help = near::suggestion(scheme, SCHEMES.iter().copied());
         return None;
     }
     if rest.is_empty() || (scheme == "file" && !rest.starts_with('/')) {
@@ -77,7 +105,10 @@ fn images(
     let mut fields = reader.fields(node, &PUBLISH_IMAGES, "`images`")?;
     let to = fields.take("to").and_then(|node| reader.text(node, "`to`"));
     let tag = fields.take("tag").map(|node| reader.text(node, "`tag`"));
-    let needs = fields.take("needs").map(|node| targets(reader, node, tasks)).unwrap_or_default();
+    let needs = fields
+        .take("needs")
+        .map(|node| targets(reader, node, tasks))
+        .unwrap_or_default();
     let span = fields.span;
     fields.finish();
     let to = to?;
@@ -87,12 +118,23 @@ fn images(
     };
     let publish = PublishImages { to, tag, needs, span };
     if let Err(why) = check_reference(&publish.reference("image")) {
-        reader.error(publish.to.span, format!("`{}` is not the reference of an image: {why}", publish.reference("${image}")));
+        reader.error(
+            publish.to.span,
+            format!(
+                "`{}` is not the reference of an image: {why}",
+                publish.reference("${image}")
+            ),
+        );
     }
     let named = publish.to.value.contains("${image}") || publish.tag.value.contains("${image}");
     if images.len() > 1 && !named {
         let help = format!("write `to: \"{}/${{image}}\"`", publish.to.value);
-        reader.error(publish.to.span, format!("{} images would be published under one name", images.len())).help = Some(help);
+        reader
+            .error(
+                publish.to.span,
+                format!("{} images would be published under one name", images.len()),
+            )
+            .help = Some(help);
     }
     Some(publish)
 }

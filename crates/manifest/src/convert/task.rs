@@ -13,7 +13,10 @@ use crate::yaml::{Entry, Key, Kind, Node};
 pub(super) fn tasks(reader: &mut Reader<'_>, node: &Node) -> Vec<Task> {
     let entries = reader.entries(node, "`tasks`");
     let names: Vec<&str> = entries.iter().map(|entry| entry.key.text.as_str()).collect();
-    entries.iter().filter_map(|Entry { key, value }| task(reader, key, value, &names)).collect()
+    entries
+        .iter()
+        .filter_map(|Entry { key, value }| task(reader, key, value, &names))
+        .collect()
 }
 
 fn task(reader: &mut Reader<'_>, key: &Key, node: &Node, names: &[&str]) -> Option<Task> {
@@ -23,20 +26,43 @@ fn task(reader: &mut Reader<'_>, key: &Key, node: &Node, names: &[&str]) -> Opti
         Some(node) => place(reader, node),
         None => Some(Spanned::new(Place::Host, key.span)),
     };
-    let needs = fields.take("needs").map(|node| targets(reader, node, names)).unwrap_or_default();
-    let inputs = fields.take("inputs").map(|node| patterns(reader, node, "`inputs`")).unwrap_or_default();
+    let needs = fields
+        .take("needs")
+        .map(|node| targets(reader, node, names))
+        .unwrap_or_default();
+    let inputs = fields
+        .take("inputs")
+        .map(|node| patterns(reader, node, "`inputs`"))
+        .unwrap_or_default();
     let run = fields.take("run").and_then(|node| run(reader, node));
-    let outputs = fields.take("outputs").map(|node| patterns(reader, node, "`outputs`")).unwrap_or_default();
-    let env = fields.take("env").map(|node| reader.text_map(node, "`env`")).unwrap_or_default();
+    let outputs = fields
+        .take("outputs")
+        .map(|node| patterns(reader, node, "`outputs`"))
+        .unwrap_or_default();
+    let env = fields
+        .take("env")
+        .map(|node| reader.text_map(node, "`env`"))
+        .unwrap_or_default();
     for fixed in ["PATH", "HOME", "TMPDIR", "LC_ALL"] {
         if let Some(text) = env.get(fixed) {
-            reader.error(text.span, format!("`{fixed}` is the same for every task")).help =
-                Some("set it in the command itself if it must differ".to_owned());
+            reader
+                .error(text.span, format!("`{fixed}` is the same for every task"))
+                .help = Some("set it in the command itself if it must differ".to_owned());
         }
     }
     let span = fields.span;
     fields.finish();
-    Some(Task { name, folder: reader.folder(key.span), place: place?, needs, inputs, run: run?, outputs, env, span })
+    Some(Task {
+        name,
+        folder: reader.folder(key.span),
+        place: place?,
+        needs,
+        inputs,
+        run: run?,
+        outputs,
+        env,
+        span,
+    })
 }
 
 fn place(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Place>> {
@@ -92,8 +118,11 @@ fn patterns(reader: &mut Reader<'_>, node: &Node, context: &str) -> Vec<Spanned<
         .filter(|text| {
             let path = Utf8Path::new(&text.value);
             if path.is_absolute() || text.value.split('/').any(|part| part == "..") {
-                reader.error(text.span, format!("`{}` lies outside of the farm's folder", text.value)).help =
-                    Some(format!("{context} are relative to the folder of the manifest and stay below it"));
+                reader
+                    .error(text.span, format!("`{}` lies outside of the farm's folder", text.value))
+                    .help = Some(format!(
+                    "{context} are relative to the folder of the manifest and stay below it"
+                ));
                 return false;
             }
             match globset::GlobBuilder::new(&text.value).literal_separator(true).build() {

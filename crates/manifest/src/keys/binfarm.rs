@@ -3,8 +3,11 @@
 use super::packages::PACKAGES_SHAPE;
 use super::{NUMBER, Section, Shape, TEXT, TEXT_MAP, TEXTS, key, required};
 
-static BASE: Shape =
-    Shape::Either(&[&Shape::Section(&BASE_IMAGE), &Shape::Section(&BASE_HOSTED), &Shape::Section(&BASE_STAGE3)]);
+static BASE: Shape = Shape::Either(&[
+    &Shape::Section(&BASE_IMAGE),
+    &Shape::Section(&BASE_HOSTED),
+    &Shape::Section(&BASE_STAGE3),
+]);
 static REPOS: Shape = Shape::Map(&Shape::Section(&REPO));
 static UPDATE: Shape = Shape::Words(&["none", "world", "emptytree"]);
 static LIMITS_SHAPE: Shape = Shape::Section(&LIMITS);
@@ -19,24 +22,64 @@ pub(crate) static BINFARM: Section = Section {
         key("root", &TEXT, "A folder of literal files laid over the base."),
         key("repos", &REPOS, "Ebuild repositories by name."),
         key("profile", &TEXT, "The Portage profile, REPOSITORY:PATH."),
-        key("config", &TEXTS, "Configuration layers (profiles/NAME), an /etc/portage tree each, merged in this order."),
-        key("toolchain", &PACKAGES_SHAPE, "Packages merged into the root first; not built yet."),
-        key("update", &UPDATE, "What of the base is built anew: none, world, emptytree; only none is built yet."),
-        key("rebuild", &TEXTS, "Base packages that are built anew in any case; not built yet."),
-        key("bootstrap", &PACKAGES_SHAPE, "Packages built first to break a cycle, never published; not built yet."),
-        key("packages", &PACKAGES_SHAPE, "People's tools: in the binfarm image and in farm shell; a change rebuilds nothing else."),
-        key("scripts", &TEXTS, "Programs run in the root, in this order; what they change becomes part of it."),
-        key("capabilities", &TEXTS, "Capabilities that build containers get besides the usual ones, such as SYS_PTRACE."),
+        key(
+            "config",
+            &TEXTS,
+            "Configuration layers (profiles/NAME), an /etc/portage tree each, merged in this order.",
+        ),
+        key(
+            "toolchain",
+            &PACKAGES_SHAPE,
+            "Packages merged into the root first; not built yet.",
+        ),
+        key(
+            "update",
+            &UPDATE,
+            "What of the base is built anew: none, world, emptytree; only none is built yet.",
+        ),
+        key(
+            "rebuild",
+            &TEXTS,
+            "Base packages that are built anew in any case; not built yet.",
+        ),
+        key(
+            "bootstrap",
+            &PACKAGES_SHAPE,
+            "Packages built first to break a cycle, never published; not built yet.",
+        ),
+        key(
+            "packages",
+            &PACKAGES_SHAPE,
+            "People's tools: in the binfarm image and in farm shell; a change rebuilds nothing else.",
+        ),
+        key(
+            "scripts",
+            &TEXTS,
+            "Programs run in the root, in this order; what they change becomes part of it.",
+        ),
+        key(
+            "capabilities",
+            &TEXTS,
+            "Capabilities that build containers get besides the usual ones, such as SYS_PTRACE.",
+        ),
         key("user", &TEXT, "The user of the binfarm image and of farm shell."),
         key("limits", &LIMITS_SHAPE, "Limits of each build container."),
-        key("env", &TEXT_MAP, "Variables that every build gets besides what Portage resolves."),
+        key(
+            "env",
+            &TEXT_MAP,
+            "Variables that every build gets besides what Portage resolves.",
+        ),
     ],
 };
 
 pub(crate) static BASE_IMAGE: Section = Section {
     name: "base-image",
     doc: "A base from an image with Portage in it, such as a stage3 image.",
-    keys: &[required("image", &TEXT, "The reference, NAME:TAG or NAME@sha256:DIGEST; the lock file pins the former.")],
+    keys: &[required(
+        "image",
+        &TEXT,
+        "The reference, NAME:TAG or NAME@sha256:DIGEST; the lock file pins the former.",
+    )],
 };
 
 pub(crate) static BASE_STAGE3: Section = Section {
@@ -56,7 +99,11 @@ pub(crate) static BASE_HOSTED: Section = Section {
         required("hosted", &Shape::Words(&["debian"]), "The distribution: debian."),
         required("suite", &TEXT, "Its release, such as bookworm."),
         required("portage", &TEXT, "Portage's version, such as 3.0.83."),
-        key("packages", &TEXTS, "Packages of the distribution put in besides those that Portage needs."),
+        key(
+            "packages",
+            &TEXTS,
+            "Packages of the distribution put in besides those that Portage needs.",
+        ),
     ],
 };
 
@@ -66,10 +113,22 @@ pub(crate) static REPO: Section = Section {
     keys: &[
         key("image", &TEXT, "An image that holds it at /var/db/repos/NAME."),
         key("path", &TEXT, "A folder."),
-        key("git", &GIT_SHAPE, "A git repository; commit or branch stand beside it or inside of it."),
-        key("archive", &ARCHIVE_SHAPE, "A tar archive: an address or a path; sha256 stands beside it or inside of it."),
+        key(
+            "git",
+            &GIT_SHAPE,
+            "A git repository; commit or branch stand beside it or inside of it.",
+        ),
+        key(
+            "archive",
+            &ARCHIVE_SHAPE,
+            "A tar archive: an address or a path; sha256 stands beside it or inside of it.",
+        ),
         key("commit", &TEXT, "With git: the commit, all its digits."),
-        key("branch", &TEXT, "With git: the branch; the lock file says which commit it was."),
+        key(
+            "branch",
+            &TEXT,
+            "With git: the branch; the lock file says which commit it was.",
+        ),
         key("sha256", &TEXT, "With archive: its SHA-256."),
     ],
 };

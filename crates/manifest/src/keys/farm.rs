@@ -22,14 +22,38 @@ pub(crate) static FARM: Section = Section {
     doc: "A farm: one manifest, farms/NAME/farm.yaml.",
     keys: &[
         required("farm", &TEXT, "The farm's name, the same as that of its folder."),
-        key("include", &TEXT_OR_TEXTS, "Farms whose manifests this one continues: maps are merged, variables given here win, any other key given twice is an error unless tagged !override."),
-        key("vars", &TEXT_MAP, "Variables, used as ${NAME} in any text. FARM_NAME in the environment, then NAME=VALUE on the command line, override the value given here."),
-        key("flavour", &TEXT, "What must not be mixed in one binhost, such as platform and type. Usable as ${flavour}."),
+        key(
+            "include",
+            &TEXT_OR_TEXTS,
+            "Farms whose manifests this one continues: maps are merged, variables given here win, any other key given twice is an error unless tagged !override.",
+        ),
+        key(
+            "vars",
+            &TEXT_MAP,
+            "Variables, used as ${NAME} in any text. FARM_NAME in the environment, then NAME=VALUE on the command line, override the value given here.",
+        ),
+        key(
+            "flavour",
+            &TEXT,
+            "What must not be mixed in one binhost, such as platform and type. Usable as ${flavour}.",
+        ),
         key("matrix", &MATRIX, "Values of variables whose combinations are built."),
-        key("rebuild", &REBUILD, "How far a changed dependency reaches: exact (interface digests), abi, or portage."),
-        key("binfarm", &BINFARM_SHAPE, "The factory: its root and the settings that packages are built with."),
+        key(
+            "rebuild",
+            &REBUILD,
+            "How far a changed dependency reaches: exact (interface digests), abi, or portage.",
+        ),
+        key(
+            "binfarm",
+            &BINFARM_SHAPE,
+            "The factory: its root and the settings that packages are built with.",
+        ),
         key("subjects", &SUBJECTS, "Named sets of packages."),
-        key("images", &IMAGES, "Images put together from a base and the packages of subjects."),
+        key(
+            "images",
+            &IMAGES,
+            "Images put together from a base and the packages of subjects.",
+        ),
         key("kernels", &LATER, "Kernels; not built yet."),
         key("stages", &LATER, "Stage4 archives; not built yet."),
         key("disks", &LATER, "Bootable disk images; not built yet."),
@@ -45,8 +69,16 @@ pub(crate) static SUBJECT: Section = Section {
     doc: "A named set of packages, resolved by itself with the farm's one configuration.",
     keys: &[
         key("needs", &TEXTS, "Subjects whose chosen versions this one starts from."),
-        key("config", &TEXTS, "Configuration layers (profiles/NAME), merged in this order after those of the binfarm."),
-        required("packages", &PACKAGES_SHAPE, "The members: a map, a list, a text block, or the path of a Portage set file."),
+        key(
+            "config",
+            &TEXTS,
+            "Configuration layers (profiles/NAME), merged in this order after those of the binfarm.",
+        ),
+        required(
+            "packages",
+            &PACKAGES_SHAPE,
+            "The members: a map, a list, a text block, or the path of a Portage set file.",
+        ),
     ],
 };
 
@@ -54,14 +86,30 @@ pub(crate) static IMAGE: Section = Section {
     name: "image",
     doc: "An image put together from a base and packages.",
     keys: &[
-        required("from", &TEXT, "What it starts from: base, binfarm, image/NAME, or a reference NAME:TAG or NAME@sha256:DIGEST."),
-        key("subjects", &TEXTS, "Subjects whose packages, with all they need to run, are put in."),
+        required(
+            "from",
+            &TEXT,
+            "What it starts from: base, binfarm, image/NAME, or a reference NAME:TAG or NAME@sha256:DIGEST.",
+        ),
+        key(
+            "subjects",
+            &TEXTS,
+            "Subjects whose packages, with all they need to run, are put in.",
+        ),
         key("strip", &STRIP, "What is left out: repos (ebuild repositories), docs."),
         key("entrypoint", &TEXTS, "The entrypoint: a program and its arguments."),
-        key("cmd", &TEXTS, "The default arguments, or the default program where there is no entrypoint."),
+        key(
+            "cmd",
+            &TEXTS,
+            "The default arguments, or the default program where there is no entrypoint.",
+        ),
         key("env", &TEXT_MAP, "Environment variables of what runs in it."),
         key("user", &TEXT, "The user who runs in it."),
-        key("workdir", &TEXT, "The working directory, an absolute path in the image."),
+        key(
+            "workdir",
+            &TEXT,
+            "The working directory, an absolute path in the image.",
+        ),
         key("labels", &TEXT_MAP, "Labels."),
     ],
 };
@@ -70,12 +118,32 @@ pub(crate) static TASK: Section = Section {
     name: "task",
     doc: "A command with inputs and outputs.",
     keys: &[
-        key("in", &TEXT, "Where it runs: host (the default), base, binfarm, env, or image/NAME."),
+        key(
+            "in",
+            &TEXT,
+            "Where it runs: host (the default), base, binfarm, env, or image/NAME.",
+        ),
         key("needs", &TEXTS, "Tasks or other targets that are made first."),
-        key("inputs", &TEXTS, "Paths or globs that it reads, relative to the folder of the manifest. A glob that matches nothing is an error."),
-        required("run", &TEXT_OR_TEXTS, "A shell line, or a list of a program and its arguments."),
-        key("outputs", &TEXTS, "Paths or globs that it makes, relative to the folder of the manifest; removed before it runs, and must be there afterwards."),
-        key("env", &TEXT_MAP, "Its environment besides PATH, HOME, TMPDIR and LC_ALL."),
+        key(
+            "inputs",
+            &TEXTS,
+            "Paths or globs that it reads, relative to the folder of the manifest. A glob that matches nothing is an error.",
+        ),
+        required(
+            "run",
+            &TEXT_OR_TEXTS,
+            "A shell line, or a list of a program and its arguments.",
+        ),
+        key(
+            "outputs",
+            &TEXTS,
+            "Paths or globs that it makes, relative to the folder of the manifest; removed before it runs, and must be there afterwards.",
+        ),
+        key(
+            "env",
+            &TEXT_MAP,
+            "Its environment besides PATH, HOME, TMPDIR and LC_ALL.",
+        ),
     ],
 };
 
@@ -85,7 +153,11 @@ pub(crate) static PUBLISH: Section = Section {
     keys: &[
         key("pkgs", &PUBLISH_PKGS_SHAPE, "The binhost."),
         key("images", &PUBLISH_IMAGES_SHAPE, "The registry."),
-        key("deny", &TEXTS, "Packages (atoms) and licences that are published nowhere."),
+        key(
+            "deny",
+            &TEXTS,
+            "Packages (atoms) and licences that are published nowhere.",
+        ),
     ],
 };
 
@@ -93,10 +165,22 @@ pub(crate) static PUBLISH_PKGS: Section = Section {
     name: "publish-pkgs",
     doc: "Where packages go.",
     keys: &[
-        required("to", &TEXT, "An address (file://, ssh://, s3://, http://, https://); packages land in TO/FLAVOUR/."),
+        required(
+            "to",
+            &TEXT,
+            "An address (file://, ssh://, s3://, http://, https://); packages land in TO/FLAVOUR/.",
+        ),
         key("sign", &TEXT, "The key that signs."),
-        key("needs", &TEXTS, "Targets that must succeed before anything is published."),
-        key("deny", &TEXTS, "Packages (atoms) and licences that are not published here."),
+        key(
+            "needs",
+            &TEXTS,
+            "Targets that must succeed before anything is published.",
+        ),
+        key(
+            "deny",
+            &TEXTS,
+            "Packages (atoms) and licences that are not published here.",
+        ),
         key("private", &BOOLEAN, "true: what may not be redistributed may go here."),
     ],
 };
@@ -105,9 +189,17 @@ pub(crate) static PUBLISH_IMAGES: Section = Section {
     name: "publish-images",
     doc: "Where images go.",
     keys: &[
-        required("to", &TEXT, "The repository in a registry, without a tag; ${image} stands for the image's name."),
+        required(
+            "to",
+            &TEXT,
+            "The repository in a registry, without a tag; ${image} stands for the image's name.",
+        ),
         key("tag", &TEXT, "The tag; the flavour where none is given."),
-        key("needs", &TEXTS, "Targets that must succeed before anything is published."),
+        key(
+            "needs",
+            &TEXTS,
+            "Targets that must succeed before anything is published.",
+        ),
     ],
 };
 
@@ -125,8 +217,15 @@ pub(crate) static SETTINGS: Section = Section {
     name: "settings",
     doc: "Settings of the whole workspace: farms/settings.yaml.",
     keys: &[
-        key("salt", &TEXT, "Enters every key: changing it disowns everything that was built before."),
-        key("source_date_epoch", &NUMBER, "The time, in seconds since 1970, of everything that carries one."),
+        key(
+            "salt",
+            &TEXT,
+            "Enters every key: changing it disowns everything that was built before.",
+        ),
+        key(
+            "source_date_epoch",
+            &NUMBER,
+            "The time, in seconds since 1970, of everything that carries one.",
+        ),
     ],
 };
-

@@ -42,15 +42,15 @@ pub(crate) enum Shape {
     /// One of these words.
     Words(&'static [&'static str]),
     /// A list.
-    List(&'static Shape),
+    List(&'static Self),
     /// A map from names that the user chooses.
-    Map(&'static Shape),
+    Map(&'static Self),
     /// A map with fixed keys.
     Section(&'static Section),
     /// A section that is read later: anything.
     Anything,
     /// One of several.
-    Either(&'static [&'static Shape]),
+    Either(&'static [&'static Self]),
 }
 
 impl Section {
@@ -61,11 +61,21 @@ impl Section {
 }
 
 const fn key(name: &'static str, shape: &'static Shape, doc: &'static str) -> Key {
-    Key { name, doc, shape, required: false }
+    Key {
+        name,
+        doc,
+        shape,
+        required: false,
+    }
 }
 
 const fn required(name: &'static str, shape: &'static Shape, doc: &'static str) -> Key {
-    Key { name, doc, shape, required: true }
+    Key {
+        name,
+        doc,
+        shape,
+        required: true,
+    }
 }
 
 static TEXT: Shape = Shape::Text;

@@ -23,7 +23,11 @@ pub(crate) static PACKAGE: Section = Section {
         key("mask", &MASK, MASK_DOC),
         key("unmask", &MASK, UNMASK_DOC),
         key("env", &TEXTS, ENV),
-        key("deps", &DEPS, "The same for packages it depends on, which do not become members; it holds for everybody."),
+        key(
+            "deps",
+            &DEPS,
+            "The same for packages it depends on, which do not become members; it holds for everybody.",
+        ),
     ],
 };
 

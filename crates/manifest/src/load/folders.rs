@@ -39,7 +39,11 @@ pub(super) fn read(
     for subject in &mut farm.subjects {
         set_file(workspace, &mut subject.packages, sources, diagnostics)?;
     }
-    let mut folders = Folders { layers: BTreeMap::new(), root: None, scripts: BTreeMap::new() };
+    let mut folders = Folders {
+        layers: BTreeMap::new(),
+        root: None,
+        scripts: BTreeMap::new(),
+    };
     let binfarm_config = farm.binfarm.iter().flat_map(|binfarm| &binfarm.config);
     for name in binfarm_config.chain(farm.subjects.iter().flat_map(|subject| &subject.config)) {
         if !folders.layers.contains_key(&name.value)
@@ -72,13 +76,19 @@ pub(super) fn read(
 }
 
 /// Reads a file that the manifest names; a diagnostic says so where it is not there.
-fn file(workspace: &Utf8Path, path: &Spanned<Utf8PathBuf>, diagnostics: &mut Vec<Diagnostic>) -> Result<Option<Vec<u8>>, LoadError> {
+fn file(
+    workspace: &Utf8Path,
+    path: &Spanned<Utf8PathBuf>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Result<Option<Vec<u8>>, LoadError> {
     let message = match fs_err::read(workspace.join(&path.value)) {
         Ok(bytes) => return Ok(Some(bytes)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             format!("there is no file `{}`", path.value)
         }
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => format!("`{}` is a folder, not a file", path.value),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            format!("`{}` is a folder, not a file", path.value)
+        }
         Err(error) => return Err(error.into()),
     };
     diagnostics.push(Diagnostic::error(path.span, message).help("the path is relative to the folder of the manifest"));
@@ -91,7 +101,9 @@ fn set_file(
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<(), LoadError> {
-    let Some(set_file) = packages.set_file.clone() else { return Ok(()) };
+    let Some(set_file) = packages.set_file.clone() else {
+        return Ok(());
+    };
     let Some(bytes) = file(workspace, &set_file.path, diagnostics)? else {
         // `packages: cat/pkg` is meant as a list of one.
         let written = sources.slice(set_file.path.span).trim_matches(['"', '\'']);
@@ -102,7 +114,9 @@ fn set_file(
                 format!("[\"{written}\"]")
             };
             if let Some(diagnostic) = diagnostics.last_mut() {
-                diagnostic.help = Some(format!("one text is the path of a set file; for a package write a list: {quoted}"));
+                diagnostic.help = Some(format!(
+                    "one text is the path of a set file; for a package write a list: {quoted}"
+                ));
             }
         }
         return Ok(());
@@ -131,13 +145,17 @@ fn layer(
         let known = layer_names(&workspace.join(PROFILES))?;
         let help = near::suggestion(&name.value, known.iter().map(String::as_str))
             .unwrap_or_else(|| format!("make the folder `{path}` with files as in /etc/portage"));
-        diagnostics.push(Diagnostic::error(name.span, format!("there is no configuration layer `{}`", name.value)).help(help));
+        diagnostics
+            .push(Diagnostic::error(name.span, format!("there is no configuration layer `{}`", name.value)).help(help));
         return Ok(None);
     }
     let read = match read_folder(&folder) {
         Ok(read) => read,
         Err(error) => {
-            diagnostics.push(Diagnostic::error(name.span, format!("in the layer `{}`: {}", name.value, folder_problem(error)?)));
+            diagnostics.push(Diagnostic::error(
+                name.span,
+                format!("in the layer `{}`: {}", name.value, folder_problem(error)?),
+            ));
             return Ok(None);
         }
     };
@@ -147,7 +165,10 @@ fn layer(
             file.source = Some(sources.add(path.join(inside), file.bytes.clone()));
         }
     }
-    Ok(Some(Layer { name: name.value.clone(), files }))
+    Ok(Some(Layer {
+        name: name.value.clone(),
+        files,
+    }))
 }
 
 /// The folders below `profiles/`, two deep, for suggestions.
@@ -160,7 +181,11 @@ fn layer_names(folder: &Utf8Path) -> Result<Vec<String>, LoadError> {
         names.push(first);
     }
     // Folders that Portage knows are inside of layers and are no layers.
-    names.retain(|name| !name.split('/').any(|part| part.starts_with("package.") || ["env", "patches", "sets", "savedconfig"].contains(&part)));
+    names.retain(|name| {
+        !name
+            .split('/')
+            .any(|part| part.starts_with("package.") || ["env", "patches", "sets", "savedconfig"].contains(&part))
+    });
     names.sort();
     Ok(names)
 }
@@ -197,9 +222,16 @@ fn root_tree(
         return Ok(None);
     }
     match read_folder(&folder) {
-        Ok(read) => Ok(Some(RootTree { path: root.value.clone(), files: read.files, empty_folders: read.empty_folders })),
+        Ok(read) => Ok(Some(RootTree {
+            path: root.value.clone(),
+            files: read.files,
+            empty_folders: read.empty_folders,
+        })),
         Err(error) => {
-            diagnostics.push(Diagnostic::error(root.span, format!("in `{}`: {}", root.value, folder_problem(error)?)));
+            diagnostics.push(Diagnostic::error(
+                root.span,
+                format!("in `{}`: {}", root.value, folder_problem(error)?),
+            ));
             Ok(None)
         }
     }
@@ -211,11 +243,18 @@ fn script(
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<LayerFile>, LoadError> {
-    let Some(bytes) = file(workspace, path, diagnostics)? else { return Ok(None) };
+    let Some(bytes) = file(workspace, path, diagnostics)? else {
+        return Ok(None);
+    };
     let executable = fs_err::metadata(workspace.join(&path.value))?.permissions().mode() & 0o100 != 0;
     check_interpreter(&bytes, path, path.span, diagnostics);
     let source = sources.add(path.value.clone(), bytes.clone());
-    Ok(Some(LayerFile { bytes, executable, link: None, source: Some(source) }))
+    Ok(Some(LayerFile {
+        bytes,
+        executable,
+        link: None,
+        source: Some(source),
+    }))
 }
 
 /// A script without its first line would be run by whatever the caller is: say so before anything runs.

@@ -19,7 +19,9 @@ pub(super) fn read(
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<Node>, LoadError> {
-    let Some(own) = parse(workspace, name, sources, diagnostics)? else { return Ok(None) };
+    let Some(own) = parse(workspace, name, sources, diagnostics)? else {
+        return Ok(None);
+    };
     check_name(&own, name, diagnostics);
     let mut visited = vec![name.to_owned()];
     Ok(Some(with_includes(workspace, own, &mut visited, sources, diagnostics)?))
@@ -75,7 +77,10 @@ fn check_name(node: &Node, name: &str, diagnostics: &mut Vec<Diagnostic>) {
 
 fn value<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     match &node.kind {
-        Kind::Mapping(entries) => entries.iter().find(|entry| entry.key.text == name).map(|entry: &Entry| &entry.value),
+        Kind::Mapping(entries) => entries
+            .iter()
+            .find(|entry| entry.key.text == name)
+            .map(|entry: &Entry| &entry.value),
         _ => None,
     }
 }
@@ -93,7 +98,10 @@ fn with_includes(
         let name = &include.value;
         if visited.contains(name) {
             if visited.first() == Some(name) {
-                diagnostics.push(Diagnostic::error(include.span, format!("the farm `{name}` includes itself")));
+                diagnostics.push(Diagnostic::error(
+                    include.span,
+                    format!("the farm `{name}` includes itself"),
+                ));
             }
             continue;
         }
@@ -101,10 +109,14 @@ fn with_includes(
         if !is_name(name) || !workspace.join(FARMS).join(name).join(MANIFEST).is_file() {
             let known = farm_names(workspace)?;
             let help = near::suggestion(name, known.iter().map(String::as_str));
-            diagnostics.push(Diagnostic::error(include.span, format!("there is no farm `{name}` to include")).maybe_help(help));
+            diagnostics.push(
+                Diagnostic::error(include.span, format!("there is no farm `{name}` to include")).maybe_help(help),
+            );
             continue;
         }
-        let Some(node) = parse(workspace, name, sources, diagnostics)? else { continue };
+        let Some(node) = parse(workspace, name, sources, diagnostics)? else {
+            continue;
+        };
         // The depth is bounded by the number of farms, since each is visited once.
         let included = with_includes(workspace, node, visited, sources, diagnostics)?;
         below = Some(match below {
@@ -120,7 +132,9 @@ fn with_includes(
 
 /// The farms named by `include:`, a text or a list of texts. Variables are not known yet and cannot be used.
 fn includes(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Spanned<String>> {
-    let Some(include) = value(node, "include").filter(|value| !value.is_null()) else { return Vec::new() };
+    let Some(include) = value(node, "include").filter(|value| !value.is_null()) else {
+        return Vec::new();
+    };
     let items = match &include.kind {
         Kind::Sequence(items) => items.as_slice(),
         _ => std::slice::from_ref(include),
@@ -128,13 +142,21 @@ fn includes(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Spanned<Strin
     let mut names = Vec::new();
     for item in items {
         match &item.kind {
-            Kind::Scalar(scalar) if !scalar.text.contains("${") => names.push(Spanned::new(scalar.text.clone(), item.span)),
+            Kind::Scalar(scalar) if !scalar.text.contains("${") => {
+                names.push(Spanned::new(scalar.text.clone(), item.span));
+            }
             Kind::Scalar(_) => {
-                diagnostics.push(Diagnostic::error(item.span, "`include` cannot use variables, which come from what it includes"));
+                diagnostics.push(Diagnostic::error(
+                    item.span,
+                    "`include` cannot use variables, which come from what it includes",
+                ));
             }
             _ => diagnostics.push(
-                Diagnostic::error(item.span, format!("`include` wants the name of a farm, not {}", item.describe()))
-                    .help("write `include: [NAME]`"),
+                Diagnostic::error(
+                    item.span,
+                    format!("`include` wants the name of a farm, not {}", item.describe()),
+                )
+                .help("write `include: [NAME]`"),
             ),
         }
     }

@@ -19,6 +19,7 @@ use crate::near;
 use crate::reader::Reader;
 use crate::settings::WorkspaceSettings;
 use crate::source::Sources;
+use crate::span::Span;
 use crate::tree;
 use crate::yaml;
 
@@ -60,6 +61,14 @@ pub struct Loaded {
     pub notes: Diagnostics,
 }
 
+impl Loaded {
+    /// The file of `env/` that a name of [`env`](crate::model::PackageSettings::env) means, as package.env must have it: the name itself,
+    /// or with `.conf` after it. Every name of a loaded farm has one.
+    pub fn env_file(&self, name: &str) -> Option<String> {
+        check::find_env_file(name, &self.layers, self.root.as_ref())
+    }
+}
+
 /// A farm could not be loaded.
 #[derive(Debug, Error)]
 pub enum LoadError {
@@ -87,7 +96,9 @@ pub enum LoadError {
 }
 
 fn suggest(name: &str, known: &[String]) -> String {
-    near::suggestion(name, known.iter().map(String::as_str)).map(|help| format!("; {help}")).unwrap_or_default()
+    near::suggestion(name, known.iter().map(String::as_str))
+        .map(|help| format!("; {help}"))
+        .unwrap_or_default()
 }
 
 /// The names of the farms of a workspace, sorted: the folders below `farms/` that hold a `farm.yaml`.
@@ -123,14 +134,21 @@ pub fn farm_names(workspace: &Utf8Path) -> io::Result<Vec<String>> {
 /// All mistakes of the manifest at once, or that there is no such farm, or that a file could not be read.
 pub fn load(workspace: &Utf8Path, name: &str, overrides: &Overrides) -> Result<Loaded, LoadError> {
     if !workspace.join(FARMS).join(name).join(MANIFEST).is_file() {
-        return Err(LoadError::NoSuchFarm { name: name.to_owned(), known: farm_names(workspace)? });
+        return Err(LoadError::NoSuchFarm {
+            name: name.to_owned(),
+            known: farm_names(workspace)?,
+        });
     }
     let mut sources = Sources::default();
     let mut diagnostics = Vec::new();
     let invalid = |diagnostics: Vec<Diagnostic>, sources: Sources| {
         let mut diagnostics = Diagnostics(diagnostics);
         diagnostics.sort();
-        LoadError::Invalid { farm: name.to_owned(), diagnostics, sources }
+        LoadError::Invalid {
+            farm: name.to_owned(),
+            diagnostics,
+            sources,
+        }
     };
 
     let settings = workspace_settings(workspace, &mut sources, &mut diagnostics)?;
@@ -138,23 +156,60 @@ pub fn load(workspace: &Utf8Path, name: &str, overrides: &Overrides) -> Result<L
         return Err(invalid(diagnostics, sources));
     };
     let variables = vars::variables(&manifest, name, overrides, &mut sources, &mut diagnostics);
-    let scope = tree::Scope { variables: &variables.values, fixed: &variables.fixed, broken: &variables.broken };
-    tree::expand(&mut manifest, &scope, &sources, &mut diagnostics);
+    let scope = tree::Scope {
+        variables: &variables.values,
+        fixed: &variables.fixed,
+        broken: &variables.broken,
+    };
+    let broken = tree::expand(&mut manifest, &scope, &sources, &mut diagnostics);
+    let before = diagnostics.len();
     tree::unique_keys(&mut manifest, &sources, &mut diagnostics);
 
     let mut reader = Reader::new(&sources);
     let farm = convert::farm(&mut reader, &manifest, name, variables.values);
     diagnostics.append(&mut reader.diagnostics);
-    let Some(mut farm) = farm else { return Err(invalid(diagnostics, sources)) };
+    let Some(mut farm) = farm else {
+        drop_consequences(&mut diagnostics, before, &broken);
+        return Err(invalid(diagnostics, sources));
+    };
 
     let folders = folders::read(workspace, &mut farm, &mut sources, &mut diagnostics)?;
-    check::check(&farm, &folders.layers, &sources, &mut diagnostics);
-    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+    check::check(
+        &farm,
+        &folders.layers,
+        folders.root.as_ref(),
+        &sources,
+        &mut diagnostics,
+    );
+    drop_consequences(&mut diagnostics, before, &broken);
+    if diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error)
+    {
         return Err(invalid(diagnostics, sources));
     }
     let mut notes = Diagnostics(diagnostics);
     notes.sort();
-    Ok(Loaded { farm, settings, layers: folders.layers, root: folders.root, scripts: folders.scripts, sources, notes })
+    Ok(Loaded {
+        farm,
+        settings,
+        layers: folders.layers,
+        root: folders.root,
+        scripts: folders.scripts,
+        sources,
+        notes,
+    })
+}
+
+/// Drops what was said, from `first` on, about texts whose variables could not be expanded: that was reported already.
+fn drop_consequences(diagnostics: &mut Vec<Diagnostic>, first: usize, broken: &[Span]) {
+    let inside = |span: Span, text: &Span| span.file == text.file && text.start <= span.start && span.end <= text.end;
+    let later = diagnostics.split_off(first);
+    diagnostics.extend(
+        later
+            .into_iter()
+            .filter(|one| !broken.iter().any(|text| inside(one.span, text))),
+    );
 }
 
 /// Reads `farms/settings.yaml` where it is there.
@@ -169,7 +224,9 @@ fn workspace_settings(
         Err(error) => return Err(error.into()),
     };
     let file = sources.add(SETTINGS, bytes);
-    let Some(mut node) = yaml::parse(sources, file, diagnostics) else { return Ok(WorkspaceSettings::default()) };
+    let Some(mut node) = yaml::parse(sources, file, diagnostics) else {
+        return Ok(WorkspaceSettings::default());
+    };
     tree::unique_keys(&mut node, sources, diagnostics);
     let mut reader = Reader::new(sources);
     let settings = convert::settings(&mut reader, &node);

@@ -39,15 +39,27 @@ pub(super) fn variables(
         .filter(|(name, _)| declared.contains_key(*name))
         .collect();
     let environment = given(sources, "<environment>", PREFIX, &from_environment);
-    let from_command_line: Vec<(&str, &str)> =
-        overrides.command_line.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let from_command_line: Vec<(&str, &str)> = overrides
+        .command_line
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let command_line = given(sources, "<command line>", "", &from_command_line);
     apply(&mut declared, environment, command_line, diagnostics);
 
     let mut fixed = BTreeMap::from([("farm".to_owned(), farm.to_owned())]);
     let sources = &*sources;
-    let values = resolve(&declared, &fixed, |span: Span, word: &str| locate(sources, span, word), diagnostics);
-    let mut broken: Vec<String> = declared.keys().filter(|name| !values.contains_key(*name)).cloned().collect();
+    let values = resolve(
+        &declared,
+        &fixed,
+        |span: Span, word: &str| locate(sources, span, word),
+        diagnostics,
+    );
+    let mut broken: Vec<String> = declared
+        .keys()
+        .filter(|name| !values.contains_key(*name))
+        .cloned()
+        .collect();
     match flavour(manifest, &values, &fixed) {
         Some(flavour) => {
             fixed.insert("flavour".to_owned(), flavour);
@@ -60,10 +72,13 @@ pub(super) fn variables(
 /// Reads `vars:`. Its texts are taken as written: `1.10` and `20251101` are no numbers.
 fn declared(manifest: &Node, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<String, Declared> {
     let mut declared = BTreeMap::new();
-    let Some(vars) = entry(manifest, "vars").filter(|vars| !vars.is_null()) else { return declared };
+    let Some(vars) = entry(manifest, "vars").filter(|vars| !vars.is_null()) else {
+        return declared;
+    };
     let Kind::Mapping(entries) = &vars.kind else {
         diagnostics.push(
-            Diagnostic::error(vars.span, format!("`vars` wants a map, not {}", vars.describe())).help("write `{ NAME: value }`"),
+            Diagnostic::error(vars.span, format!("`vars` wants a map, not {}", vars.describe()))
+                .help("write `{ NAME: value }`"),
         );
         return declared;
     };
@@ -85,16 +100,24 @@ fn declared(manifest: &Node, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<Stri
             diagnostics.push(Diagnostic::error(value.span, message));
             continue;
         };
-        let name = Spanned::new(key.text.clone(), key.span);
         let value = Spanned::new(scalar.text.clone(), value.span);
-        declared.insert(key.text.clone(), Declared { name, value, origin: Origin::Manifest });
+        declared.insert(
+            key.text.clone(),
+            Declared {
+                value,
+                origin: Origin::Manifest,
+            },
+        );
     }
     declared
 }
 
 fn entry<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     match &node.kind {
-        Kind::Mapping(entries) => entries.iter().find(|entry| entry.key.text == name).map(|entry| &entry.value),
+        Kind::Mapping(entries) => entries
+            .iter()
+            .find(|entry| entry.key.text == name)
+            .map(|entry| &entry.value),
         _ => None,
     }
 }
@@ -123,14 +146,19 @@ fn given(sources: &mut Sources, path: &str, prefix: &str, values: &[(&str, &str)
         .zip(places)
         .map(|((name, value), (name_place, value_place))| Given {
             name: Spanned::new((*name).to_owned(), sources.span(file, name_place.start, name_place.end)),
-            value: Spanned::new((*value).to_owned(), sources.span(file, value_place.start, value_place.end)),
+            value: Spanned::new(
+                (*value).to_owned(),
+                sources.span(file, value_place.start, value_place.end),
+            ),
         })
         .collect()
 }
 
 /// The flavour as a value, since `${flavour}` stands for it elsewhere. What is wrong with it is reported when the tree is expanded.
 fn flavour(manifest: &Node, values: &BTreeMap<String, Variable>, fixed: &BTreeMap<String, String>) -> Option<String> {
-    let Some(node) = entry(manifest, "flavour").filter(|node| !node.is_null()) else { return Some("default".to_owned()) };
+    let Some(node) = entry(manifest, "flavour").filter(|node| !node.is_null()) else {
+        return Some("default".to_owned());
+    };
     let Kind::Scalar(scalar) = &node.kind else { return None };
     let lookup = |name: &str| match (values.get(name), fixed.get(name)) {
         (Some(variable), _) => Lookup::Value(variable.value.value.as_str()),

@@ -80,9 +80,13 @@ impl Farm {
     /// `deps:` after their parent. Flags are farm-wide, so this is the whole configuration that the manifest itself adds.
     pub fn package_settings(&self) -> Vec<SettingsOf<'_>> {
         let binfarm = self.binfarm.iter().flat_map(|binfarm| {
-            [&binfarm.toolchain, &binfarm.bootstrap, &binfarm.packages].into_iter().flat_map(Packages::settings)
+            [&binfarm.toolchain, &binfarm.bootstrap, &binfarm.packages]
+                .into_iter()
+                .flat_map(Packages::settings)
         });
-        binfarm.chain(self.subjects.iter().flat_map(|subject| subject.packages.settings())).collect()
+        binfarm
+            .chain(self.subjects.iter().flat_map(|subject| subject.packages.settings()))
+            .collect()
     }
 }
 

@@ -30,10 +30,13 @@ impl Packages {
 
     /// The members in the order written: what is given to `emerge`. A pattern (`*/*`) only carries settings and is no member.
     pub fn members(&self) -> impl Iterator<Item = &Spanned<Member>> {
-        self.entries.iter().map(|entry| &entry.member).filter(|member| match &member.value {
-            Member::Atom(atom) => !atom.is_extended(),
-            Member::Set(_) => true,
-        })
+        self.entries
+            .iter()
+            .map(|entry| &entry.member)
+            .filter(|member| match &member.value {
+                Member::Atom(atom) => !atom.is_extended(),
+                Member::Set(_) => true,
+            })
     }
 
     /// Every entry that sets something, `deps:` after their parent, in the order written. Entries of `@set` members have none.
@@ -41,12 +44,22 @@ impl Packages {
         let mut found = Vec::new();
         for entry in &self.entries {
             if let Member::Atom(atom) = &entry.member.value {
-                found.push(SettingsOf { atom, span: entry.member.span, settings: &entry.settings, dep: false });
+                found.push(SettingsOf {
+                    atom,
+                    span: entry.member.span,
+                    settings: &entry.settings,
+                    dep: false,
+                });
             }
             // An explicit stack, so that a deep `deps:` cannot exhaust the call stack.
             let mut pending: Vec<&Dep> = entry.deps.iter().rev().collect();
             while let Some(dep) = pending.pop() {
-                found.push(SettingsOf { atom: &dep.atom.value, span: dep.atom.span, settings: &dep.settings, dep: true });
+                found.push(SettingsOf {
+                    atom: &dep.atom.value,
+                    span: dep.atom.span,
+                    settings: &dep.settings,
+                    dep: true,
+                });
                 pending.extend(dep.deps.iter().rev());
             }
         }
@@ -87,7 +100,7 @@ pub struct Dep {
     /// What is set for it, for everybody in the farm.
     pub settings: PackageSettings,
     /// Further entries below it.
-    pub deps: Vec<Dep>,
+    pub deps: Vec<Self>,
 }
 
 /// What may be set for an atom.
@@ -103,7 +116,8 @@ pub struct PackageSettings {
     pub mask: Vec<Spanned<Atom>>,
     /// Atoms for package.unmask; `unmask: true` puts the entry's own atom here.
     pub unmask: Vec<Spanned<Atom>>,
-    /// Files of `env/`, for package.env. Each is written without its `.conf`, or as the file is called.
+    /// Files of `env/`, for package.env, each as it is called or without its `.conf`; [`Loaded::env_file`](crate::Loaded::env_file)
+    /// gives the name that Portage wants.
     pub env: Vec<Spanned<String>>,
 }
 

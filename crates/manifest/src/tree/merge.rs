@@ -15,7 +15,13 @@ pub(crate) fn merge(earlier: Node, later: Node, sources: &Sources, diagnostics: 
     merge_at(earlier, later, &mut Vec::new(), sources, diagnostics)
 }
 
-fn merge_at(earlier: Node, later: Node, path: &mut Vec<String>, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Node {
+fn merge_at(
+    earlier: Node,
+    later: Node,
+    path: &mut Vec<String>,
+    sources: &Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Node {
     if later.tag.is_some() {
         return later;
     }
@@ -25,7 +31,11 @@ fn merge_at(earlier: Node, later: Node, path: &mut Vec<String>, sources: &Source
         kind => return Node { span, tag, kind },
     };
     let Kind::Mapping(mut entries) = earlier.kind else {
-        return Node { span, tag, kind: Kind::Mapping(later_entries) };
+        return Node {
+            span,
+            tag,
+            kind: Kind::Mapping(later_entries),
+        };
     };
     if path.is_empty() {
         entries.retain(|entry| !OWN.contains(&entry.key.text.as_str()));
@@ -43,8 +53,11 @@ fn merge_at(earlier: Node, later: Node, path: &mut Vec<String>, sources: &Source
             merge_at(known.value, value, path, sources, diagnostics)
         } else {
             if !later_wins && !same(&known.value, &value) {
-                let message =
-                    format!("`{}` is given here and in the included farm, at {}", path.join("."), sources.place(known.key.span));
+                let message = format!(
+                    "`{}` is given here and in the included farm, at {}",
+                    path.join("."),
+                    sources.place(known.key.span)
+                );
                 diagnostics.push(
                     Diagnostic::error(key.span, message)
                         .also(known.key.span, "already given here")
@@ -57,7 +70,11 @@ fn merge_at(earlier: Node, later: Node, path: &mut Vec<String>, sources: &Source
         // The place in the order is that of the first, so that overriding something does not move it.
         entries.insert(index, Entry { key, value });
     }
-    Node { span, tag, kind: Kind::Mapping(entries) }
+    Node {
+        span,
+        tag,
+        kind: Kind::Mapping(entries),
+    }
 }
 
 /// Says whether two values mean the same, wherever they are written.
@@ -69,7 +86,10 @@ fn same(one: &Node, other: &Node) -> bool {
         }
         (Kind::Mapping(one), Kind::Mapping(other)) => {
             one.len() == other.len()
-                && one.iter().zip(other).all(|(one, other)| one.key.text == other.key.text && same(&one.value, &other.value))
+                && one
+                    .iter()
+                    .zip(other)
+                    .all(|(one, other)| one.key.text == other.key.text && same(&one.value, &other.value))
         }
         _ => false,
     }

@@ -48,7 +48,10 @@ pub(crate) fn expand<'a>(text: &str, lookup: impl Fn(&str) -> Lookup<'a>) -> Res
             match lookup(name) {
                 Lookup::Value(value) => out.push_str(value),
                 Lookup::Late => out.push_str(&text[start..end]),
-                Lookup::Undefined => problems.push(Problem::Undefined { name: name.to_owned(), range: start..end }),
+                Lookup::Undefined => problems.push(Problem::Undefined {
+                    name: name.to_owned(),
+                    range: start..end,
+                }),
             }
         } else {
             problems.push(Problem::Malformed { range: start..end });
@@ -62,7 +65,9 @@ pub(crate) fn expand<'a>(text: &str, lookup: impl Fn(&str) -> Lookup<'a>) -> Res
 /// Says whether this can be the name of a variable: letters, digits and `_`, no digit first.
 pub(crate) fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && text.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+        && text
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || character == '_')
 }
 
 #[cfg(test)]
@@ -93,7 +98,10 @@ mod tests {
         assert_eq!(
             problems,
             Err(vec![
-                Problem::Undefined { name: "X".into(), range: 1..5 },
+                Problem::Undefined {
+                    name: "X".into(),
+                    range: 1..5
+                },
                 Problem::Malformed { range: 6..10 },
                 Problem::Malformed { range: 10..12 },
             ])

@@ -11,8 +11,6 @@ use crate::span::{Span, Spanned};
 /// A variable as the manifest declares it.
 #[derive(Debug, Clone)]
 pub(crate) struct Declared {
-    /// The name and its place.
-    pub(crate) name: Spanned<String>,
     /// The value as it holds now, not yet expanded.
     pub(crate) value: Spanned<String>,
     /// Who gave that value.
@@ -51,7 +49,9 @@ pub(crate) fn apply(
                 let name = &given.name.value;
                 let help = near::suggestion(name, declared.keys().map(String::as_str))
                     .unwrap_or_else(|| format!("declare it in the manifest: `vars: {{ {name}: ... }}`"));
-                diagnostics.push(Diagnostic::error(given.name.span, format!("this farm declares no variable `{name}`")).help(help));
+                diagnostics.push(
+                    Diagnostic::error(given.name.span, format!("this farm declares no variable `{name}`")).help(help),
+                );
             }
         }
     }
@@ -84,9 +84,9 @@ pub(crate) fn resolve(
             let value = match result {
                 Ok(text) => Some(text),
                 Err(problems) => {
-                    waits = problems
-                        .iter()
-                        .any(|problem| matches!(problem, Problem::Undefined { name, .. } if left.contains(name.as_str())));
+                    waits = problems.iter().any(
+                        |problem| matches!(problem, Problem::Undefined { name, .. } if left.contains(name.as_str())),
+                    );
                     if !waits {
                         // A declared name that is not there was reported for itself.
                         let news = problems.into_iter().filter(
@@ -106,7 +106,13 @@ pub(crate) fn resolve(
             left.remove(name);
             if let Some(text) = value {
                 let value = Spanned::new(text, variable.value.span);
-                done.insert(name.to_owned(), Variable { value, origin: variable.origin });
+                done.insert(
+                    name.to_owned(),
+                    Variable {
+                        value,
+                        origin: variable.origin,
+                    },
+                );
             }
         }
         if !progress {
@@ -115,8 +121,15 @@ pub(crate) fn resolve(
     }
     if let Some(cycle) = find_cycle(declared, &left) {
         let first = &declared[cycle[0]];
-        let names: Vec<String> = cycle.iter().chain(cycle.first()).map(|name| format!("`{name}`")).collect();
-        let mut diagnostic = Diagnostic::error(first.value.span, format!("variables use each other in a cycle: {}", names.join(" -> ")));
+        let names: Vec<String> = cycle
+            .iter()
+            .chain(cycle.first())
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let mut diagnostic = Diagnostic::error(
+            first.value.span,
+            format!("variables use each other in a cycle: {}", names.join(" -> ")),
+        );
         for name in &cycle[1..] {
             diagnostic = diagnostic.also(declared[*name].value.span, "and this");
         }
@@ -143,8 +156,10 @@ pub(crate) fn describe<'a>(
             };
             Diagnostic::error(place, format!("the variable `{name}` is not defined")).help(help)
         }
-        Problem::Malformed { .. } => Diagnostic::error(locate(span, "${"), "this `${` is not followed by a name and `}`")
-            .help("a variable is written `${NAME}`; for a literal `${` write `$${`"),
+        Problem::Malformed { .. } => {
+            Diagnostic::error(locate(span, "${"), "this `${` is not followed by a name and `}`")
+                .help("a variable is written `${NAME}`; for a literal `${` write `$${`")
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! for what they would be used for, and a line that starts with `*` or `&` is nearly always an atom without quotes.
 
 mod advice;
+mod mask;
 mod node;
 mod parse;
 

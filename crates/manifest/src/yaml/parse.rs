@@ -3,6 +3,7 @@
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
 
 use super::advice;
+use super::mask::Mask;
 use super::node::{Entry, Key, Kind, Node, Scalar, Style, Tag};
 use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
@@ -12,9 +13,18 @@ use crate::span::{FileId, Span};
 /// An empty document has no tree either, without a diagnostic.
 pub(crate) fn parse(sources: &Sources, file: FileId, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
     let text = sources.text(file);
-    let mut builder = Builder { sources, file, open: Vec::new(), root: None, found: Vec::new() };
+    let mask = Mask::of(text);
+    let masked = mask.as_ref().map_or_else(|| text.to_owned(), |mask| mask.mask(text));
+    let mut builder = Builder {
+        mask,
+        sources,
+        file,
+        open: Vec::new(),
+        root: None,
+        found: Vec::new(),
+    };
     let options = options! { emit_comments: false, emit_unresolved_aliases: true, disallow_directives: true };
-    for event in Parser::new_from_str_with_options(text, options) {
+    for event in Parser::new_from_str_with_options(&masked, options) {
         match event {
             Ok((event, span)) => builder.event(event, span),
             Err(error) => {
@@ -38,21 +48,37 @@ fn scan_error(sources: &Sources, file: FileId, error: &ScanError) -> Diagnostic 
     match advice::unquoted(text, offset) {
         Some(range) => {
             let word = &text[range.clone()];
-            Diagnostic::error(sources.span(file, range.start, range.end), format!("`{word}` cannot stand here without quotes"))
-                .help(format!("put the atom in quotes: \"{word}\""))
+            Diagnostic::error(
+                sources.span(file, range.start, range.end),
+                format!("`{word}` cannot stand here without quotes"),
+            )
+            .help(format!("put the atom in quotes: \"{word}\""))
         }
-        None => Diagnostic::error(sources.span(file, offset, offset + 1), format!("this is not YAML: {}", error.info())),
+        None => Diagnostic::error(
+            sources.span(file, offset, offset + 1),
+            format!("this is not YAML: {}", error.info()),
+        ),
     }
 }
 
 /// A collection whose end has not come yet.
 enum Open {
-    Sequence { start: usize, tag: Option<Tag>, items: Vec<Node> },
-    Mapping { start: usize, tag: Option<Tag>, entries: Vec<Entry>, key: Option<Key> },
+    Sequence {
+        start: usize,
+        tag: Option<Tag>,
+        items: Vec<Node>,
+    },
+    Mapping {
+        start: usize,
+        tag: Option<Tag>,
+        entries: Vec<Entry>,
+        key: Option<Key>,
+    },
 }
 
 struct Builder<'a> {
     sources: &'a Sources,
+    mask: Option<Mask>,
     file: FileId,
     open: Vec<Open>,
     root: Option<Node>,
@@ -72,7 +98,13 @@ impl Builder<'_> {
             Event::Scalar(value, style, ..) => {
                 let written = self.sources.text(self.file).get(range.clone()).unwrap_or_default();
                 // The parser gives `~` for a value that is not there.
-                let text = if written.is_empty() { String::new() } else { value.into_owned() };
+                let text = if written.is_empty() {
+                    String::new()
+                } else {
+                    self.mask
+                        .as_ref()
+                        .map_or_else(|| value.to_string(), |mask| mask.unmask(&value))
+                };
                 let style = match style {
                     ScalarStyle::Plain => Style::Plain,
                     ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
@@ -82,20 +114,39 @@ impl Builder<'_> {
                 // A block scalar's range holds its last newline, which no caret should stand under.
                 let end = range.start + written.trim_end_matches(['\n', '\r']).len();
                 let span = self.sources.span(self.file, range.start, end);
-                self.close(Node { span, tag, kind: Kind::Scalar(Scalar { text, style }) });
+                self.close(Node {
+                    span,
+                    tag,
+                    kind: Kind::Scalar(Scalar { text, style }),
+                });
             }
-            Event::SequenceStart(..) => self.open.push(Open::Sequence { start: range.start, tag, items: Vec::new() }),
+            Event::SequenceStart(..) => self.open.push(Open::Sequence {
+                start: range.start,
+                tag,
+                items: Vec::new(),
+            }),
             Event::MappingStart(..) => {
-                self.open.push(Open::Mapping { start: range.start, tag, entries: Vec::new(), key: None });
+                self.open.push(Open::Mapping {
+                    start: range.start,
+                    tag,
+                    entries: Vec::new(),
+                    key: None,
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let node = match self.open.pop() {
-                    Some(Open::Sequence { start, tag, items }) => {
-                        Node { span: self.collection(start, range.end), tag, kind: Kind::Sequence(items) }
-                    }
-                    Some(Open::Mapping { start, tag, entries, .. }) => {
-                        Node { span: self.collection(start, range.end), tag, kind: Kind::Mapping(entries) }
-                    }
+                    Some(Open::Sequence { start, tag, items }) => Node {
+                        span: self.collection(start, range.end),
+                        tag,
+                        kind: Kind::Sequence(items),
+                    },
+                    Some(Open::Mapping {
+                        start, tag, entries, ..
+                    }) => Node {
+                        span: self.collection(start, range.end),
+                        tag,
+                        kind: Kind::Mapping(entries),
+                    },
                     None => return,
                 };
                 self.close(node);
@@ -103,12 +154,21 @@ impl Builder<'_> {
             Event::UnresolvedAlias(_) | Event::Alias(_) => {
                 self.alias(range.clone());
                 let span = self.sources.span(self.file, range.start, range.end);
-                let scalar = Scalar { text: String::new(), style: Style::Plain };
-                self.close(Node { span, tag: None, kind: Kind::Scalar(scalar) });
+                let scalar = Scalar {
+                    text: String::new(),
+                    style: Style::Plain,
+                };
+                self.close(Node {
+                    span,
+                    tag: None,
+                    kind: Kind::Scalar(scalar),
+                });
             }
             Event::DocumentStart(..) if self.root.is_some() => {
                 let span = self.sources.span(self.file, range.start, range.end);
-                self.found.push(Diagnostic::error(span, "a second document").help("a file holds one document; remove the `---`"));
+                self.found.push(
+                    Diagnostic::error(span, "a second document").help("a file holds one document; remove the `---`"),
+                );
             }
             _ => {}
         }
@@ -123,7 +183,8 @@ impl Builder<'_> {
                 Some(key) => entries.push(Entry { key, value: node }),
                 None => {
                     if let Some(tag) = &node.tag {
-                        self.found.push(Diagnostic::error(tag.span, "a key takes no tag").maybe_help(quote_help(&tag.text)));
+                        self.found
+                            .push(Diagnostic::error(tag.span, "a key takes no tag").maybe_help(quote_help(&tag.text)));
                     }
                     let text = match node.kind {
                         Kind::Scalar(scalar) => scalar.text,
@@ -150,7 +211,10 @@ impl Builder<'_> {
     /// Takes the only tag there is; any other is an atom like `!cat/pkg` without quotes.
     fn tag(&mut self, span: &granit_parser::Span, value_start: usize) -> Option<Tag> {
         let source = self.sources.text(self.file);
-        let range = span.tag_span().and_then(|span| span.byte_range()).unwrap_or(value_start..value_start);
+        let range = span
+            .tag_span()
+            .and_then(|span| span.byte_range())
+            .unwrap_or(value_start..value_start);
         let text = source.get(range.clone()).unwrap_or_default().to_owned();
         let span = self.sources.span(self.file, range.start, range.end);
         if text != "!override" {
@@ -166,7 +230,10 @@ impl Builder<'_> {
         let source = self.sources.text(self.file);
         let before = source.get(..value_start).unwrap_or_default();
         let start = before.rfind('&').unwrap_or(value_start);
-        let end = start + source[start..].find(char::is_whitespace).unwrap_or(source.len() - start);
+        let end = start
+            + source[start..]
+                .find(char::is_whitespace)
+                .unwrap_or(source.len() - start);
         self.not_an_anchor(start..end, "anchor");
     }
 
@@ -181,7 +248,13 @@ impl Builder<'_> {
         let span = self.sources.span(self.file, range.start, range.end);
         let word = self.sources.slice(span);
         let help = quote_help(word).unwrap_or_else(|| "write the value out, or use a variable or a layer".to_owned());
-        self.found.push(Diagnostic::error(span, format!("`{word}` is read as a YAML {what}, which farm does not use")).help(help));
+        self.found.push(
+            Diagnostic::error(
+                span,
+                format!("`{word}` is read as a YAML {what}, which farm does not use"),
+            )
+            .help(help),
+        );
     }
 }
 

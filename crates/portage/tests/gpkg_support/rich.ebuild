@@ -12,7 +12,7 @@ declare -x MAKEOPTS=\"-j9\"
 it's 'quoted' \$HOME"
 ARR=( "a b" $'c\nd' )
 RDEPEND="foo? ( app-misc/other[bar?] ) bar? ( || ( app-misc/none app-misc/more ) )"
-helper() {
+own_function() {
 	cat <<EOF
 }
 declare -x GNUMAKEFLAGS="inside"
@@ -31,4 +31,4 @@ src_install() {
 	chmod 4711 "${D}/usr/lib/a/hello"
 	keepdir /var/empty
 }
-pkg_postinst() { einfo "postinst"; helper; }
+pkg_postinst() { einfo "postinst"; own_function; }

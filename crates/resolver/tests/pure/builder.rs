@@ -47,7 +47,13 @@ impl Building for Plan {
     /// `+NAME` is a package of the root.
     fn edge(mut self, parent: &str, child: &str, kinds: &[DependencyKind]) -> Self {
         let (parent, child) = (self.node(parent), self.node(child));
-        let atoms = vec![self.cpv(child).rsplit_once('-').unwrap().0.to_owned()];
+        let atoms = vec![
+            self.cpv(child)
+                .rsplit_once('-')
+                .expect("a CPV has a version")
+                .0
+                .to_owned(),
+        ];
         self.edges.push(Edge {
             parent,
             child,
@@ -77,9 +83,14 @@ impl Building for Plan {
                 self.installed
                     .iter()
                     .position(|package| package.cpv == format!("c/{name}-0"))
-                    .unwrap(),
+                    .expect("the test names a package of the root"),
             ),
-            None => NodeRef::Package(self.packages.iter().position(|package| package.name == name).unwrap()),
+            None => NodeRef::Package(
+                self.packages
+                    .iter()
+                    .position(|package| package.name == name)
+                    .expect("the test names a package of the plan"),
+            ),
         }
     }
 

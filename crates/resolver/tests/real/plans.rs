@@ -18,7 +18,7 @@ fn roots(plan: &Plan) -> BTreeMap<String, (Vec<String>, Vec<String>, BuildRoot)>
         indices.iter().map(|&index| plan.cpv(node(index)).to_owned()).collect()
     };
     closures(plan)
-        .unwrap()
+        .expect("Portage made this plan")
         .into_iter()
         .enumerate()
         .map(|(index, root)| {

@@ -124,6 +124,21 @@ fn members_that_emerge_does_not_take() {
 }
 
 #[test]
+fn flags_that_contradict_each_other() {
+    let refusal = toy().refusal(&["dev-libs/choosy"]);
+    assert_eq!(refusal.kind, RefusalKind::Unsatisfied);
+    assert_eq!(
+        refusal.unsatisfied[0].available[0].masked_by,
+        ["REQUIRED_USE: exactly-one-of ( mpi serial )"]
+    );
+    assert!(
+        refusal.explanation.contains("exactly-one-of ( mpi serial )"),
+        "{}",
+        refusal.explanation
+    );
+}
+
+#[test]
 fn options_that_emerge_does_not_take() {
     let mut request = request(&["dev-libs/leaf"]);
     request.options = vec!["--no-such-option".into()];

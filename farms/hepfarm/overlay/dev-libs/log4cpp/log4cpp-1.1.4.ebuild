@@ -27,4 +27,6 @@ src_configure() {
 src_install() {
 	default
 	find "${ED}" -name '*.la' -delete || die
+	# The flags of this build are nothing for those who use the library.
+	sed -i -e '/^Cflags:/s/}.*/}/' "${ED}/usr/$(get_libdir)/pkgconfig/log4cpp.pc" || die
 }

@@ -33,4 +33,6 @@ src_configure() {
 src_install() {
 	default
 	find "${ED}" -name '*.la' -delete || die
+	# It reads a file that only a build by CMake installs.
+	rm -r "${ED}/usr/$(get_libdir)/cmake" || die
 }

@@ -17,7 +17,10 @@ IUSE="static-libs test"
 RESTRICT="!test? ( test )"
 REQUIRED_USE="test? ( static-libs )"
 
-PATCHES=( "${FILESDIR}/${P}-compile-once.patch" )
+PATCHES=(
+	"${FILESDIR}/${P}-compile-once.patch"
+	"${FILESDIR}/${P}-show-status.patch"
+)
 
 src_configure() {
 	local mycmakeargs=(
@@ -25,4 +28,12 @@ src_configure() {
 		-DCLHEP_TESTS=$(usex test)
 	)
 	cmake_src_configure
+}
+
+src_install() {
+	cmake_src_install
+
+	# A script for each part, with names as general as Vector-config: clhep-config
+	# has all that they know.
+	rm "${ED}"/usr/bin/[A-Z]*-config || die
 }

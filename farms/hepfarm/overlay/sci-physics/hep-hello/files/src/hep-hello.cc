@@ -24,12 +24,8 @@
 #ifdef WITH_FASTJET
 #include <fastjet/ClusterSequence.hh>
 #endif
-#ifdef WITH_LOG4CPP
-#include <log4cpp/PatternLayout.hh>
-#include <log4cpp/Category.hh>
-#include <log4cpp/OstreamAppender.hh>
-#endif
 
+#include "report.hh"
 #include "words.hh"
 
 namespace {
@@ -108,14 +104,6 @@ int main(int argc, char** argv) {
   CLHEP::MTwistEngine engine(1234567);
   std::cout << "clhep " << engine.name() << ' ' << engine.flat() << '\n';
 #endif
-#ifdef WITH_LOG4CPP
-  auto* appender = new log4cpp::OstreamAppender("console", &std::cout);
-  log4cpp::Category& category = log4cpp::Category::getRoot();
-  auto* layout = new log4cpp::PatternLayout();
-  layout->setConversionPattern("log4cpp %p %m%n");
-  appender->setLayout(layout);
-  category.addAppender(appender);
-  category.info("done");
-#endif
+  report("done");
   return 0;
 }

@@ -1,0 +1,80 @@
+//! `farm build`, and what it shares with whatever else builds.
+
+use farm_engine::{EventSink, Summary};
+
+use crate::args::RunArgs;
+use crate::domain::{self, BuildOptions, FarmError, Words};
+use crate::error::CliError;
+use crate::exit::Status;
+use crate::output::Results;
+use crate::progress::{Both, JsonLines, Mode};
+use crate::session::{App, Session};
+use crate::summary;
+
+/// Builds targets.
+pub(crate) fn run(app: &App, args: &RunArgs, results: &mut Results) -> Result<Status, CliError> {
+    run_with(app, args, results, |session, words, options, events| {
+        Ok((domain::build(&session.setup, words, options, events)?, Vec::new()))
+    })
+}
+
+/// Builds, publishes perhaps, and tells of it. `action` returns what became of the run and the lines that are its results.
+pub(super) fn run_with<F>(app: &App, args: &RunArgs, results: &mut Results, action: F) -> Result<Status, CliError>
+where
+    F: FnOnce(&Session, &Words, &BuildOptions, &dyn EventSink) -> Result<(Summary, Vec<String>), FarmError>,
+{
+    let words = Words::parse(&args.words.words);
+    let options = options(args);
+    // Events that a program reads on standard output are not told a second time.
+    let mode = if args.json && !args.dry_run { Mode::Quiet } else { Session::mode(app) };
+    let session = Session::start(app, args.executor.executor, mode, args.explain && !args.dry_run)?;
+    let outcome = if args.json && !args.dry_run {
+        let json = JsonLines::new(results);
+        action(&session, &words, &options, &Both(&*session.display, &json))
+    } else {
+        action(&session, &words, &options, &*session.display)
+    };
+    let (summary, lines) = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return session.fail(error),
+    };
+    session.display.close();
+    let paint = app.environment.paint;
+    if args.dry_run {
+        if args.json {
+            results.json(&summary::json(&summary));
+        } else {
+            for line in summary::table(&summary, args.explain) {
+                results.line(&line);
+            }
+        }
+        results.flush();
+        let mut said = summary::problems(&summary, paint);
+        said.push(summary::of_dry_run(&summary));
+        session.display.say(&said);
+    } else {
+        if !args.json {
+            for line in &lines {
+                results.line(line);
+            }
+        }
+        results.flush();
+        session.display.say(&summary::of_build(&summary, session.elapsed(), paint));
+    }
+    Ok(summary::status(&summary, session.stopped()))
+}
+
+fn options(args: &RunArgs) -> BuildOptions {
+    BuildOptions {
+        jobs: args.jobs.map_or_else(processors, usize::from),
+        keep_going: args.keep_going,
+        dry_run: args.dry_run,
+        plan: !args.no_plan,
+        rebuild: args.rebuild.clone(),
+    }
+}
+
+/// How many processors this process may use.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

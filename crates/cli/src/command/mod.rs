@@ -1,0 +1,52 @@
+//! The commands, one file each.
+
+pub(crate) mod build;
+pub(crate) mod clean;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod graph;
+pub(crate) mod log;
+pub(crate) mod man;
+pub(crate) mod plan;
+pub(crate) mod publish_image;
+pub(crate) mod publish_pkgs;
+pub(crate) mod schema;
+pub(crate) mod targets;
+pub(crate) mod update;
+pub(crate) mod why;
+
+use crate::args::Command;
+use crate::error::CliError;
+use crate::exit::Status;
+use crate::output::Results;
+use crate::session::App;
+
+/// Carries out a command, and hands its results to whoever reads standard output.
+///
+/// # Errors
+///
+/// What stopped it; failures of nodes are no errors but part of the status.
+pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
+    let mut results = Results::stdout();
+    let status = match command {
+        Command::Build(args) => build::run(app, &args, &mut results),
+        Command::PublishPkgs(args) => publish_pkgs::run(app, &args, &mut results),
+        Command::PublishImage(args) => publish_image::run(app, &args, &mut results),
+        Command::Plan(args) => plan::run(app, &args, &mut results),
+        Command::Update(args) => update::run(app, &args, &mut results),
+        Command::Targets(args) => targets::run(app, &args, &mut results),
+        Command::Why(args) => why::run(app, &args, &mut results),
+        Command::Graph(args) => graph::run(app, &args, &mut results),
+        Command::Log(args) => log::run(app, &args, &mut results),
+        Command::Clean(args) => clean::run(app, &args, &mut results),
+        Command::Doctor(args) => doctor::run(app, &args, &mut results),
+        Command::Schema => schema::run(&mut results),
+        Command::Completions(args) => completions::run(&args, &mut results),
+        Command::Man(args) => man::run(&args, &mut results),
+    }?;
+    match (status, results.finish()) {
+        (Status::Done, Err(lost)) => Err(lost),
+        // What went wrong with the run itself says more than that nobody could be told of it.
+        (status, _) => Ok(status),
+    }
+}

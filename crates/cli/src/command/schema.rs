@@ -1,0 +1,11 @@
+//! `farm schema`.
+
+use crate::error::CliError;
+use crate::exit::Status;
+use crate::output::Results;
+
+/// Prints the JSON Schema of a manifest.
+pub(crate) fn run(results: &mut Results) -> Result<Status, CliError> {
+    results.json(&farm_manifest::schema());
+    Ok(Status::Done)
+}

@@ -1,0 +1,78 @@
+//! The one place that reads the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use crate::error::CliError;
+use crate::paint::Paint;
+
+/// Where scratch space is put; not a variable of any manifest.
+const SCRATCH: &str = "FARM_SCRATCH";
+
+/// What the process was started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    /// The folder it was started in.
+    pub(crate) current_dir: PathBuf,
+    /// Every `FARM_*` variable that may give a variable of a manifest its value.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// Room for big temporary files.
+    pub(crate) scratch: PathBuf,
+    /// `DOCKER_HOST`.
+    pub(crate) docker_host: Option<String>,
+    /// The folder of Docker's credentials.
+    pub(crate) docker_config: Option<PathBuf>,
+    /// `XDG_RUNTIME_DIR`, where a user's own engines listen.
+    pub(crate) runtime_dir: Option<PathBuf>,
+    /// The folders of `PATH`.
+    pub(crate) path: Vec<PathBuf>,
+    /// The command line, for the message of whoever waits for the workspace's lock.
+    pub(crate) command_line: String,
+    /// Colours of standard error.
+    pub(crate) paint: Paint,
+    /// Whether standard error can show a picture that changes.
+    pub(crate) live: bool,
+}
+
+impl Environment {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// The current folder is gone, or a `FARM_*` variable is no UTF-8.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub(crate) fn read() -> Result<Self, CliError> {
+        let current_dir = std::env::current_dir()
+            .map_err(|error| CliError::environment(format!("cannot tell the current folder: {error}")))?;
+        let mut variables = BTreeMap::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| name.starts_with("FARM_") && *name != SCRATCH) else {
+                continue;
+            };
+            let value = value
+                .into_string()
+                .map_err(|_| CliError::input(format!("the environment variable {name} is not UTF-8")))?;
+            variables.insert(name.to_owned(), value);
+        }
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let folder = |name: &str| set(name).map(PathBuf::from);
+        let text = |value: OsString| value.to_string_lossy().into_owned();
+        let stderr = std::io::stderr();
+        Ok(Self {
+            current_dir,
+            variables,
+            scratch: folder(SCRATCH).unwrap_or_else(std::env::temp_dir),
+            docker_host: set("DOCKER_HOST").map(text),
+            docker_config: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),
+            runtime_dir: folder("XDG_RUNTIME_DIR"),
+            path: set("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+            command_line: std::env::args_os().map(text).collect::<Vec<_>>().join(" "),
+            paint: Paint {
+                colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,
+            },
+            live: stderr.is_terminal() && set("TERM").is_some_and(|term| term != "dumb"),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! Small renderings that several commands share: durations, counts, long values, columns.
+
+use std::time::Duration;
+
+/// Longest value that is shown whole.
+const WHOLE: usize = 60;
+
+/// What is left of a longer one at either side of a cut.
+const SIDE: usize = 28;
+
+/// What a pair of long values that begin or end alike keeps of the common part.
+const CONTEXT: usize = 12;
+
+/// A duration as people say it: `0.3 s`, `42 s`, `3 min 07 s`, `2 h 05 min`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{seconds}.{} s", duration.subsec_millis() / 100),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// A count and its noun: `1 node`, `2 nodes`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// One line without characters that could move the cursor: line feeds and tabs become escapes, other controls go.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => line.push_str("\\n"),
+            '\t' => line.push_str("\\t"),
+            other if other.is_control() => {}
+            other => line.push(other),
+        }
+    }
+    line
+}
+
+/// `text` as one line of at most `width` characters, its end replaced by `…` if need be.
+pub(crate) fn fit(text: &str, width: usize) -> String {
+    let line = one_line(text);
+    if line.chars().count() <= width {
+        return line;
+    }
+    let mut cut: String = line.chars().take(width.saturating_sub(1)).collect();
+    if width > 0 {
+        cut.push('…');
+    }
+    cut
+}
+
+/// A value as one line; of a long one both ends and how long it is.
+pub(crate) fn cut_middle(value: &str) -> String {
+    let characters: Vec<char> = one_line(value).chars().collect();
+    if characters.len() <= WHOLE {
+        return characters.into_iter().collect();
+    }
+    let head: String = characters[..SIDE].iter().collect();
+    let tail: String = characters[characters.len() - SIDE..].iter().collect();
+    format!("{head}…{tail} ({} characters)", characters.len())
+}
+
+/// Two values of one input, cut so that where they differ stays in sight: of long values that begin or end alike, most of the
+/// common part goes first.
+pub(crate) fn cut_pair(from: &str, to: &str) -> (String, String) {
+    let (a, b): (Vec<char>, Vec<char>) = (one_line(from).chars().collect(), one_line(to).chars().collect());
+    if a.len() <= WHOLE && b.len() <= WHOLE {
+        return (a.into_iter().collect(), b.into_iter().collect());
+    }
+    let shorter = a.len().min(b.len());
+    let prefix = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let rest = shorter - prefix;
+    let suffix = a.iter().rev().zip(b.iter().rev()).take(rest).take_while(|(x, y)| x == y).count();
+    let cut = |value: &[char]| {
+        let start = prefix.saturating_sub(CONTEXT);
+        let end = (value.len() - suffix + CONTEXT).min(value.len());
+        let mut middle: String = value[start..end].iter().collect();
+        let length = end - start;
+        if length > WHOLE {
+            let inner: Vec<char> = middle.chars().collect();
+            let head: String = inner[..SIDE].iter().collect();
+            let tail: String = inner[length - SIDE..].iter().collect();
+            middle = format!("{head}…{tail}");
+        }
+        let before = if start > 0 { "…" } else { "" };
+        let after = if end < value.len() { "…" } else { "" };
+        if start > 0 || end < value.len() || length > WHOLE {
+            format!("{before}{middle}{after} ({} characters)", value.len())
+        } else {
+            middle
+        }
+    };
+    (cut(&a), cut(&b))
+}
+
+/// Rows as columns, two spaces apart, without blanks at the end of a line. The last column may hold anything.
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    rows.iter()
+        .map(|row| {
+            let mut line = String::new();
+            for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
+                line.push_str(cell);
+                if at + 1 < N {
+                    let blanks = width - cell.chars().count() + 2;
+                    line.extend(std::iter::repeat_n(' ', blanks));
+                }
+            }
+            line.truncate(line.trim_end().len());
+            line
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_at_their_borders() {
+        for (ms, words) in [
+            (0, "0.0 s"),
+            (340, "0.3 s"),
+            (9_999, "9.9 s"),
+            (10_000, "10 s"),
+            (59_999, "59 s"),
+            (187_000, "3 min 07 s"),
+            (7_500_000, "2 h 05 min"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(ms)), words);
+        }
+    }
+
+    #[test]
+    fn a_line_has_no_controls() {
+        assert_eq!(one_line("a\n\tb\x1b[31m\r"), "a\\n\\tb[31m");
+        assert_eq!(fit("abcdef", 4), "abc…");
+        assert_eq!(fit("abcd", 4), "abcd");
+        assert_eq!(fit("abcd", 0), "");
+    }
+
+    #[test]
+    fn long_values_keep_both_ends() {
+        let value = format!("{}{}", "a".repeat(50), "z".repeat(50));
+        assert_eq!(cut_middle(&value), format!("{}…{} (100 characters)", "a".repeat(28), "z".repeat(28)));
+        assert_eq!(cut_middle("short"), "short");
+    }
+
+    #[test]
+    fn a_difference_in_the_middle_stays_in_sight() {
+        let from = format!("{}-static{}", "a".repeat(80), "z".repeat(80));
+        let to = format!("{}static{}", "a".repeat(80), "z".repeat(80));
+        insta::assert_debug_snapshot!(cut_pair(&from, &to), @r#"
+        (
+            "…aaaaaaaaaaaa-staticzzzzzz… (167 characters)",
+            "…aaaaaaaaaaaastaticzzzzzz… (166 characters)",
+        )
+        "#);
+        assert_eq!(cut_pair("3", "4"), ("3".to_owned(), "4".to_owned()));
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["run".to_owned(), "ä".to_owned(), "why".to_owned()], ["cached".to_owned(), "bcd".to_owned(), String::new()]];
+        assert_eq!(columns(&rows), ["run     ä    why", "cached  bcd"]);
+    }
+}

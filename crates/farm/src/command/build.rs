@@ -1,0 +1,180 @@
+//! `farm build`, `farm publish-pkgs`, `farm publish-image`.
+
+use farm_engine::{Event, EventSink, Options, Summary};
+use farm_manifest::model::Target;
+
+use super::pins::Pinning;
+use super::session::{Access, Session};
+use super::{FarmError, Setup, Words};
+use crate::lower::local_folder;
+use crate::names::{Goal, Wanted};
+use crate::place::Place;
+
+/// How to build.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// How many jobs at once; 0 for as many as there are processors.
+    pub jobs: usize,
+    /// Go on with whatever does not depend on a failure.
+    pub keep_going: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// In a dry run, make plans whose inputs are there.
+    pub plan: bool,
+    /// Nodes to run again and compare, as targets are written.
+    pub rebuild: Vec<String>,
+}
+
+/// An image in a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedImage {
+    /// `NAME:TAG`.
+    pub reference: String,
+    /// `sha256:…`.
+    pub digest: String,
+}
+
+impl BuildOptions {
+    fn engine(&self) -> Options {
+        if self.dry_run {
+            return Options::dry_run(self.plan);
+        }
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let jobs = if self.jobs == 0 { processors } else { self.jobs };
+        Options { keep_going: self.keep_going, ..Options::build(jobs) }
+    }
+}
+
+/// Brings the targets up to date, or says what that would take.
+///
+/// # Errors
+///
+/// What keeps the run from starting or going on; failures of nodes are in the summary.
+pub fn build(
+    setup: &Setup,
+    words: &Words,
+    options: &BuildOptions,
+    events: &dyn EventSink,
+) -> Result<Summary, FarmError> {
+    let access = write_access(options);
+    let (session, _) = Session::open(setup, words, access, Pinning::AddMissing, events)?;
+    let (summary, session) = run(session, options, events)?;
+    tell_changed(&session.close(), events);
+    Ok(summary)
+}
+
+fn run(
+    mut session: Session,
+    options: &BuildOptions,
+    events: &dyn EventSink,
+) -> Result<(Summary, Session), FarmError> {
+    let mut engine = options.engine();
+    for word in &options.rebuild {
+        engine.rebuild.extend(named_nodes(&mut session, word)?);
+    }
+    let summary = session.run(engine, events)?;
+    Ok((summary, session))
+}
+
+/// The full names of the nodes that a word of `--rebuild` means.
+fn named_nodes(session: &mut Session, word: &str) -> Result<Vec<String>, FarmError> {
+    let only = Words { targets: vec![word.to_owned()], variables: Vec::new() };
+    let wanted = only.resolve(&session.workspace)?;
+    let former = std::mem::replace(&mut session.wanted, wanted.clone());
+    let looked = session.run(Options::dry_run(false), &());
+    session.wanted = former;
+    looked?;
+    let mut names = Vec::new();
+    for id in session.graph.ids() {
+        let spec = session.graph.spec(id);
+        let local = crate::names::local(&spec.name);
+        let asked = wanted.get(crate::names::farm(&spec.name)).is_some_and(|wanted| wanted.wants(local, &spec.kind, &[]));
+        if asked {
+            names.push(spec.name.clone());
+        }
+    }
+    Ok(names)
+}
+
+/// Builds what is missing and publishes packages.
+pub fn publish_pkgs(
+    setup: &Setup,
+    words: &Words,
+    options: &BuildOptions,
+    unsigned: bool,
+    events: &dyn EventSink,
+) -> Result<Summary, FarmError> {
+    if !unsigned {
+        return Err(FarmError::input("packages cannot be signed yet, and stock Portage refuses unsigned ones by default")
+            .hint("say --unsigned, and set `verify-signature = false` in the clients' binrepos.conf"));
+    }
+    let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
+    for loaded in session.farms.values() {
+        let Some(publish) = &loaded.farm.publish.pkgs else { continue };
+        let to = &publish.to.value;
+        if local_folder(to, session.workspace.root.as_std_path()).is_none() {
+            let message = format!("{}: publishing packages to {to} is not built yet", loaded.sources.place(publish.to.span));
+            return Err(FarmError::input(message).hint("publish to a folder: `to: file:///PATH`"));
+        }
+    }
+    aim(&mut session, &Target::PublishPkgs)?;
+    let (summary, session) = run(session, options, events)?;
+    tell_changed(&session.close(), events);
+    Ok(summary)
+}
+
+/// Builds what is missing and publishes images. Also returns where they are.
+pub fn publish_image(
+    setup: &Setup,
+    words: &Words,
+    options: &BuildOptions,
+    events: &dyn EventSink,
+) -> Result<(Summary, Vec<PublishedImage>), FarmError> {
+    let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
+    aim(&mut session, &Target::PublishImage)?;
+    let (summary, session) = run(session, options, events)?;
+    let mut images = Vec::new();
+    if !options.dry_run && summary.failures.is_empty() && !summary.interrupted {
+        use farm_engine::GuardStore;
+        for farm in session.farms.keys() {
+            let guard = session.guards.newest(&format!("{farm}:publish-image"));
+            for output in guard.iter().flat_map(|guard| &guard.outputs) {
+                if let Some(Place::Pushed { reference, digest }) = Place::parse(&output.place) {
+                    images.push(PublishedImage { reference, digest });
+                }
+            }
+        }
+    }
+    tell_changed(&session.close(), events);
+    Ok((summary, images))
+}
+
+fn write_access(options: &BuildOptions) -> Access {
+    if options.dry_run { Access::DryRun } else { Access::Write }
+}
+
+/// Whatever farm was named, its publication is what is wanted.
+fn aim(session: &mut Session, target: &Target) -> Result<(), FarmError> {
+    for (farm, wanted) in &mut session.wanted {
+        let loaded = session.farms.get(farm).ok_or_else(|| FarmError::bug("a farm that was not loaded"))?;
+        let missing = match target {
+            Target::PublishPkgs => loaded.farm.publish.pkgs.is_none(),
+            _ => loaded.farm.publish.images.is_none(),
+        };
+        if missing {
+            let what = if *target == Target::PublishPkgs { "packages" } else { "images" };
+            return Err(FarmError::input(format!("{farm} does not say where {what} are published"))
+                .hint("add it under `publish:` in its manifest"));
+        }
+        *wanted = Wanted::new([Goal::Target(target.clone())]);
+    }
+    Ok(())
+}
+
+/// Says which files changed while a run was under way: what was hashed may not be what was read.
+fn tell_changed(changed: &[std::path::PathBuf], events: &dyn EventSink) {
+    for path in changed {
+        let message = format!("{} changed while farm was running: run it again", path.display());
+        events.event(&Event::Note { message });
+    }
+}

@@ -1,0 +1,73 @@
+//! `farm clean`: removes what this workspace's farms made, and nothing else.
+
+use std::collections::BTreeSet;
+
+use farm_engine::EventSink;
+use farm_guard_file::{GuardFile, Mode};
+use farm_store::{DirLock, Holder};
+use fs_err as fs;
+
+use super::{FarmError, Setup};
+use crate::context::{LABEL, WORKSPACE_LABEL, executor_failure};
+use crate::place::Place;
+use crate::workspace::Workspace;
+
+/// What was removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CleanReport {
+    /// Containers.
+    pub containers: usize,
+    /// Images, by name or id.
+    pub images: Vec<String>,
+    /// The state folder, if it was there.
+    pub state: Option<std::path::PathBuf>,
+}
+
+/// Removes containers of this workspace, the images its guards speak of, and its state. Task outputs, lock files and what was
+/// published stay.
+///
+/// # Errors
+///
+/// The environment's: another run is under way, or the engine does not answer although there are images to be removed.
+pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmError> {
+    let _ = events;
+    let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
+    let state = workspace.state();
+    let mut report = CleanReport::default();
+    if !state.exists() {
+        return Ok(report);
+    }
+    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let lock = DirLock::acquire(&state.join("lock"), &Holder { what: setup.holder.clone(), since })?;
+    let guards = GuardFile::open(&state.join("guards"), Mode::Read)?.guards;
+    let mut images = BTreeSet::new();
+    for output in guards.all().iter().flat_map(|guard| &guard.outputs) {
+        if let Some(Place::Image { id, tag }) = Place::parse(&output.place) {
+            images.insert((id.0, tag));
+        }
+    }
+    let id = fs::read_to_string(state.join("workspace-id")).unwrap_or_default();
+    if !images.is_empty() || !id.is_empty() {
+        let connected = (setup.connect)();
+        match connected {
+            Ok(executor) => {
+                let failed = |error| FarmError::from(executor_failure(&error));
+                report.containers = executor.remove_leftovers(WORKSPACE_LABEL, id.trim()).map_err(failed)?;
+                for (id, tag) in images {
+                    // Pulled images are not farm's, and neither is one that somebody else named.
+                    let Some(info) = executor.inspect(&id).map_err(failed)? else { continue };
+                    if info.labels.contains_key(LABEL) && info.tags.iter().all(|name| tag.as_ref() == Some(name)) {
+                        executor.remove_image(&id).map_err(failed)?;
+                        report.images.push(tag.unwrap_or(id));
+                    }
+                }
+            }
+            Err(error) if !images.is_empty() => return Err(executor_failure(&error).into()),
+            Err(_) => {}
+        }
+    }
+    fs::remove_dir_all(&state)?;
+    drop(lock);
+    report.state = Some(state);
+    Ok(report)
+}

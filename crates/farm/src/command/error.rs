@@ -1,0 +1,115 @@
+//! What a command could not do, and whose fault it is.
+
+use farm_engine::{EngineError, Failure, FailureKind};
+use farm_guard_file::OpenError;
+use farm_manifest::LoadError;
+use farm_store::LockError;
+
+use crate::lockfile::LockFileError;
+
+/// A command that could not be carried out. Failures of nodes are not errors but part of a run's summary.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FarmError {
+    /// Whose fault it is.
+    pub kind: FailureKind,
+    /// What happened, as a sentence fragment, possibly with further lines.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Mistakes in files, with the text and carets, ready to be printed.
+    pub rendered: Option<String>,
+}
+
+impl FarmError {
+    /// The user's mistake.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Input, message: message.into(), hint: None, rendered: None }
+    }
+
+    /// The machine's.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Environment, ..Self::input(message) }
+    }
+
+    /// Ours.
+    pub fn bug(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Bug, ..Self::input(message) }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Failure> for FarmError {
+    fn from(failure: Failure) -> Self {
+        Self { kind: failure.kind, message: failure.message, hint: failure.hint, rendered: None }
+    }
+}
+
+impl From<std::io::Error> for FarmError {
+    fn from(error: std::io::Error) -> Self {
+        Self::environment(error.to_string())
+    }
+}
+
+impl From<LoadError> for FarmError {
+    fn from(error: LoadError) -> Self {
+        match &error {
+            LoadError::NoSuchFarm { .. } => Self::input(error.to_string()),
+            LoadError::Invalid { diagnostics, sources, .. } => {
+                Self { rendered: Some(diagnostics.render(sources, false)), ..Self::input(error.to_string()) }
+            }
+            LoadError::Io(cause) => Self::environment(format!("{error}: {cause}")),
+        }
+    }
+}
+
+impl From<LockFileError> for FarmError {
+    fn from(error: LockFileError) -> Self {
+        match &error {
+            LockFileError::Malformed { .. } => {
+                Self::input(error.to_string()).hint("mend it, or remove it and run `farm update`")
+            }
+            LockFileError::Newer { .. } => Self::environment(error.to_string()).hint("use that newer farm"),
+            LockFileError::Io(_) => Self::environment(error.to_string()),
+        }
+    }
+}
+
+impl From<LockError> for FarmError {
+    fn from(error: LockError) -> Self {
+        match &error {
+            LockError::Held { .. } => {
+                Self::environment(error.to_string()).hint("wait until that run is over, or stop it")
+            }
+            LockError::Io { .. } => Self::environment(error.to_string()),
+        }
+    }
+}
+
+impl From<OpenError> for FarmError {
+    fn from(error: OpenError) -> Self {
+        match &error {
+            OpenError::Newer { .. } => Self::environment(error.to_string()).hint("use that newer farm"),
+            OpenError::Foreign { .. } => {
+                Self::environment(error.to_string()).hint("move it away: what it recorded is built again")
+            }
+            OpenError::Io(_) => Self::environment(error.to_string()),
+        }
+    }
+}
+
+impl From<EngineError> for FarmError {
+    fn from(error: EngineError) -> Self {
+        match &error {
+            EngineError::Graph(farm_engine::GraphError::Cycle { .. }) => Self::input(error.to_string()),
+            EngineError::Guard(_) => Self::environment(error.to_string()),
+            EngineError::Graph(_) | EngineError::WorkerLost => Self::bug(error.to_string()),
+        }
+    }
+}

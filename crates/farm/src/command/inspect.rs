@@ -1,0 +1,237 @@
+//! Commands that only look: `targets`, `why`, `graph`, `log`.
+
+use std::path::PathBuf;
+
+use farm_engine::{Change, EventSink, GuardStore, NodeState, Options, Reason, Summary};
+use serde::{Deserialize, Serialize};
+
+use super::pins::Pinning;
+use super::session::{Access, Session};
+use super::{FarmError, Setup, Words};
+use crate::names::{Goal, Wanted};
+use crate::workspace::Workspace;
+
+/// One thing that can be built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetLine {
+    /// `FARM:TARGET`.
+    pub name: String,
+    /// Its rule.
+    pub kind: String,
+    /// What it is.
+    pub about: String,
+}
+
+/// Why a node will run, or why it ran last. The JSON form is a contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyAnswer {
+    /// `FARM:TARGET`.
+    pub node: String,
+    /// `cached`, `run` or `unknown`.
+    pub state: NodeState,
+    /// `pending` if it will run, else `last`.
+    pub when: When,
+    /// In words.
+    pub reason: String,
+    /// Which inputs differ.
+    pub changes: Vec<Change>,
+}
+
+/// Which run a [`WhyAnswer`] speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// The next one.
+    Pending,
+    /// The last one.
+    Last,
+}
+
+/// The graph as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GraphView {
+    /// All nodes.
+    pub nodes: Vec<GraphNode>,
+    /// All edges.
+    pub edges: Vec<GraphEdge>,
+}
+
+/// A node of a [`GraphView`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GraphNode {
+    /// `FARM:TARGET`.
+    pub name: String,
+    /// Its rule.
+    pub kind: String,
+    /// `cached`, `run` or `unknown`; `None` for what nobody wants today.
+    pub state: Option<NodeState>,
+}
+
+/// An edge of a [`GraphView`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GraphEdge {
+    /// Who needs.
+    pub from: String,
+    /// What it needs.
+    pub to: String,
+    /// Which output's digest enters the key; `None` for what must merely be there before.
+    pub output: Option<String>,
+}
+
+/// Looks at everything wanted without running anything.
+fn look(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<(Session, Summary), FarmError> {
+    let (mut session, _) = Session::open(setup, words, Access::Read, Pinning::AddMissing, events)?;
+    let summary = session.run(Options::dry_run(false), &())?;
+    Ok((session, summary))
+}
+
+/// What the farms can build.
+pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<TargetLine>, FarmError> {
+    let words = if words.targets.is_empty() { all_farms(setup, words)? } else { words.clone() };
+    let (session, _) = look(setup, &words, events)?;
+    let mut lines = Vec::new();
+    for (farm, loaded) in &session.farms {
+        let mut line = |target: &str, kind: &str, about: String| {
+            let name = if target.is_empty() { farm.clone() } else { format!("{farm}:{target}") };
+            lines.push(TargetLine { name, kind: kind.to_owned(), about });
+        };
+        line("", "farm", "everything it can build locally".to_owned());
+        let farm = &loaded.farm;
+        if farm.binfarm.is_some() {
+            line("binfarm", "image", "the binfarm's root with people's tools, as an image".to_owned());
+            line("env", "env", "the subjects' build environment as an image".to_owned());
+            line("pkgs", "packages", "the packages of all subjects".to_owned());
+            for subject in &farm.subjects {
+                line(&format!("pkgs/{}", subject.name.value), "packages", format!("the packages of {}", subject.name.value));
+            }
+            line("binhost", "binhost", "the packages as a folder that Portage installs from".to_owned());
+        }
+        for image in &farm.images {
+            let subjects: Vec<&str> = image.subjects.iter().map(|subject| subject.value.as_str()).collect();
+            line(&format!("image/{}", image.name.value), "image", format!("an image with {}", subjects.join(", ")));
+        }
+        for task in &farm.tasks {
+            line(&format!("task/{}", task.name.value), "task", "a task".to_owned());
+        }
+        if let Some(publish) = &farm.publish.pkgs {
+            line("publish-pkgs", "publish", format!("packages to {}", publish.to.value));
+        }
+        if let Some(publish) = &farm.publish.images {
+            line("publish-image", "publish", format!("images to {}", publish.to.value));
+        }
+    }
+    for id in session.graph.ids() {
+        let spec = session.graph.spec(id);
+        if spec.kind == "package" {
+            let about = "a binary package".to_owned();
+            lines.push(TargetLine { name: spec.name.clone(), kind: spec.kind.clone(), about });
+        }
+    }
+    Ok(lines)
+}
+
+fn all_farms(setup: &Setup, words: &Words) -> Result<Words, FarmError> {
+    let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
+    Ok(Words { targets: workspace.farms()?, variables: words.variables.clone() })
+}
+
+/// Why the nodes of the targets will run, or ran last.
+pub fn why(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<WhyAnswer>, FarmError> {
+    let (session, summary) = look(setup, words, events)?;
+    let mut answers = Vec::new();
+    for report in &summary.nodes {
+        let wanted = session.wanted.get(crate::names::farm(&report.name));
+        let local = crate::names::local(&report.name);
+        let asked = wanted.is_some_and(|wanted| wanted.wants(local, &report.kind, &session.subjects_of(&report.name)));
+        if !asked {
+            continue;
+        }
+        let (when, reason) = match &report.reason {
+            Some(reason) if report.state != NodeState::Cached => (When::Pending, Some(reason.clone())),
+            _ => (When::Last, session.guards.newest(&report.name).map(|guard| guard.reason)),
+        };
+        answers.push(WhyAnswer {
+            node: report.name.clone(),
+            state: report.state,
+            when,
+            reason: reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+            changes: reason.as_ref().map(Reason::changes).unwrap_or_default().to_vec(),
+        });
+    }
+    if answers.is_empty() {
+        return Err(FarmError::input("nothing is known of that yet: its plan was never made, or is out of date")
+            .hint("run `farm plan` or `farm build -n` first"));
+    }
+    Ok(answers)
+}
+
+/// The graph as far as the plans that are there tell.
+pub fn graph(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<GraphView, FarmError> {
+    let (session, summary) = look(setup, words, events)?;
+    let mut view = GraphView { nodes: Vec::new(), edges: Vec::new() };
+    for id in session.graph.ids() {
+        let spec = session.graph.spec(id);
+        let state = summary.nodes.iter().find(|node| node.name == spec.name).map(|node| node.state);
+        view.nodes.push(GraphNode { name: spec.name.clone(), kind: spec.kind.clone(), state });
+        for dependency in &spec.dependencies {
+            let output = match &dependency.need {
+                farm_engine::Need::BeforeRun => None,
+                farm_engine::Need::Output(role) | farm_engine::Need::Soft(role) => Some(role.clone()),
+            };
+            view.edges.push(GraphEdge { from: spec.name.clone(), to: dependency.node.clone(), output });
+        }
+    }
+    Ok(view)
+}
+
+/// Where the log of a node is.
+pub fn log(setup: &Setup, words: &Words) -> Result<PathBuf, FarmError> {
+    let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
+    let wanted = words.resolve(&workspace)?;
+    let mut found = Vec::new();
+    for (farm, wanted) in &wanted {
+        let folder = workspace.state().join("logs").join(farm);
+        for path in logs_below(&folder) {
+            let Ok(relative) = path.strip_prefix(&folder) else { continue };
+            let local = relative.with_extension("").to_string_lossy().into_owned();
+            if wants_log(wanted, &local) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    match found.as_slice() {
+        [] => Err(FarmError::input("there is no log of that: it never ran here")),
+        [only] => Ok(only.clone()),
+        several => {
+            let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
+            Err(FarmError::input(format!("several nodes have a log:\n  {}", list.join("\n  ")))
+                .hint("name one node"))
+        }
+    }
+}
+
+fn wants_log(wanted: &Wanted, local: &str) -> bool {
+    let kind = if local.starts_with("pkg/") { "package" } else { "" };
+    wanted.goals().any(|goal| match goal {
+        Goal::Everything => true,
+        Goal::Target(_) | Goal::Node(_) => Wanted::new([goal.clone()]).wants(local, kind, &[]),
+    })
+}
+
+fn logs_below(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(folder) = pending.pop() {
+        let Ok(entries) = fs_err::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                pending.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "log") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,18 @@
+//! What the program's commands do, without arguments, terminals or exit codes.
+
+mod build;
+mod clean;
+mod error;
+mod inspect;
+pub mod pins;
+mod plan;
+mod session;
+mod words;
+
+pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs};
+pub use clean::{CleanReport, clean};
+pub use error::FarmError;
+pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, WhyAnswer, graph, log, targets, why};
+pub use plan::{PlanView, UpdateView, plan, update};
+pub use session::Setup;
+pub use words::Words;

@@ -1,0 +1,194 @@
+//! Turning names into what they mean for good: image digests, commits, archive hashes, Debian packages.
+
+use farm_hosted::HostedSpec;
+use farm_manifest::model::{Base, Farm, GitPin, ImageFrom, RepoSource};
+
+use super::FarmError;
+use crate::context::{Context, executor_failure};
+use crate::fetcher;
+use crate::lockfile::FarmLock;
+use crate::rules::repo::git;
+
+/// What to do about names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinning {
+    /// Keep what is pinned; look up what is missing.
+    AddMissing,
+    /// Look up everything anew.
+    Move,
+}
+
+/// Debian's name of an architecture: Portage's are the same for those that both have.
+pub const DEBIAN_ARCHITECTURE: &str = "amd64";
+
+/// Makes `lock` complete for `farm`. Returns what changed, in words. What the manifest no longer names is dropped when names
+/// are moved.
+///
+/// # Errors
+///
+/// The environment's, mostly: a registry, a repository or a mirror out of reach.
+pub fn pin(context: &Context, farm: &Farm, lock: &mut FarmLock, pinning: Pinning) -> Result<Vec<String>, FarmError> {
+    let mut pins = Pins { context, former: lock.clone(), lock: FarmLock::default(), pinning, changes: Vec::new() };
+    if let Some(binfarm) = &farm.binfarm {
+        match &binfarm.base {
+            Base::Image(reference) => pins.image(&reference.value)?,
+            Base::Hosted(hosted) => pins.hosted(&hosted_spec(hosted))?,
+            Base::Stage3(_) => {}
+        }
+        for repo in &binfarm.repos {
+            match &repo.source {
+                RepoSource::Image(reference) => pins.image(&reference.value)?,
+                RepoSource::Git { url, pin: GitPin::Branch(branch) } => pins.git(&url.value, Some(&branch.value))?,
+                RepoSource::Git { url, pin: GitPin::Default } => pins.git(&url.value, None)?,
+                RepoSource::Archive { url, sha256: None } => pins.archive(&url.value)?,
+                RepoSource::Git { .. } | RepoSource::Archive { .. } | RepoSource::Path(_) => {}
+            }
+        }
+    }
+    for image in &farm.images {
+        if let ImageFrom::Reference(reference) = &image.from.value {
+            pins.image(reference)?;
+        }
+    }
+    let Pins { former, lock: made, changes, .. } = pins;
+    *lock = if pinning == Pinning::Move { made } else { merged(former, made) };
+    Ok(changes)
+}
+
+/// What a hosted base of the manifest asks for.
+#[must_use]
+pub fn hosted_spec(hosted: &farm_manifest::model::HostedBase) -> HostedSpec {
+    HostedSpec {
+        suite: hosted.suite.value.clone(),
+        architecture: DEBIAN_ARCHITECTURE.to_owned(),
+        portage: hosted.portage.value.clone(),
+        packages: hosted.packages.iter().map(|package| package.value.clone()).collect(),
+    }
+}
+
+/// The key of a git repository in the lock file.
+#[must_use]
+pub fn git_key(url: &str, branch: Option<&str>) -> String {
+    branch.map_or_else(|| url.to_owned(), |branch| format!("{url}#{branch}"))
+}
+
+/// Another flavour's names stay pinned while this one is built.
+fn merged(mut former: FarmLock, made: FarmLock) -> FarmLock {
+    former.images.extend(made.images);
+    former.git.extend(made.git);
+    former.archives.extend(made.archives);
+    for lock in made.hosted {
+        if !former.hosted.contains(&lock) {
+            former.hosted.push(lock);
+        }
+    }
+    former
+}
+
+struct Pins<'a> {
+    context: &'a Context,
+    former: FarmLock,
+    lock: FarmLock,
+    pinning: Pinning,
+    changes: Vec<String>,
+}
+
+impl Pins<'_> {
+    fn image(&mut self, reference: &str) -> Result<(), FarmError> {
+        // A digest is what it is.
+        if reference.contains('@') || reference.starts_with("sha256:") {
+            return Ok(());
+        }
+        let former = self.former.images.get(reference).cloned();
+        let pinned = match former.clone().filter(|_| self.pinning == Pinning::AddMissing) {
+            Some(pinned) => pinned,
+            None => self.look_up(reference)?,
+        };
+        self.note(reference, former.as_deref(), &pinned);
+        self.lock.images.insert(reference.to_owned(), pinned);
+        Ok(())
+    }
+
+    /// The digest a registry gives the name, or `id sha256:…` for an image that only the engine has.
+    fn look_up(&self, reference: &str) -> Result<String, FarmError> {
+        let executor = self.context.executor()?;
+        let failed = |error| executor_failure(&error);
+        let digest = executor.resolve(reference).map_err(failed)?;
+        let local = executor.inspect(&digest).map_err(failed)?;
+        Ok(if local.is_some_and(|info| info.id.0 == digest) { format!("id {digest}") } else { digest })
+    }
+
+    fn git(&mut self, url: &str, branch: Option<&str>) -> Result<(), FarmError> {
+        let key = git_key(url, branch);
+        let former = self.former.git.get(&key).cloned();
+        let pinned = match former.clone().filter(|_| self.pinning == Pinning::AddMissing) {
+            Some(pinned) => pinned,
+            None => {
+                let name = branch.map_or_else(|| "HEAD".to_owned(), |branch| format!("refs/heads/{branch}"));
+                let answer = git(&["ls-remote", "--exit-code", url, &name])?;
+                let commit = answer.split_whitespace().next().unwrap_or_default().to_owned();
+                if commit.is_empty() {
+                    return Err(FarmError::environment(format!("{url} has no {name}")));
+                }
+                commit
+            }
+        };
+        self.note(&key, former.as_deref(), &pinned);
+        self.lock.git.insert(key, pinned);
+        Ok(())
+    }
+
+    fn archive(&mut self, url: &str) -> Result<(), FarmError> {
+        let former = self.former.archives.get(url).cloned();
+        let pinned = match former.clone().filter(|_| self.pinning == Pinning::AddMissing) {
+            Some(pinned) => pinned,
+            None => self.context.with_scratch(|scratch| fetcher::archive_digest(self.context, url, scratch))?,
+        };
+        self.note(url, former.as_deref(), &pinned);
+        self.lock.archives.insert(url.to_owned(), pinned);
+        Ok(())
+    }
+
+    fn hosted(&mut self, spec: &HostedSpec) -> Result<(), FarmError> {
+        let former = self.former.hosted.iter().find(|lock| lock.answers(spec)).cloned();
+        let pinned = match former.clone().filter(|_| self.pinning == Pinning::AddMissing) {
+            Some(pinned) => pinned,
+            None => {
+                let scratch = self.context.state.join("downloads/apt");
+                farm_hosted::resolve(spec, &scratch).map_err(|error| {
+                    let message = error.to_string();
+                    match error.kind() {
+                        farm_hosted::ErrorKind::Input => FarmError::input(message),
+                        farm_hosted::ErrorKind::Environment => FarmError::environment(message),
+                        farm_hosted::ErrorKind::Bug => FarmError::bug(message),
+                    }
+                })?
+            }
+        };
+        let name = format!("Debian {} with Portage {}", pinned.suite, spec.portage);
+        match &former {
+            None => self.changes.push(format!("{name}: {} packages", pinned.debs.len())),
+            Some(former) => {
+                for deb in &pinned.debs {
+                    match former.debs.iter().find(|other| other.name == deb.name) {
+                        Some(other) if other.version == deb.version => {}
+                        Some(other) => self.changes.push(format!("{}: {} -> {}", deb.name, other.version, deb.version)),
+                        None => self.changes.push(format!("{}: {} is new", deb.name, deb.version)),
+                    }
+                }
+                let gone = former.debs.iter().filter(|deb| !pinned.debs.iter().any(|other| other.name == deb.name));
+                self.changes.extend(gone.map(|deb| format!("{}: gone", deb.name)));
+            }
+        }
+        self.lock.hosted.push(pinned);
+        Ok(())
+    }
+
+    fn note(&mut self, name: &str, former: Option<&str>, pinned: &str) {
+        match former {
+            Some(former) if former == pinned => {}
+            Some(former) => self.changes.push(format!("{name}: {former} -> {pinned}")),
+            None => self.changes.push(format!("{name}: {pinned}")),
+        }
+    }
+}

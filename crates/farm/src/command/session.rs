@@ -1,0 +1,316 @@
+//! One run of a command in a workspace: everything open that it needs, and closed in order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use farm_engine::{Event, EventSink, Graph, Options, Summary, SystemClock};
+use farm_executor::CancelToken;
+use farm_guard_file::{GuardFile, Mode};
+use farm_manifest::{Loaded, Overrides};
+use farm_store::{DirLock, FileHasher, Holder, Store};
+use fs_err as fs;
+
+use super::pins::{Pinning, pin};
+use super::{FarmError, Words};
+use crate::action::Action;
+use crate::context::{Connect, Context, WORKSPACE_LABEL};
+use crate::driver::FarmDriver;
+use crate::lockfile::FarmLock;
+use crate::lower::lower;
+use crate::names::{Goal, Wanted};
+use crate::workspace::Workspace;
+
+/// What a command is given by the program.
+pub struct Setup {
+    /// `-C`.
+    pub workspace: Option<PathBuf>,
+    /// Where the program was started.
+    pub current_dir: PathBuf,
+    /// The `FARM_*` variables, by full name.
+    pub environment: BTreeMap<String, String>,
+    /// Room for big temporary files.
+    pub scratch: PathBuf,
+    /// Makes the connection to an executor. Taken by the first command that is run.
+    pub connect: std::sync::Arc<Connect>,
+    /// Stops running actions.
+    pub cancel: CancelToken,
+    /// The command line, for whoever finds the workspace locked.
+    pub holder: String,
+}
+
+/// Whether a session may change the workspace's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Takes the lock; guards and lock files are written.
+    Write,
+    /// Takes the lock, since plans may be made; lock files stay as they are.
+    DryRun,
+    /// Only looks.
+    Read,
+}
+
+/// An open workspace.
+pub(super) struct Session {
+    pub(super) workspace: Workspace,
+    pub(super) context: Context,
+    pub(super) wanted: BTreeMap<String, Wanted>,
+    pub(super) farms: BTreeMap<String, Loaded>,
+    pub(super) guards: GuardFile,
+    pub(super) graph: Graph<Action>,
+    subjects: BTreeMap<String, Vec<String>>,
+    salt: String,
+    running: Option<RunningMark>,
+    _lock: Option<DirLock>,
+}
+
+/// Says that a run is under way: one that finds it knows that the last run was killed.
+struct RunningMark(PathBuf);
+
+impl Session {
+    /// Opens the workspace: manifests first, so that a mistake in them is said before anything is touched.
+    pub(super) fn open(
+        setup: &Setup,
+        words: &Words,
+        access: Access,
+        pinning: Pinning,
+        events: &dyn EventSink,
+    ) -> Result<(Self, Vec<String>), FarmError> {
+        let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
+        let wanted = words.resolve(&workspace)?;
+        let overrides =
+            Overrides { environment: setup.environment.clone(), command_line: words.variables.clone() };
+        let mut farms = BTreeMap::new();
+        for (name, goals) in &wanted {
+            let loaded = farm_manifest::load(&workspace.root, name, &overrides)?;
+            check_goals(&loaded, goals)?;
+            if !loaded.notes.is_empty() {
+                let message = loaded.notes.render(&loaded.sources, false);
+                events.event(&Event::Note { message: message.trim_end().to_owned() });
+            }
+            farms.insert(name.clone(), loaded);
+        }
+
+        let state = workspace.state();
+        let lock = match access {
+            Access::Read => None,
+            Access::Write | Access::DryRun => {
+                fs::create_dir_all(&state)?;
+                // Whoever keeps the workspace in git does not want the state in it.
+                fs::write(state.join(".gitignore"), "*\n")?;
+                let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+                Some(DirLock::acquire(&state.join("lock"), &Holder { what: setup.holder.clone(), since })?)
+            }
+        };
+        let mode = if lock.is_some() { Mode::Write } else { Mode::Read };
+        let opened = GuardFile::open(&state.join("guards"), mode)?;
+        if opened.dropped_bytes > 0 {
+            let message = format!(
+                "the last {} bytes of {} were not written whole and are dropped: a run was killed",
+                opened.dropped_bytes,
+                state.join("guards").display()
+            );
+            events.event(&Event::Note { message });
+        }
+        let hasher = FileHasher::open(&state.join("stat-cache"));
+        if let Some(note) = hasher.note() {
+            events.event(&Event::Note { message: note.to_string() });
+        }
+        let settings = farms.values().next().map(|loaded| loaded.settings.clone()).unwrap_or_default();
+        let connect = std::sync::Arc::clone(&setup.connect);
+        let store = if mode == Mode::Write { Store::open(&state.join("store"))? } else { Store::open_read_only(&state.join("store")) };
+        let context = Context::new(
+            workspace.root.as_std_path(),
+            &state,
+            store,
+            hasher,
+            &setup.scratch,
+            settings.source_date_epoch,
+            setup.cancel.clone(),
+            workspace_id(&state, mode)?,
+            Box::new(move || connect()),
+        );
+        let mut session = Self {
+            workspace,
+            context,
+            wanted,
+            farms,
+            guards: opened.guards,
+            graph: Graph::new(),
+            subjects: BTreeMap::new(),
+            salt: settings.salt,
+            running: None,
+            _lock: lock,
+        };
+        if access != Access::Read {
+            session.recover(events)?;
+        }
+        let changes = session.lower(access, pinning)?;
+        Ok((session, changes))
+    }
+
+    /// Cleans up after a run that was killed.
+    fn recover(&mut self, events: &dyn EventSink) -> Result<(), FarmError> {
+        let path = self.context.state.join("running");
+        if path.exists() {
+            if let Ok(executor) = self.context.executor() {
+                let removed = executor.remove_leftovers(WORKSPACE_LABEL, &self.context.workspace_id);
+                if let Ok(count @ 1..) = removed {
+                    let message = format!("the last run was killed; {count} containers it left are removed");
+                    events.event(&Event::Note { message });
+                }
+            }
+            self.context.store.sweep()?;
+        }
+        fs::write(&path, "")?;
+        self.running = Some(RunningMark(path));
+        Ok(())
+    }
+
+    fn lower(&mut self, access: Access, pinning: Pinning) -> Result<Vec<String>, FarmError> {
+        let mut all_changes = Vec::new();
+        for (name, loaded) in &self.farms {
+            let path = self.workspace.lock_file(name);
+            let mut lock = FarmLock::read(&path)?;
+            let former = lock.clone();
+            if access != Access::Read {
+                all_changes.extend(pin(&self.context, &loaded.farm, &mut lock, pinning)?);
+            }
+            if access == Access::Write && lock != former {
+                lock.write(&path)?;
+            }
+            let nodes = lower(&self.context, loaded, &lock)?;
+            self.graph.add(nodes).map_err(farm_engine::EngineError::from)?;
+        }
+        Ok(all_changes)
+    }
+
+    /// The subjects that have a package's node, as far as plans were expanded in this session.
+    pub(super) fn subjects_of(&self, node: &str) -> Vec<String> {
+        self.subjects.get(node).cloned().unwrap_or_default()
+    }
+
+    /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
+    pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
+        let driver = FarmDriver::new(&self.context, self.wanted.clone());
+        let options = Options { salt: self.salt.clone(), stop: self.context.cancel.flag(), ..options };
+        let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
+        self.check_found(&driver, &summary)?;
+        self.subjects = driver.into_subjects();
+        Ok(summary)
+    }
+
+    /// A package that was asked for by name and that no plan has is the user's mistake.
+    fn check_found(&self, driver: &FarmDriver<'_>, summary: &Summary) -> Result<(), FarmError> {
+        let settled = |node: &farm_engine::NodeReport| node.kind != "plan" || node.result.is_some_and(is_success);
+        if summary.interrupted || !summary.nodes.iter().all(settled) {
+            return Ok(());
+        }
+        for (farm, wanted) in &self.wanted {
+            for goal in wanted.goals() {
+                let one = Wanted::new([goal.clone()]);
+                let found = self.graph.ids().any(|id| {
+                    let spec = self.graph.spec(id);
+                    crate::names::farm(&spec.name) == farm
+                        && one.wants(crate::names::local(&spec.name), &spec.kind, &driver.subjects_of(&spec.name))
+                });
+                if !found && !matches!(goal, Goal::Everything) {
+                    return Err(self.not_found(farm, goal));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn not_found(&self, farm: &str, goal: &Goal) -> FarmError {
+        let word = match goal {
+            Goal::Everything => String::new(),
+            Goal::Target(target) => target.to_string(),
+            Goal::Node(name) => name.clone(),
+        };
+        let last = word.rsplit('/').next().unwrap_or(&word).to_owned();
+        let candidates: Vec<String> = self
+            .graph
+            .ids()
+            .map(|id| crate::names::local(&self.graph.spec(id).name).to_owned())
+            .filter(|local| local.starts_with(word.split('/').next().unwrap_or_default()) && local.contains(&last))
+            .take(5)
+            .collect();
+        let error = FarmError::input(format!("{farm} has no {word}"));
+        if candidates.is_empty() {
+            error.hint(format!("`farm targets {farm}` lists what it has"))
+        } else {
+            error.hint(format!("it has {}", candidates.join(", ")))
+        }
+    }
+
+    /// Closes the workspace: what was hashed is remembered. Returns files that changed while the run was under way.
+    pub(super) fn close(self) -> Vec<PathBuf> {
+        // A cache that cannot be written costs time, not truth.
+        let changed = self.context.hasher.save().unwrap_or_default();
+        if let Some(RunningMark(path)) = &self.running {
+            let _ = fs::remove_file(path);
+        }
+        changed
+    }
+}
+
+fn is_success(result: farm_engine::NodeResult) -> bool {
+    use farm_engine::NodeResult::{Built, Cached, Cutoff};
+    matches!(result, Built | Cached | Cutoff)
+}
+
+/// A name for containers, made once a workspace; no key contains it.
+fn workspace_id(state: &Path, mode: Mode) -> Result<String, FarmError> {
+    let path = state.join("workspace-id");
+    match fs::read_to_string(&path) {
+        Ok(id) => Ok(id.trim().to_owned()),
+        Err(_) if mode == Mode::Read => Ok(String::new()),
+        Err(_) => {
+            // Two workspaces made in the same nanosecond by the same process number would share a name.
+            let seed = format!("{} {} {}", state.display(), std::process::id(), jiff::Timestamp::now());
+            let id = farm_engine::Digest::of(seed.as_bytes()).short();
+            fs::write(&path, &id)?;
+            Ok(id)
+        }
+    }
+}
+
+/// Goals that the manifest alone can tell to be wrong.
+fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
+    use farm_manifest::model::Target;
+    let farm = &loaded.farm;
+    let name = &farm.name.value;
+    let known = |what: &str, wanted: &str, known: Vec<&str>| {
+        if known.contains(&wanted) {
+            return Ok(());
+        }
+        let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(FarmError::input(format!("{name} has no {what} `{wanted}`")).hint(format!("it has: {list}")))
+    };
+    for goal in wanted.goals() {
+        let Goal::Target(target) = goal else { continue };
+        match target {
+            Target::Image(image) => known("image", image, farm.images.iter().map(|image| image.name.value.as_str()).collect())?,
+            Target::Task(task) => known("task", task, farm.tasks.iter().map(|task| task.name.value.as_str()).collect())?,
+            Target::PkgsOf(subject) => {
+                known("subject", subject, farm.subjects.iter().map(|subject| subject.name.value.as_str()).collect())?;
+            }
+            Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
+                return Err(FarmError::input(format!("{target}: stages, kernels and disks are not built yet")));
+            }
+            Target::PublishPkgs if farm.publish.pkgs.is_none() => {
+                return Err(FarmError::input(format!("{name} does not say where packages are published"))
+                    .hint("add `publish: { pkgs: { to: file:///… } }` to its manifest"));
+            }
+            Target::PublishImage if farm.publish.images.is_none() => {
+                return Err(FarmError::input(format!("{name} does not say where images are published"))
+                    .hint("add `publish: { images: { to: REGISTRY/NAME/${image} } }` to its manifest"));
+            }
+            _ if farm.binfarm.is_none() => {
+                return Err(FarmError::input(format!("{name} has no `binfarm:`, so it has no {target}")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Carries out the nodes of farms for the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use farm_engine::{Driver, Failure, Guard, NodeSpec, Output, Presence, Run};
+
+use crate::action::Action;
+use crate::context::Context;
+use crate::names::{Wanted, farm, local};
+use crate::place::Place;
+use crate::rules::{base, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, task};
+
+/// The engine's driver for farms.
+pub struct FarmDriver<'a> {
+    context: &'a Context,
+    /// What is wanted, by farm.
+    wanted: BTreeMap<String, Wanted>,
+    /// Subjects of every package node, by the node's name: known once a plan was expanded.
+    subjects: Mutex<BTreeMap<String, Vec<String>>>,
+}
+
+impl<'a> FarmDriver<'a> {
+    /// A driver that wants these things.
+    #[must_use]
+    pub fn new(context: &'a Context, wanted: BTreeMap<String, Wanted>) -> Self {
+        Self { context, wanted, subjects: Mutex::default() }
+    }
+
+    /// The subjects of every package node seen.
+    #[must_use]
+    pub fn into_subjects(self) -> BTreeMap<String, Vec<String>> {
+        self.subjects.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The subjects that have a package's node.
+    pub fn subjects_of(&self, node: &str) -> Vec<String> {
+        let subjects = self.subjects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        subjects.get(node).cloned().unwrap_or_default()
+    }
+}
+
+impl Driver for FarmDriver<'_> {
+    type Action = Action;
+
+    fn run(&self, node: &NodeSpec<Action>, run: &Run<'_>) -> Result<Vec<Output>, Failure> {
+        let context = self.context;
+        match &node.action {
+            Action::BaseImage { reference } => base::run_image(context, run, &node.name, reference),
+            Action::BaseHosted { lock } => base::run_hosted(context, run, &node.name, lock),
+            Action::Root(data) => root::run(context, run, node, data),
+            Action::Repo { name, source } => repo::run(context, run, node, name, source),
+            Action::Resolve(data) => resolve::run(context, run, node, data),
+            Action::Join(data) => join::run(context, run, node, data),
+            Action::Fetch(data) => fetch::run(context, run, &node.name, data),
+            Action::Package(data) => package::run(context, run, node, data),
+            Action::Image(data) => image::run(context, run, node, data),
+            Action::Task(data) => task::run(context, run, node, data),
+            Action::PublishPkgs(data) => publish_pkgs::run(context, run, node, data),
+            Action::PublishImages(data) => publish_images::run(context, run, node, data),
+        }
+    }
+
+    fn presence(&self, _: &NodeSpec<Action>, guard: &Guard) -> Presence {
+        for output in &guard.outputs {
+            let Some(place) = Place::parse(&output.place) else {
+                return Presence::Lost(format!("nobody knows where its {} is", output.role));
+            };
+            let found = self.find(&output.role, &place);
+            if found != Presence::Present {
+                return found;
+            }
+        }
+        Presence::Present
+    }
+
+    fn expand(&self, node: &NodeSpec<Action>, guard: &Guard) -> Result<Vec<NodeSpec<Action>>, Failure> {
+        let Action::Join(data) = &node.action else { return Ok(Vec::new()) };
+        let joined = join::read(self.context, guard)?;
+        {
+            let mut subjects = self.subjects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for planned in &joined.packages {
+                subjects.insert(package::node_name(&data.farm, planned), planned.subjects.clone());
+            }
+        }
+        join::expand(self.context, data, &joined)
+    }
+
+    fn wants(&self, node: &NodeSpec<Action>) -> bool {
+        let subjects = self.subjects_of(&node.name);
+        self.wanted
+            .get(farm(&node.name))
+            .is_some_and(|wanted| wanted.wants(local(&node.name), &node.kind, &subjects))
+    }
+}
+
+impl FarmDriver<'_> {
+    fn find(&self, role: &str, place: &Place) -> Presence {
+        let context = self.context;
+        let in_store = |blob| {
+            if context.store.present(blob) {
+                Presence::Present
+            } else {
+                Presence::Lost(format!("its {role} is gone from the store, or damaged"))
+            }
+        };
+        match place {
+            Place::Nowhere => Presence::Present,
+            Place::Store { blob } => in_store(blob),
+            Place::Blobs { blobs } => {
+                blobs.values().map(in_store).find(|found| *found != Presence::Present).unwrap_or(Presence::Present)
+            }
+            Place::Image { id, .. } => match context.executor().map(|executor| (executor.name(), executor.inspect(&id.0))) {
+                Ok((name, Ok(None))) => Presence::Lost(format!("its image is gone from {name}")),
+                // An engine that does not answer does not lose images, and a run with nothing to do needs none.
+                _ => Presence::Present,
+            },
+            Place::Files { files, folder } => task::presence(context, folder, files),
+            Place::Published { to, index } => publish_pkgs::presence(std::path::Path::new(to), index),
+            Place::Pushed { reference, digest } => publish_images::presence(context, reference, digest),
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! `image/NAME`, `binfarm` and `env`: images put together from a root and packages.
+//!
+//! Packages are installed by Portage itself in a container; what changed becomes one layer over those of the lower image,
+//! computed by farm and not taken from what the executor happened to record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::sync::Arc;
+
+use farm_engine::{Class, Dependency, Digest, Failure, FailureKind, Input, NodeSpec, Output, Run};
+use farm_executor::{Collect, Network, OutputSink, TarSource};
+use farm_image::{ArchiveLayer, Diff, Exclusions, Index, LayerOptions, diff};
+use farm_manifest::model::Strip;
+use fs_err as fs;
+
+use super::base::{config_of, load};
+use super::container::{self, ContainerRun, single_file};
+use super::join::JoinData;
+use super::repo::OpenRepo;
+use super::resolve::{PREPARE, settings_upload};
+use super::root;
+use crate::action::{Action, ContainerData};
+use crate::context::{Context, LABEL, NODE_LABEL, io_failure};
+use crate::files::{FileNode, Files};
+use crate::pkgdir::{self, Kept};
+use crate::place::{self, Place};
+use crate::settings::Settings;
+use crate::upload::{self, STAGING};
+
+/// Installs the packages in the order of the plan, adds the members to the world file, and removes what is stripped.
+const ASSEMBLE: &str = r#"set -e
+. /.farm/prepare.sh
+if [ -s /.farm/dependencies ]; then
+  command -v emerge >/dev/null || { echo 'the image this one is made from has no emerge, so no packages can be installed in it'; exit 1; }
+  echo '>>> Installing packages'
+  PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --quiet --color=n --oneshot --nodeps --usepkgonly \
+    --binpkg-respect-use=n $(cat /.farm/dependencies)
+fi
+if [ -s /.farm/world ]; then
+  mkdir -p /var/lib/portage
+  touch /var/lib/portage/world
+  sort -u /var/lib/portage/world /.farm/world -o /var/lib/portage/world
+fi
+while read -r path; do
+  rm -rf -- "$path"
+done < /.farm/strip
+"#;
+
+/// An image as a farm plans it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImagePlan {
+    /// Local name of the node: `image/NAME`, `binfarm`, `env`.
+    pub local: String,
+    /// The node whose image it starts from.
+    pub from: String,
+    /// Subjects whose members are in it.
+    pub subjects: Vec<String>,
+    /// Whether the repositories and the farm's settings are in it (`env`).
+    pub with_settings: bool,
+    /// What is left out.
+    pub strip: Vec<Strip>,
+    /// OCI configuration; what is empty is the lower image's.
+    pub config: ImageConfigPlan,
+    /// The image's name in the engine.
+    pub tag: String,
+}
+
+/// OCI configuration of an image; what is empty is the lower image's.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ImageConfigPlan {
+    /// Entrypoint.
+    pub entrypoint: Vec<String>,
+    /// Command.
+    pub cmd: Vec<String>,
+    /// Environment, after that of the image's own `/etc/profile.env`.
+    pub env: BTreeMap<String, String>,
+    /// User.
+    pub user: Option<String>,
+    /// Working directory.
+    pub workdir: Option<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What the rule needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageData {
+    /// The plan.
+    pub plan: ImagePlan,
+    /// Nodes of the packages in merge order, and their `CATEGORY/PF`.
+    pub packages: Vec<(String, String)>,
+    /// Lines for the world file.
+    pub world: Vec<String>,
+    /// Repositories and their nodes.
+    pub repos: Vec<(String, String)>,
+    /// The farm's configuration.
+    pub settings: Arc<Settings>,
+    /// How its container runs.
+    pub container: ContainerData,
+}
+
+/// The node of an image. `missing` are plans that failed: the image waits for them, and is skipped for that reason.
+#[must_use]
+pub fn node(
+    data: &JoinData,
+    plan: &ImagePlan,
+    packages: Vec<(String, String)>,
+    world: Vec<String>,
+    missing: Vec<String>,
+    epoch: u64,
+) -> NodeSpec<Action> {
+    let config = &plan.config;
+    let mut inputs = vec![
+        Input::text("packages", packages.iter().map(|(_, cpv)| cpv.as_str()).collect::<Vec<_>>().join(" ")),
+        Input::text("world", world.join(" ")),
+        Input::text("strip", format!("{:?}", plan.strip)),
+        Input::text("entrypoint", config.entrypoint.join(" ")),
+        Input::text("cmd", config.cmd.join(" ")),
+        Input::text("user", config.user.clone().unwrap_or_default()),
+        Input::text("workdir", config.workdir.clone().unwrap_or_default()),
+        Input::text("epoch", epoch.to_string()),
+    ];
+    inputs.extend(config.env.iter().map(|(name, value)| Input::text(format!("env/{name}"), value)));
+    inputs.extend(config.labels.iter().map(|(name, value)| Input::text(format!("label/{name}"), value)));
+    let mut dependencies = vec![Dependency::output(&plan.from, "image")];
+    dependencies.extend(packages.iter().map(|(node, _)| Dependency::output(node, "payload")));
+    dependencies.extend(missing.iter().map(|node| Dependency::output(node, "plan")));
+    if plan.with_settings {
+        dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::output(node, "tree")));
+        for (path, file) in data.settings.tree() {
+            inputs.push(Input::digest(format!("settings/{path}"), file.digest()));
+        }
+    } else {
+        dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::before_run(node)));
+    }
+    NodeSpec {
+        name: format!("{}:{}", data.farm, plan.local),
+        kind: if plan.local == "env" { "env" } else { "image" }.to_owned(),
+        rule_version: 1,
+        class: Class::Build,
+        inputs,
+        dependencies,
+        expands: false,
+        memory: 0,
+        action: Action::Image(Box::new(ImageData {
+            plan: plan.clone(),
+            packages,
+            world,
+            repos: data.repos.clone(),
+            settings: Arc::clone(&data.settings),
+            container: data.container.clone(),
+        })),
+    }
+}
+
+/// Makes the image.
+pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &ImageData) -> Result<Vec<Output>, Failure> {
+    let bug = |what: String| Failure::new(FailureKind::Bug, what);
+    let needed = |node: &str| run.dependency(spec, node).ok_or_else(|| bug(format!("{node} is not there")));
+    let lower = needed(&data.plan.from)?;
+    let lower_image = place::image(lower, "image")?;
+    let lower_index = Index::decode(&context.read(&place::blob(lower, "index")?)?)
+        .map_err(|error| bug(error.to_string()))?;
+
+    let mut packages = Vec::new();
+    for (node, cpv) in &data.packages {
+        packages.push((cpv.clone(), Kept::of(needed(node)?)?));
+    }
+    let mut staged = Files::new();
+    let names: String = packages.iter().map(|(cpv, _)| format!("={cpv}\n")).collect();
+    let world: String = data.world.iter().map(|line| format!("{line}\n")).collect();
+    let strip: String = data.plan.strip.iter().flat_map(|strip| stripped(*strip)).map(|path| format!("{path}\n")).collect();
+    staged.insert("dependencies".to_owned(), FileNode::text(names));
+    staged.insert("world".to_owned(), FileNode::text(world));
+    staged.insert("strip".to_owned(), FileNode::text(strip));
+    staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
+    staged.insert("assemble.sh".to_owned(), FileNode::program(ASSEMBLE));
+    let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &packages)?.files(STAGING, staged);
+    let mut files: Vec<Box<dyn TarSource>> = vec![Box::new(packages)];
+    let concerned: BTreeSet<String> = data
+        .packages
+        .iter()
+        .filter_map(|(_, cpv)| farm_portage::cpv::Cpv::parse(cpv).ok())
+        .map(|cpv| cpv.cp())
+        .collect();
+    let settings = if data.plan.with_settings { (*data.settings).clone() } else { data.settings.for_packages(&concerned) };
+    let mut settings = settings_upload(context, &settings);
+    for (name, node) in &data.repos {
+        let repo = OpenRepo::open(context, needed(node)?)?;
+        if data.plan.with_settings {
+            files.push(upload::tar(&context.store, &repo.tar));
+        } else {
+            settings = settings.files(&format!("{STAGING}/repos/{name}"), profiles(&repo)?);
+        }
+    }
+    files.push(Box::new(settings));
+
+    context.with_scratch(|scratch| {
+        let mut outputs = Outputs {
+            lower: &lower_index,
+            exclusions: exclusions(&data.plan),
+            epoch: context.epoch,
+            scratch,
+            diff: None,
+            profile_env: Vec::new(),
+        };
+        container::run(
+            context,
+            run,
+            ContainerRun {
+                name: &spec.name,
+                image: lower_image.clone(),
+                files,
+                argv: ["/bin/sh", "/.farm/assemble.sh"].map(str::to_owned).to_vec(),
+                env: BTreeMap::new(),
+                network: Network::None,
+                container: &data.container,
+                collect: vec![
+                    Collect::OnSuccess("/etc/profile.env".to_owned()),
+                    Collect::OnSuccess("/".to_owned()),
+                ],
+            },
+            &mut outputs,
+        )?;
+        let made = outputs.diff.take().ok_or_else(|| bug("the executor gave no tree".to_owned()))?;
+        let profile_env = std::mem::take(&mut outputs.profile_env);
+
+        let mut config = config_of(&context.image_info(&lower_image.0)?, context.epoch)?;
+        let mut layers: Vec<ArchiveLayer<'_>> =
+            config.diff_ids.iter().map(|diff_id| ArchiveLayer { diff_id: *diff_id, content: None }).collect();
+        config.diff_ids.push(made.layer.diff_id);
+        configure(&mut config, &data.plan.config, &profile_env);
+        config.labels.insert(LABEL.to_owned(), "1".to_owned());
+        config.labels.insert(NODE_LABEL.to_owned(), data.plan.local.clone());
+        let file = fs::File::open(scratch.join("layer.tar")).map_err(|error| io_failure("read a layer", &error))?;
+        layers.push(ArchiveLayer { diff_id: made.layer.diff_id, content: Some((made.layer.size, Box::new(file))) });
+        let tags = std::slice::from_ref(&data.plan.tag);
+        let id = load(context, context.executor()?.as_ref(), &config, layers, tags)?;
+        let index = context.keep(&made.root.encode())?;
+        let digest = Digest::of(id.0.as_bytes());
+        Ok(vec![
+            Place::Store { blob: index }.output("index", Digest::from(made.root.digest())),
+            Place::Image { id, tag: Some(data.plan.tag.clone()) }.output("image", digest),
+        ])
+    })
+}
+
+fn stripped(strip: Strip) -> &'static [&'static str] {
+    match strip {
+        Strip::Repos => &["/var/db/repos"],
+        Strip::Docs => &["/usr/share/doc", "/usr/share/gtk-doc", "/usr/share/info", "/usr/share/man"],
+    }
+}
+
+/// The farm's settings and repositories are put into the container for the packages' sake only, unless they are wanted.
+fn exclusions(plan: &ImagePlan) -> Exclusions {
+    if plan.with_settings {
+        return Exclusions::standard().with_tree(STAGING).with_contents("var/cache").with_contents("var/log");
+    }
+    if plan.strip.contains(&Strip::Repos) {
+        return Exclusions::standard()
+            .with_tree(STAGING)
+            .with_tree("etc/portage")
+            .with_contents("var/cache")
+            .with_contents("var/log");
+    }
+    root::exclusions()
+}
+
+/// What Portage needs of a repository to install packages: its layout and profiles.
+fn profiles(repo: &OpenRepo) -> Result<Files, Failure> {
+    let mut files = Files::new();
+    for path in repo.listing.files.keys() {
+        if path == "metadata/layout.conf" || path.starts_with("profiles/") {
+            files.insert(path.clone(), repo.read(path)?);
+        }
+    }
+    Ok(files)
+}
+
+/// `docker run` starts no login shell: what `/etc/profile.env` would set is part of the image's configuration.
+fn configure(config: &mut farm_image::ImageConfig, plan: &ImageConfigPlan, profile_env: &[(String, String)]) {
+    let mut env: Vec<(String, String)> = config
+        .env
+        .iter()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let planned = plan.env.iter().map(|(name, value)| (name.clone(), value.clone()));
+    for (name, value) in profile_env.iter().cloned().chain(planned) {
+        match env.iter_mut().find(|(known, _)| *known == name) {
+            Some(known) => known.1 = value,
+            None => env.push((name, value)),
+        }
+    }
+    config.env = env.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if !plan.entrypoint.is_empty() {
+        config.entrypoint.clone_from(&plan.entrypoint);
+        // As Docker does it: a new entrypoint does not get the arguments of another program.
+        config.cmd.clear();
+    }
+    if !plan.cmd.is_empty() {
+        config.cmd.clone_from(&plan.cmd);
+    }
+    if let Some(user) = &plan.user {
+        config.user.clone_from(user);
+    }
+    if let Some(workdir) = &plan.workdir {
+        config.workdir.clone_from(workdir);
+    }
+    config.labels.extend(plan.labels.clone());
+}
+
+/// Lines `export NAME='VALUE'` as env-update writes them.
+fn parse_profile_env(text: &str) -> Vec<(String, String)> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+        .collect()
+}
+
+struct Outputs<'a> {
+    lower: &'a Index,
+    exclusions: Exclusions,
+    epoch: u64,
+    scratch: &'a std::path::Path,
+    diff: Option<Diff>,
+    profile_env: Vec<(String, String)>,
+}
+
+impl OutputSink for Outputs<'_> {
+    fn collected(&mut self, path: &str, tar: &mut dyn Read) -> std::io::Result<()> {
+        if path != "/" {
+            let bytes = single_file(tar)?.unwrap_or_default();
+            self.profile_env = parse_profile_env(&String::from_utf8_lossy(&bytes));
+            return Ok(());
+        }
+        let mut layer = fs::File::create(self.scratch.join("layer.tar"))?;
+        let options = LayerOptions { exclusions: &self.exclusions, epoch: self.epoch, scratch: self.scratch };
+        self.diff = Some(diff(self.lower, tar, &options, &mut layer).map_err(std::io::Error::other)?);
+        Ok(())
+    }
+
+    /// A root without Portage's profile.env sets nothing.
+    fn absent(&mut self, _: &str) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_the_lower_images_then_the_profiles_then_the_manifests() {
+        let mut config = farm_image::ImageConfig::new("amd64", 0);
+        config.env = vec!["PATH=/bin".into(), "A=1".into()];
+        config.cmd = vec!["/bin/bash".into()];
+        let plan = ImageConfigPlan {
+            env: [("A".to_owned(), "3".to_owned())].into(),
+            entrypoint: vec!["/bin/x".into()],
+            ..ImageConfigPlan::default()
+        };
+        configure(&mut config, &plan, &parse_profile_env("# c\nexport PATH='/usr/bin:/opt/x'\nexport ROOTSYS='/r'\n"));
+        assert_eq!(config.env, ["PATH=/usr/bin:/opt/x", "A=3", "ROOTSYS=/r"]);
+        assert!(config.cmd.is_empty());
+    }
+}

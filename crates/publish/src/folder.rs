@@ -1,0 +1,264 @@
+//! The folder that is published: its lock, its modes, and taking back what a failed publication did.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rustix::fs::{FlockOperation, Timespec, Timestamps, flock, fstat, futimens};
+use rustix::io::Errno;
+
+use crate::PublishError;
+
+/// Folders are writable by their group and hand it on, so that several people can publish into one.
+const FOLDER_MODE: u32 = 0o2775;
+
+const FILE_MODE: u32 = 0o644;
+
+/// Where files are made before they get their names. It lies in the published folder because renaming works only within
+/// one file system, and is closed to others because a web server may show what it finds.
+const STAGING: &str = ".farm-publish";
+
+/// A locked folder. Unless [`Folder::keep`] was called, dropping it removes everything that was made in it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    // Dropped in this order: others may come in only when everything is taken back.
+    undo: Undo,
+    _lock: fs::File,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing, locks it, and removes what a publication left that was killed.
+    pub(crate) fn open(path: &Path) -> Result<Self, PublishError> {
+        loop {
+            let mut undo = Undo::default();
+            make_folder(path, &mut undo).map_err(|error| match error.kind() {
+                io::ErrorKind::NotADirectory => PublishError::NotAFolder(path.to_owned()),
+                _ => PublishError::Io(error),
+            })?;
+            let lock = fs::File::open(path)?;
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Err(PublishError::Locked(path.to_owned())),
+                Err(Errno::INTR) => continue,
+                Err(errno) => {
+                    let error = io::Error::from(errno);
+                    let text = format!("failed to lock {}: {error}", path.display());
+                    return Err(io::Error::new(error.kind(), text).into());
+                }
+            }
+            // Another publisher that made the folder, and failed, may have removed it before it was locked here.
+            if fstat(&lock).map_err(io::Error::from)?.st_nlink == 0 {
+                continue;
+            }
+            undo.staging = path.join(STAGING);
+            undo.remove_staging()?;
+            return Ok(Self {
+                path: path.to_owned(),
+                undo,
+                _lock: lock,
+            });
+        }
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.path.join(relative)
+    }
+
+    /// Makes a new file in the staging folder; nobody sees it there. `name` must be unique in this publication.
+    pub(crate) fn stage(&self, name: &str) -> io::Result<StagedFile> {
+        if let Err(error) = fs::create_dir(&self.undo.staging) {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Err(error);
+            }
+        } else {
+            fs::set_permissions(&self.undo.staging, Permissions::from_mode(0o700))?;
+        }
+        let path = self.undo.staging.join(name);
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        Ok(StagedFile { file, path })
+    }
+
+    /// Makes the folder `relative` and those it lies in, with the right modes.
+    pub(crate) fn make_folder(&mut self, relative: &Path) -> io::Result<()> {
+        let mut path = self.path.clone();
+        for part in relative.components() {
+            path.push(part);
+            make_folder(&path, &mut self.undo)?;
+            // A publication that was killed may have made the folder and not opened it.
+            let metadata = fs::metadata(&path)?;
+            if metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o7777 != FOLDER_MODE {
+                fs::set_permissions(&path, Permissions::from_mode(FOLDER_MODE))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a finished file its name, where there is none of that name.
+    pub(crate) fn place_new(&mut self, staged: &Path, relative: &str) -> io::Result<()> {
+        let target = self.path.join(relative);
+        fs::rename(staged, &target)?;
+        self.undo.made.push(Made::File(target));
+        Ok(())
+    }
+
+    /// Gives a finished file its name in place of another one. That is not taken back when the publication fails.
+    pub(crate) fn replace(&self, staged: &Path, relative: &str) -> io::Result<()> {
+        fs::rename(staged, self.path.join(relative))
+    }
+
+    /// Replaces one file and then another, or neither.
+    pub(crate) fn replace_both(&self, first: (&Path, &str), second: (&Path, &str)) -> io::Result<()> {
+        let (staged, relative) = first;
+        let target = self.path.join(relative);
+        let former = self.stage_copy(&target)?;
+        fs::rename(staged, &target)?;
+        let replaced = self.replace(second.0, second.1);
+        if replaced.is_err() {
+            match former {
+                Some(former) => fs::rename(&former, &target)?,
+                None => fs::remove_file(&target)?,
+            }
+        }
+        replaced
+    }
+
+    /// Copies a file, with its time, to the staging folder; `None` if it is not there. (Not every file system that takes
+    /// packages has hard links.)
+    fn stage_copy(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        let mut source = match fs::File::open(path) {
+            Ok(source) => source,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mtime = u64::try_from(source.metadata()?.mtime()).unwrap_or(0);
+        let mut copy = self.stage("former")?;
+        io::copy(&mut source, &mut copy.file)?;
+        copy.finish(mtime).map(Some)
+    }
+
+    /// Brings the names in a folder to the disk.
+    pub(crate) fn sync(&self, relative: &Path) -> io::Result<()> {
+        fs::File::open(self.path.join(relative))?.sync_all()
+    }
+
+    /// Makes what was done final.
+    pub(crate) fn keep(&mut self) {
+        self.undo.made.clear();
+    }
+
+    /// Removes a file, and the folders that it leaves empty.
+    ///
+    /// What cannot be removed is left: the publication is done, and a file too many harms no client.
+    pub(crate) fn discard(&self, relative: &str) {
+        let removed = fs::remove_file(self.path.join(relative));
+        let mut parent = Path::new(relative).parent();
+        while let Some(folder) = parent.filter(|folder| removed.is_ok() && !folder.as_os_str().is_empty()) {
+            if fs::remove_dir(self.path.join(folder)).is_err() {
+                break;
+            }
+            parent = folder.parent();
+        }
+    }
+}
+
+/// A file that is being written and has no name yet that matters.
+#[derive(Debug)]
+pub(crate) struct StagedFile {
+    pub(crate) file: fs::File,
+    path: PathBuf,
+}
+
+impl StagedFile {
+    /// Gives the file its mode and its time (seconds since the epoch) and brings it to the disk.
+    pub(crate) fn finish(self, mtime: u64) -> io::Result<PathBuf> {
+        let tv_sec = i64::try_from(mtime).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let time = Timespec { tv_sec, tv_nsec: 0 };
+        self.file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+        futimens(
+            &self.file,
+            &Timestamps {
+                last_access: time,
+                last_modification: time,
+            },
+        )?;
+        self.file.sync_all()?;
+        Ok(self.path)
+    }
+}
+
+#[derive(Debug)]
+enum Made {
+    File(PathBuf),
+    Folder(PathBuf),
+}
+
+/// What was made, oldest first; removed when dropped.
+#[derive(Debug, Default)]
+struct Undo {
+    made: Vec<Made>,
+    staging: PathBuf,
+}
+
+impl Undo {
+    fn remove_staging(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.staging) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        // There is nobody to tell of an error here. The next publication removes the staging folder, and a folder that is
+        // not empty is not removed on purpose.
+        if !self.staging.as_os_str().is_empty() {
+            let _ = self.remove_staging();
+        }
+        for made in self.made.drain(..).rev() {
+            let _ = match made {
+                Made::File(path) => fs::remove_file(path),
+                Made::Folder(path) => fs::remove_dir(path),
+            };
+        }
+    }
+}
+
+/// Makes a folder, and those it lies in, if they are missing.
+fn make_folder(path: &Path, undo: &mut Undo) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Ok(()) => {
+            undo.made.push(Made::Folder(path.to_owned()));
+            // `mkdir` takes the umask away. The kernel drops the setgid bit if the folder's group is not one of ours, and
+            // that is right: such a folder belongs to nobody's group that we could hand on.
+            fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+                return Err(error);
+            };
+            make_folder(parent, undo)?;
+            make_folder(path, undo)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if fs::metadata(path)?.is_dir() {
+                return Ok(());
+            }
+            let text = format!("{} is not a folder", path.display());
+            Err(io::Error::new(io::ErrorKind::NotADirectory, text))
+        }
+        // On a file system that is read-only the folder may be there all the same.
+        Err(error) => match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Ok(()),
+            _ => Err(error),
+        },
+    }
+}

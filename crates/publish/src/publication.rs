@@ -1,0 +1,307 @@
+//! The publication as a whole: what is kept, what is new, what is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use farm_portage::cpv::Cpv;
+use farm_portage::index::{HeaderSettings, Index, Stanza, gzip, header};
+
+use crate::check::has_size;
+use crate::commit::{Release, commit, remove_expired, restore};
+use crate::deny::refusal;
+use crate::folder::Folder;
+use crate::live::{Live, newest_record, note_files};
+use crate::record::{Instance, Record};
+use crate::stage::{StagedPackage, describe, stage, stanza_of};
+use crate::{Deny, PublishError};
+
+/// A package that may be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// `category/name-version`, as the package's own metadata have it.
+    pub cpv: String,
+    /// The payload digest of the package's normal form, which decides whether it is published already.
+    pub payload: blake3::Hash,
+    /// A GPKG in normal form. A stamp that it has already is replaced.
+    pub file: PathBuf,
+}
+
+/// What to publish, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Publication<'a> {
+    /// The folder of the index: the target's folder with the flavour. Made if missing; may be a symbolic link.
+    pub folder: &'a Path,
+    /// All packages of the release, in any order; one given twice counts once.
+    pub candidates: &'a [Candidate],
+    /// The settings that the index shows; see [`HeaderSettings::variables`]. PROFILE among them is the profile.
+    pub header: &'a BTreeMap<String, String>,
+    /// The earliest TIMESTAMP and BUILD_TIME, in seconds since the epoch: the workspace's SOURCE_DATE_EPOCH.
+    pub epoch: u64,
+    /// What is left out.
+    pub deny: &'a [Deny],
+    /// Says that the folder is for people who may have everything: nothing is left out then.
+    pub private: bool,
+}
+
+/// A package that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// As the caller named it.
+    pub cpv: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// What a publication did. Instances are named as Portage names them, `category/name-version-BUILD_ID`, and sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Whether anything was written.
+    pub changed: bool,
+    /// The digest of `Packages`; what [`index_digest`](crate::index_digest) gives as long as the folder is whole.
+    pub index: blake3::Hash,
+    /// New instances.
+    pub added: Vec<String>,
+    /// Instances of the release before whose files were missing or damaged, and are whole again.
+    pub restored: Vec<String>,
+    /// How many instances stayed as they were.
+    pub kept: usize,
+    /// Instances of the release before that this one does not list.
+    pub dropped: Vec<String>,
+    /// What was left out.
+    pub refused: Vec<Refused>,
+}
+
+/// A candidate that is not refused.
+struct Wanted<'a> {
+    candidate: &'a Candidate,
+    cpv: Cpv,
+    /// What the newest release has of it.
+    former: Option<&'a Instance>,
+    /// Its stanza, if the file of `former` is whole.
+    stanza: Option<Stanza>,
+}
+
+/// Publishes packages; see the documentation of the crate for what clients and publishers may rely on.
+///
+/// `progress` is told, in a line each, of packages that are written. Waits for nobody: a second publication into the same
+/// folder is [`PublishError::Locked`].
+///
+/// # Errors
+/// [`PublishError`]; what clients see is then as it was before.
+pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) -> Result<Published, PublishError> {
+    check_groups(publication.deny)?;
+    let mut folder = Folder::open(publication.folder)?;
+    let base = newest_record(publication.folder)?;
+    let live = Live::read(publication.folder)?;
+    let in_force = base.as_ref().is_some_and(|base| live.is_of(base));
+    let (wanted, refused) = select(publication, &folder, base.as_ref(), in_force.then_some(&live))?;
+
+    let mut stamps = base.as_ref().map(|base| base.stamps.clone()).unwrap_or_default();
+    if !in_force {
+        live.note_stamps(&mut stamps);
+    }
+    let mut packages: Vec<(Instance, Stanza)> = Vec::new();
+    let mut staged = Vec::new();
+    let mut changes = Changes::default();
+    for wanted in wanted {
+        if let (Some(former), Some(stanza)) = (wanted.former, wanted.stanza) {
+            changes.kept += 1;
+            packages.push((former.clone(), stanza));
+            continue;
+        }
+        let restored = match wanted.former {
+            Some(former) => make_again(&folder, wanted.candidate, &wanted.cpv, former)?,
+            None => None,
+        };
+        let package = match restored {
+            Some(package) => {
+                progress(&format!("restoring {}", name(&package.instance)));
+                changes.restored.push(name(&package.instance));
+                package
+            }
+            None => {
+                note_files(&folder, &wanted.cpv, &mut stamps)?;
+                let stamp = stamps.next(&wanted.candidate.cpv, publication.epoch);
+                progress(&format!("publishing {}-{}", wanted.cpv, stamp.build_id));
+                let package = stage(&folder, wanted.candidate, &wanted.cpv, stamp)?;
+                changes.added.push(name(&package.instance));
+                package
+            }
+        };
+        packages.push((package.instance.clone(), package.stanza.clone()));
+        staged.push(package);
+    }
+    packages.sort_by(|(a, _), (b, _)| (&a.cpv, a.stamp).cmp(&(&b.cpv, b.stamp)));
+    let (instances, stanzas): (Vec<Instance>, Vec<Stanza>) = packages.into_iter().unzip();
+    changes.note_dropped(base.as_ref(), &instances);
+
+    let render = |timestamp: u64| index_text(publication.header, &stanzas, timestamp);
+    let digest_of = |text: &str| blake3::hash(text.as_bytes());
+    if let Some(base) = base.as_ref().filter(|_| in_force)
+        && digest_of(&render(base.timestamp)) == base.index
+        && base.packages.len() == instances.len()
+        && changes.added.is_empty()
+    {
+        if !staged.is_empty() {
+            restore(&mut folder, &staged)?;
+        }
+        return Ok(changes.published(base.index, refused));
+    }
+
+    let last = base.as_ref().map(|base| base.timestamp).max(live.timestamp());
+    let timestamp = last.map_or(publication.epoch, |last| publication.epoch.max(last.saturating_add(1)));
+    let text = render(timestamp);
+    let compressed = gzip(&text, timestamp);
+    let visible = if in_force { BTreeSet::new() } else { live.paths() };
+    let mut record = Record::following(base.as_ref(), &visible, timestamp, instances, stamps);
+    record.index = digest_of(&text);
+    record.index_gz = blake3::hash(&compressed);
+    let release = Release {
+        record: &record,
+        index: text.as_bytes(),
+        index_gz: &compressed,
+    };
+    commit(&mut folder, &staged, &release)?;
+    remove_expired(&folder, &record, base.as_ref());
+    changes.released = true;
+    Ok(changes.published(record.index, refused))
+}
+
+/// A group without its members would deny nothing, and what must not be published would be.
+fn check_groups(deny: &[Deny]) -> Result<(), PublishError> {
+    for rule in deny {
+        if let Deny::License(license) = rule
+            && license.starts_with('@')
+        {
+            return Err(PublishError::LicenseGroup(license.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Sorts the candidates out: what may be published, and what the newest release has of it. `live` is its index, if it is
+/// in force.
+fn select<'a>(
+    publication: &Publication<'a>,
+    folder: &Folder,
+    base: Option<&'a Record>,
+    live: Option<&Live>,
+) -> Result<(Vec<Wanted<'a>>, Vec<Refused>), PublishError> {
+    let unique: BTreeMap<(&str, &[u8]), &'a Candidate> = publication
+        .candidates
+        .iter()
+        .map(|candidate| {
+            (
+                (candidate.cpv.as_str(), candidate.payload.as_bytes().as_slice()),
+                candidate,
+            )
+        })
+        .collect();
+    let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+    for candidate in unique.into_values() {
+        let former = base.and_then(|base| base.instance(&candidate.cpv, candidate.payload));
+        let whole = former.filter(|former| has_size(&folder.path(&former.path), former.size));
+        let stanza = match whole {
+            // The index saves reading every package again.
+            Some(former) => match live.and_then(|live| live.stanza(&former.path)) {
+                Some(stanza) => Some(stanza.clone()),
+                None => Some(stanza_of(folder, former)?),
+            },
+            None => None,
+        };
+        let (cpv, described) = match &stanza {
+            Some(stanza) => (parse_cpv(candidate)?, stanza.clone()),
+            None => describe(candidate)?,
+        };
+        let reason = (!publication.private)
+            .then(|| refusal(&cpv, &described, publication.deny))
+            .flatten();
+        match reason {
+            Some(reason) => refused.push(Refused {
+                cpv: candidate.cpv.clone(),
+                reason,
+            }),
+            None => wanted.push(Wanted {
+                candidate,
+                cpv,
+                former,
+                stanza,
+            }),
+        }
+    }
+    Ok((wanted, refused))
+}
+
+fn parse_cpv(candidate: &Candidate) -> Result<Cpv, PublishError> {
+    Cpv::parse(&candidate.cpv).map_err(|error| PublishError::WrongName {
+        cpv: candidate.cpv.clone(),
+        own: error.to_string(),
+    })
+}
+
+/// Makes a published package again. `None` if it came out different, as it does when another version of farm compressed
+/// it: that must not be published under the same name.
+fn make_again(
+    folder: &Folder,
+    candidate: &Candidate,
+    cpv: &Cpv,
+    former: &Instance,
+) -> Result<Option<StagedPackage>, PublishError> {
+    let package = stage(folder, candidate, cpv, former.stamp)?;
+    Ok((package.instance == *former).then_some(package))
+}
+
+fn index_text(variables: &BTreeMap<String, String>, stanzas: &[Stanza], timestamp: u64) -> String {
+    let settings = HeaderSettings {
+        profile: variables.get("PROFILE").cloned(),
+        variables: variables.clone(),
+        ..HeaderSettings::default()
+    };
+    let header = header(&settings, stanzas.len(), timestamp);
+    Index {
+        header,
+        packages: stanzas.to_vec(),
+    }
+    .render()
+}
+
+/// The name of an instance for people, which is also an atom after `=`.
+fn name(instance: &Instance) -> String {
+    format!("{}-{}", instance.cpv, instance.stamp.build_id)
+}
+
+/// What happens to the instances.
+#[derive(Default)]
+struct Changes {
+    released: bool,
+    added: Vec<String>,
+    restored: Vec<String>,
+    kept: usize,
+    dropped: Vec<String>,
+}
+
+impl Changes {
+    fn note_dropped(&mut self, base: Option<&Record>, instances: &[Instance]) {
+        let listed: BTreeSet<&str> = instances.iter().map(|instance| instance.path.as_str()).collect();
+        let former = base.into_iter().flat_map(|base| &base.packages);
+        self.dropped = former
+            .filter(|instance| !listed.contains(instance.path.as_str()))
+            .map(name)
+            .collect();
+    }
+
+    fn published(mut self, index: blake3::Hash, refused: Vec<Refused>) -> Published {
+        self.added.sort_unstable();
+        self.restored.sort_unstable();
+        self.dropped.sort_unstable();
+        Published {
+            changed: self.released || !self.restored.is_empty(),
+            index,
+            added: self.added,
+            restored: self.restored,
+            kept: self.kept,
+            dropped: self.dropped,
+            refused,
+        }
+    }
+}

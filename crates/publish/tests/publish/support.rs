@@ -1,0 +1,189 @@
+//! Small packages, and pictures of folders.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use farm_portage::gpkg::{ContainerWriter, EntryKind, GpkgError, ImageEntry, Metadata};
+use farm_portage::index::{Index, Stanza};
+use farm_portage::normal::{NormalOptions, normalise};
+use farm_publish::{Candidate, Deny, Publication, PublishError, Published, publish};
+use fs_err as fs;
+use tempfile::TempDir;
+
+pub(crate) const EPOCH: u64 = 1_700_000_000;
+
+/// A folder to publish into (not there yet) and a place for packages beside it.
+pub(crate) struct Lab {
+    dir: TempDir,
+    pub(crate) folder: PathBuf,
+    pub(crate) deny: Vec<Deny>,
+    pub(crate) private: bool,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("packages")).unwrap();
+        let folder = dir.path().join("pub/opt");
+        Self {
+            dir,
+            folder,
+            deny: Vec::new(),
+            private: false,
+        }
+    }
+
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.dir.path().join(relative)
+    }
+
+    /// Makes a package whose image has one file with this content.
+    pub(crate) fn package(&self, cpv: &str, content: &str) -> Candidate {
+        self.package_with(cpv, content, &[])
+    }
+
+    /// The same with other metadata than the usual.
+    pub(crate) fn package_with(&self, cpv: &str, content: &str, more: &[(&str, &str)]) -> Candidate {
+        let (category, pf) = cpv.split_once('/').unwrap();
+        let usual = [
+            ("CATEGORY", category),
+            ("PF", pf),
+            ("SLOT", "0"),
+            ("EAPI", "8"),
+            ("KEYWORDS", "amd64"),
+            ("LICENSE", "MIT"),
+            ("DEFINED_PHASES", "-"),
+            ("CHOST", "x86_64-pc-linux-gnu"),
+            ("repository", "hep"),
+        ];
+        let metadata: Metadata = usual
+            .iter()
+            .chain(more)
+            .map(|(key, value)| ((*key).to_owned(), format!("{value}\n").into_bytes()))
+            .collect();
+        let mut writer = ContainerWriter::new(Cursor::new(Vec::new()), pf, EPOCH).unwrap();
+        writer.metadata(&metadata).unwrap();
+        writer
+            .image(|image| {
+                image.entry(&entry("", EntryKind::Directory, 0), &mut std::io::empty())?;
+                let file = entry("content", EntryKind::File, content.len() as u64);
+                image.entry(&file, &mut content.as_bytes())?;
+                Ok::<(), GpkgError>(())
+            })
+            .unwrap();
+        let (built, _) = writer.finish().unwrap();
+        self.keep(cpv, &built.into_inner())
+    }
+
+    /// Brings a package into normal form and puts it down as the store would.
+    pub(crate) fn keep(&self, cpv: &str, built: &[u8]) -> Candidate {
+        let mut normal = Cursor::new(Vec::new());
+        let report = normalise(Cursor::new(built), &mut normal, &NormalOptions::new(EPOCH)).unwrap();
+        let file = self.path("packages").join(report.payload.to_string());
+        fs::write(&file, normal.into_inner()).unwrap();
+        Candidate {
+            cpv: cpv.to_owned(),
+            payload: report.payload,
+            file,
+        }
+    }
+
+    pub(crate) fn try_publish(&self, candidates: &[Candidate]) -> Result<Published, PublishError> {
+        self.publish_watched(candidates, &mut |_| {})
+    }
+
+    pub(crate) fn publish_watched(
+        &self,
+        candidates: &[Candidate],
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Published, PublishError> {
+        let header = header();
+        let publication = Publication {
+            folder: &self.folder,
+            candidates,
+            header: &header,
+            epoch: EPOCH,
+            deny: &self.deny,
+            private: self.private,
+        };
+        publish(&publication, progress)
+    }
+
+    pub(crate) fn publish(&self, candidates: &[Candidate]) -> Published {
+        self.try_publish(candidates).unwrap()
+    }
+
+    pub(crate) fn index(&self) -> Index {
+        Index::parse(&fs::read_to_string(self.folder.join("Packages")).unwrap()).unwrap()
+    }
+
+    /// The index as (path, BUILD_TIME).
+    pub(crate) fn listed(&self) -> Vec<(String, u64)> {
+        let field = |stanza: &Stanza, key: &str| stanza[key].clone();
+        let packages = self.index().packages;
+        packages
+            .iter()
+            .map(|stanza| (field(stanza, "PATH"), field(stanza, "BUILD_TIME").parse().unwrap()))
+            .collect()
+    }
+
+    pub(crate) fn timestamp(&self) -> u64 {
+        self.index().header["TIMESTAMP"].parse().unwrap()
+    }
+}
+
+pub(crate) fn header() -> BTreeMap<String, String> {
+    [("CHOST", "x86_64-pc-linux-gnu"), ("ARCH", "amd64")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn entry(path: &str, kind: EntryKind, size: u64) -> ImageEntry {
+    ImageEntry {
+        path: path.to_owned(),
+        mode: if kind == EntryKind::File { 0o644 } else { 0o755 },
+        kind,
+        uid: 0,
+        gid: 0,
+        uname: "root".to_owned(),
+        gname: "root".to_owned(),
+        size,
+        mtime: 0,
+        xattrs: BTreeMap::new(),
+    }
+}
+
+/// A file or a folder (`None`) as it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) mode: u32,
+    pub(crate) mtime: i64,
+    pub(crate) content: Option<Vec<u8>>,
+}
+
+/// Everything below a folder. The times of folders are left out: nobody reads them, and making and removing a file
+/// changes them.
+pub(crate) fn picture(folder: &Path) -> BTreeMap<PathBuf, Seen> {
+    let mut seen = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(path) = open.pop() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let content = if metadata.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            None
+        } else {
+            Some(fs::read(&path).unwrap_or_default())
+        };
+        let mtime = if metadata.is_dir() { 0 } else { metadata.mtime() };
+        let mode = metadata.mode() & 0o7777;
+        seen.insert(
+            path.strip_prefix(folder).unwrap().to_owned(),
+            Seen { mode, mtime, content },
+        );
+    }
+    seen
+}
