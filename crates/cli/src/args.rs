@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::command::clean::CleanArgs;
 use crate::command::completions::CompletionsArgs;
 use crate::command::graph::GraphArgs;
 use crate::command::log::LogArgs;
@@ -63,8 +62,8 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     /// Print the log of a node
     Log(LogArgs),
-    /// Remove what farm made: from the executor, and on request from the workspace
-    Clean(CleanArgs),
+    /// Remove what farm made here: containers, images, and the workspace's state
+    Clean(ExecutorArgs),
     /// Check what farm needs of this machine
     Doctor(ExecutorArgs),
     /// Print the JSON Schema of a manifest, for editors

@@ -27,9 +27,9 @@ impl Results {
         self.bytes(b"\n");
     }
 
-    /// A JSON value with indentation, and a line feed.
+    /// A JSON value on a line of its own.
     pub(crate) fn json(&mut self, value: &serde_json::Value) {
-        self.line(&format!("{value:#}"));
+        self.line(&value.to_string());
     }
 
     /// Bytes as they are.

@@ -9,7 +9,7 @@ use farm_engine::{Event, EventSink as _};
 use farm_executor::{CancelToken, Executor, ExecutorError};
 
 use crate::args::{ExecutorChoice, GlobalArgs};
-use crate::domain::{FarmError, Setup};
+use crate::domain::{Connect, FarmError, Setup};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Status;
@@ -41,10 +41,10 @@ impl App {
         let connect = move || -> Result<Arc<dyn Executor>, ExecutorError> {
             Ok(Arc::new(DockerExecutor::connect(options.clone())?))
         };
-        Ok(self.setup_with(Box::new(connect), CancelToken::new()))
+        Ok(self.setup_with(Arc::new(connect), CancelToken::new()))
     }
 
-    fn setup_with(&self, connect: Box<crate::domain::Connect>, cancel: CancelToken) -> Setup {
+    fn setup_with(&self, connect: Arc<Connect>, cancel: CancelToken) -> Setup {
         Setup {
             workspace: self.global.workspace.clone(),
             current_dir: self.environment.current_dir.clone(),
@@ -87,7 +87,7 @@ impl Session {
             Ok(Arc::new(executor))
         };
         Ok(Self {
-            setup: app.setup_with(Box::new(connect), cancel),
+            setup: app.setup_with(Arc::new(connect), cancel),
             display,
             stop,
             begun: Instant::now(),

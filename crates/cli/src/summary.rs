@@ -55,17 +55,23 @@ pub(crate) fn of_build(summary: &Summary, took: Duration, paint: Paint) -> Vec<S
 
 /// What went wrong: every failure in full, and what could not be reproduced.
 pub(crate) fn problems(summary: &Summary, paint: Paint) -> Vec<String> {
-    let mut lines = Vec::new();
-    if !summary.failures.is_empty() {
-        lines.push(format!("{}:", paint.paint(Role::Error, "failed")));
-        for (name, failure) in &summary.failures {
-            lines.extend(failure_lines(name, failure, paint));
-        }
-    }
+    let mut lines = failures(&summary.failures, paint);
     if !summary.not_reproducible.is_empty() {
         lines.push(format!("{}, the first output stays:", paint.paint(Role::Error, "not reproducible")));
         for (name, difference) in &summary.not_reproducible {
             lines.push(format!("  {name}: {}", one_line(difference)));
+        }
+    }
+    lines
+}
+
+/// Failures by the names of their nodes, in full.
+pub(crate) fn failures(failures: &[(String, Failure)], paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !failures.is_empty() {
+        lines.push(format!("{}:", paint.paint(Role::Error, "failed")));
+        for (name, failure) in failures {
+            lines.extend(failure_lines(name, failure, paint));
         }
     }
     lines

@@ -11,6 +11,12 @@ const SIDE: usize = 28;
 /// What a pair of long values that begin or end alike keeps of the common part.
 const CONTEXT: usize = 12;
 
+/// How many hexadecimal digits the digests have that farm shows: BLAKE3 and SHA-256, SHA-512 and BLAKE2b.
+const DIGEST_LENGTHS: [usize; 2] = [64, 128];
+
+/// How many of them are enough for people.
+const SHORT_DIGEST: usize = 12;
+
 /// A duration as people say it: `0.3 s`, `42 s`, `3 min 07 s`, `2 h 05 min`.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -58,9 +64,29 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     cut
 }
 
+/// A value as one line, with digests as people know them: by their first digits.
+fn readable(value: &str) -> String {
+    let line = one_line(value);
+    let mut text = String::with_capacity(line.len());
+    let mut digits = String::new();
+    for character in line.chars().chain([' ']) {
+        if character.is_ascii_hexdigit() {
+            digits.push(character);
+            continue;
+        }
+        let is_digest = DIGEST_LENGTHS.contains(&digits.len());
+        text.push_str(if is_digest { &digits[..SHORT_DIGEST] } else { &digits });
+        digits.clear();
+        text.push(character);
+    }
+    // The blank that ended the last run of digits.
+    text.pop();
+    text
+}
+
 /// A value as one line; of a long one both ends and how long it is.
 pub(crate) fn cut_middle(value: &str) -> String {
-    let characters: Vec<char> = one_line(value).chars().collect();
+    let characters: Vec<char> = readable(value).chars().collect();
     if characters.len() <= WHOLE {
         return characters.into_iter().collect();
     }
@@ -72,7 +98,7 @@ pub(crate) fn cut_middle(value: &str) -> String {
 /// Two values of one input, cut so that where they differ stays in sight: of long values that begin or end alike, most of the
 /// common part goes first.
 pub(crate) fn cut_pair(from: &str, to: &str) -> (String, String) {
-    let (a, b): (Vec<char>, Vec<char>) = (one_line(from).chars().collect(), one_line(to).chars().collect());
+    let (a, b): (Vec<char>, Vec<char>) = (readable(from).chars().collect(), readable(to).chars().collect());
     if a.len() <= WHOLE && b.len() <= WHOLE {
         return (a.into_iter().collect(), b.into_iter().collect());
     }
@@ -158,6 +184,13 @@ mod tests {
         let value = format!("{}{}", "a".repeat(50), "z".repeat(50));
         assert_eq!(cut_middle(&value), format!("{}…{} (100 characters)", "a".repeat(28), "z".repeat(28)));
         assert_eq!(cut_middle("short"), "short");
+    }
+
+    #[test]
+    fn digests_by_their_first_digits() {
+        let (from, to) = cut_pair(&format!("file {}", "a0".repeat(32)), &format!("file {} x", "b1".repeat(32)));
+        assert_eq!((from.as_str(), to.as_str()), ("file a0a0a0a0a0a0", "file b1b1b1b1b1b1 x"));
+        assert_eq!(cut_middle("abcdef"), "abcdef");
     }
 
     #[test]

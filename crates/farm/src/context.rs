@@ -109,15 +109,7 @@ impl Context {
 /// A failure of the executor as one of a node.
 #[must_use]
 pub fn executor_failure(error: &ExecutorError) -> Failure {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
+    let message = chain(error);
     let failure = Failure::new(FailureKind::Environment, message);
     match error {
         ExecutorError::Unreachable { .. } => failure.hint(
@@ -126,6 +118,21 @@ pub fn executor_failure(error: &ExecutorError) -> Failure {
         ExecutorError::Registry { .. } => failure.hint("check the name, the network, and `docker login`"),
         _ => failure,
     }
+}
+
+/// An error with everything that caused it, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        source = cause.source();
+    }
+    message
 }
 
 /// A failure of the disk as one of a node.

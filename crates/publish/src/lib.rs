@@ -17,7 +17,7 @@
 //!   a new instance, newer than B.
 //! * Everything an index lists is there before the index is, and stays through [`RELEASES_KEPT`] releases that do
 //!   not list it any more. A client that works with the index it read a moment ago does not fail.
-//! * TIMESTAMP rises with every release, BUILD_TIME with every build of a version, BUILD_ID is never used twice.
+//! * TIMESTAMP rises with every release by [`TIMESTAMP_STEP`] or more, BUILD_TIME with every build of a version, BUILD_ID is never used twice.
 //!
 //! # What publishers may rely on
 //!
@@ -40,5 +40,5 @@ mod stage;
 pub use check::index_digest;
 pub use deny::Deny;
 pub use error::{ErrorKind, PublishError};
-pub use publication::{Candidate, Publication, Published, Refused, publish};
+pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use record::RELEASES_KEPT;

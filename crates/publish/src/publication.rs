@@ -10,10 +10,18 @@ use crate::check::has_size;
 use crate::commit::{Release, commit, remove_expired, restore};
 use crate::deny::refusal;
 use crate::folder::Folder;
+use crate::instance::Stamps;
 use crate::live::{Live, newest_record, note_files};
 use crate::record::{Instance, Record};
 use crate::stage::{StagedPackage, describe, stage, stanza_of};
 use crate::{Deny, PublishError};
+
+/// By how many seconds TIMESTAMP rises at least from release to release.
+///
+/// Portage asks a web server for an index that was modified later than its own TIMESTAMP *plus five seconds*
+/// (`TIMESTAMP_TOLERANCE` in `portage/util/_urlopen.py`), so a release any closer would not reach the clients of the one
+/// before.
+pub const TIMESTAMP_STEP: u64 = 10;
 
 /// A package that may be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,30 +112,12 @@ pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) ->
     let mut staged = Vec::new();
     let mut changes = Changes::default();
     for wanted in wanted {
-        if let (Some(former), Some(stanza)) = (wanted.former, wanted.stanza) {
+        if let (Some(former), Some(stanza)) = (wanted.former, &wanted.stanza) {
             changes.kept += 1;
-            packages.push((former.clone(), stanza));
+            packages.push((former.clone(), stanza.clone()));
             continue;
         }
-        let restored = match wanted.former {
-            Some(former) => make_again(&folder, wanted.candidate, &wanted.cpv, former)?,
-            None => None,
-        };
-        let package = match restored {
-            Some(package) => {
-                progress(&format!("restoring {}", name(&package.instance)));
-                changes.restored.push(name(&package.instance));
-                package
-            }
-            None => {
-                note_files(&folder, &wanted.cpv, &mut stamps)?;
-                let stamp = stamps.next(&wanted.candidate.cpv, publication.epoch);
-                progress(&format!("publishing {}-{}", wanted.cpv, stamp.build_id));
-                let package = stage(&folder, wanted.candidate, &wanted.cpv, stamp)?;
-                changes.added.push(name(&package.instance));
-                package
-            }
-        };
+        let package = stage_one(publication, &folder, &wanted, &mut stamps, &mut changes, progress)?;
         packages.push((package.instance.clone(), package.stanza.clone()));
         staged.push(package);
     }
@@ -149,7 +139,9 @@ pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) ->
     }
 
     let last = base.as_ref().map(|base| base.timestamp).max(live.timestamp());
-    let timestamp = last.map_or(publication.epoch, |last| publication.epoch.max(last.saturating_add(1)));
+    let timestamp = last.map_or(publication.epoch, |last| {
+        publication.epoch.max(last.saturating_add(TIMESTAMP_STEP))
+    });
     let text = render(timestamp);
     let compressed = gzip(&text, timestamp);
     let visible = if in_force { BTreeSet::new() } else { live.paths() };
@@ -205,7 +197,7 @@ fn select<'a>(
             // The index saves reading every package again.
             Some(former) => match live.and_then(|live| live.stanza(&former.path)) {
                 Some(stanza) => Some(stanza.clone()),
-                None => Some(stanza_of(folder, former)?),
+                None => stanza_of(folder, former)?,
             },
             None => None,
         };
@@ -237,6 +229,30 @@ fn parse_cpv(candidate: &Candidate) -> Result<Cpv, PublishError> {
         cpv: candidate.cpv.clone(),
         own: error.to_string(),
     })
+}
+
+/// Writes a package that is not there: the instance of the newest release again, or a new one.
+fn stage_one(
+    publication: &Publication<'_>,
+    folder: &Folder,
+    wanted: &Wanted<'_>,
+    stamps: &mut Stamps,
+    changes: &mut Changes,
+    progress: &mut dyn FnMut(&str),
+) -> Result<StagedPackage, PublishError> {
+    if let Some(former) = wanted.former
+        && let Some(package) = make_again(folder, wanted.candidate, &wanted.cpv, former)?
+    {
+        progress(&format!("restoring {}", name(former)));
+        changes.restored.push(name(former));
+        return Ok(package);
+    }
+    note_files(folder, &wanted.cpv, stamps)?;
+    let stamp = stamps.next(&wanted.candidate.cpv, publication.epoch);
+    progress(&format!("publishing {}-{}", wanted.cpv, stamp.build_id));
+    let package = stage(folder, wanted.candidate, &wanted.cpv, stamp)?;
+    changes.added.push(name(&package.instance));
+    Ok(package)
 }
 
 /// Makes a published package again. `None` if it came out different, as it does when another version of farm compressed

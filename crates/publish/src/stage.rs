@@ -82,21 +82,19 @@ pub(crate) fn stage(
     })
 }
 
-/// Reads the stanza of a package that was published before from its file.
-pub(crate) fn stanza_of(folder: &Folder, instance: &Instance) -> Result<Stanza, PublishError> {
+/// Reads the stanza of a package that was published before from its file; `None` if that is not the file any more.
+pub(crate) fn stanza_of(folder: &Folder, instance: &Instance) -> Result<Option<Stanza>, PublishError> {
     let mut file = fs::File::open(folder.path(&instance.path))?;
-    let metadata = Reader::open(BufReader::new(&mut file), Limits::default())
+    let (digests, digest) = digests(&mut file)?;
+    if digest != instance.digest {
+        return Ok(None);
+    }
+    file.rewind()?;
+    let metadata = Reader::open(BufReader::new(file), Limits::default())
         .and_then(|mut reader| reader.metadata())
         .map_err(|error| failure_of(&instance.cpv)(error.into()))?;
-    file.rewind()?;
-    let (digests, _) = digests(&mut file)?;
-    entry(
-        &instance.cpv,
-        &metadata,
-        &instance.path,
-        instance.stamp.build_time,
-        &digests,
-    )
+    let mtime = instance.stamp.build_time;
+    entry(&instance.cpv, &metadata, &instance.path, mtime, &digests).map(Some)
 }
 
 fn failure_of(cpv: &str) -> impl Fn(NormalError) -> PublishError {

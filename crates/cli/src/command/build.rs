@@ -66,15 +66,11 @@ where
 
 fn options(args: &RunArgs) -> BuildOptions {
     BuildOptions {
-        jobs: args.jobs.map_or_else(processors, usize::from),
+        // 0 is as many as there are processors.
+        jobs: args.jobs.map_or(0, usize::from),
         keep_going: args.keep_going,
         dry_run: args.dry_run,
         plan: !args.no_plan,
         rebuild: args.rebuild.clone(),
     }
-}
-
-/// How many processors this process may use.
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,37 +1,37 @@
 //! `farm clean`.
 
-use clap::Args;
-
 use crate::args::ExecutorArgs;
-use crate::domain::{self, Words};
+use crate::domain::{self, CleanReport};
 use crate::error::CliError;
 use crate::exit::Status;
 use crate::output::Results;
 use crate::progress::Mode;
 use crate::session::{App, Session};
-
-/// The arguments of `farm clean`.
-#[derive(Debug, Args)]
-pub(crate) struct CleanArgs {
-    /// Remove the workspace's state as well: everything is built anew next time
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    executor: ExecutorArgs,
-}
+use crate::text::count;
 
 /// Removes what farm made, and prints what that was.
-pub(crate) fn run(app: &App, args: &CleanArgs, results: &mut Results) -> Result<Status, CliError> {
-    let session = Session::start(app, args.executor.executor, Mode::Quiet, false)?;
-    let report = match domain::clean(&session.setup, &Words::parse(&[]), args.all) {
+pub(crate) fn run(app: &App, args: &ExecutorArgs, results: &mut Results) -> Result<Status, CliError> {
+    let session = Session::start(app, args.executor, Mode::Quiet, false)?;
+    let report = match domain::clean(&session.setup, &*session.display) {
         Ok(report) => report,
         Err(error) => return session.fail(error),
     };
-    for line in &report.removed {
+    let lines = in_words(&report);
+    for line in &lines {
         results.line(line);
     }
-    if report.removed.is_empty() {
+    if lines.is_empty() {
         session.display.say(&["nothing to remove".to_owned()]);
     }
     Ok(Status::Done)
+}
+
+fn in_words(report: &CleanReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    if report.containers > 0 {
+        lines.push(format!("removed {}", count(report.containers as u64, "container")));
+    }
+    lines.extend(report.images.iter().map(|image| format!("removed image {image}")));
+    lines.extend(report.state.iter().map(|state| format!("removed {}", state.display())));
+    lines
 }

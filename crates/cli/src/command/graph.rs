@@ -6,7 +6,6 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
 use crate::args::{ExecutorArgs, WordArgs};
 use crate::domain::{self, GraphView, Words};
@@ -44,7 +43,7 @@ enum Format {
 pub(crate) fn run(app: &App, args: &GraphArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = Words::parse(&args.words.words);
     let session = Session::start(app, args.executor.executor, Mode::Quiet, false)?;
-    let view = match domain::graph(&session.setup, &words) {
+    let view = match domain::graph(&session.setup, &words, &*session.display) {
         Ok(view) => view,
         Err(error) => return session.fail(error),
     };
@@ -52,7 +51,7 @@ pub(crate) fn run(app: &App, args: &GraphArgs, results: &mut Results) -> Result<
         Format::Dot => results.bytes(dot(&view).as_bytes()),
         Format::Svg => results.bytes(&svg(&dot(&view))?),
         Format::Mermaid => results.bytes(mermaid(&view).as_bytes()),
-        Format::Json => results.json(&as_json(&view)),
+        Format::Json => results.json(&serde_json::to_value(&view).map_err(|error| CliError::bug(error.to_string()))?),
     }
     Ok(Status::Done)
 }
@@ -117,12 +116,6 @@ fn mermaid(view: &GraphView) -> String {
     text
 }
 
-fn as_json(view: &GraphView) -> serde_json::Value {
-    let nodes: Vec<_> = view.nodes.iter().map(|node| json!({ "name": node.name, "kind": node.kind })).collect();
-    let edges: Vec<_> = view.edges.iter().map(|edge| json!({ "from": edge.from, "to": edge.to })).collect();
-    json!({ "nodes": nodes, "edges": edges })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,12 +125,14 @@ mod tests {
         let node = |name: &str| GraphNode {
             name: name.to_owned(),
             kind: "task".to_owned(),
+            state: None,
         };
         GraphView {
             nodes: vec![node("a:task/words"), node("a:task/\"odd\\")],
             edges: vec![GraphEdge {
                 from: "a:task/\"odd\\".to_owned(),
                 to: "a:task/words".to_owned(),
+                output: Some("out".to_owned()),
             }],
         }
     }
@@ -163,10 +158,5 @@ mod tests {
           n1["a:task/#quot;odd\"]
           n0 --> n1
         "#);
-    }
-
-    #[test]
-    fn programs() {
-        insta::assert_snapshot!(as_json(&view()), @r#"{"edges":[{"from":"a:task/\"odd\\","to":"a:task/words"}],"nodes":[{"kind":"task","name":"a:task/words"},{"kind":"task","name":"a:task/\"odd\\"}]}"#);
     }
 }

@@ -3,18 +3,19 @@
 use clap::Args;
 
 use crate::args::{ExecutorArgs, WordArgs};
-use crate::domain::{self, BuildOptions, Words};
+use crate::domain::{self, PlanView, Words};
 use crate::error::CliError;
-use crate::exit::Status;
+use crate::exit::{Status, exit_code};
 use crate::output::Results;
 use crate::session::{App, Session};
+use crate::summary;
 
 /// The arguments of `farm plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     words: WordArgs,
-    /// When Portage cannot resolve, put the missing flags, keywords and licences into the manifest
+    /// When Portage cannot resolve, put the missing flags, keywords and licences into the manifest (not yet)
     #[arg(long)]
     write: bool,
     /// Print the plan as JSON
@@ -26,14 +27,13 @@ pub(crate) struct PlanArgs {
 
 /// Prints the merge list.
 pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<Status, CliError> {
+    if args.write {
+        return Err(CliError::input("missing flags, keywords and licences cannot be put into the manifest yet")
+            .hint("`farm plan` prints them as lines to paste"));
+    }
     let words = Words::parse(&args.words.words);
     let session = Session::start(app, args.executor.executor, Session::mode(app), false)?;
-    let options = BuildOptions {
-        jobs: super::build::processors(),
-        plan: true,
-        ..BuildOptions::default()
-    };
-    let view = match domain::plan(&session.setup, &words, &options, args.write, &*session.display) {
+    let view = match domain::plan(&session.setup, &words, &*session.display) {
         Ok(view) => view,
         Err(error) => return session.fail(error),
     };
@@ -43,5 +43,12 @@ pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<S
     } else {
         results.bytes(view.text.as_bytes());
     }
-    Ok(Status::Done)
+    results.flush();
+    Ok(end(app, &session, &view))
+}
+
+/// Tells of plans that could not be made. A subject that does not resolve is the user's to mend: Portage says how.
+pub(super) fn end(app: &App, session: &Session, view: &PlanView) -> Status {
+    session.display.say(&summary::failures(&view.failures, app.environment.paint));
+    exit_code(view.failures.iter().map(|(_, failure)| failure.kind), false, session.stopped())
 }

@@ -6,6 +6,7 @@ use crate::output::Results;
 
 /// Prints the JSON Schema of a manifest.
 pub(crate) fn run(results: &mut Results) -> Result<Status, CliError> {
-    results.json(&farm_manifest::schema());
+    // People read it, too.
+    results.line(&format!("{:#}", farm_manifest::schema()));
     Ok(Status::Done)
 }

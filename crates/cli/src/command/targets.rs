@@ -3,12 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::args::{ExecutorChoice, WordArgs};
+use crate::args::{ExecutorArgs, WordArgs};
 use crate::domain::{self, Words};
 use crate::error::CliError;
 use crate::exit::Status;
 use crate::output::Results;
-use crate::session::App;
+use crate::progress::Mode;
+use crate::session::{App, Session};
 use crate::text::columns;
 
 /// The arguments of `farm targets`.
@@ -19,12 +20,18 @@ pub(crate) struct TargetsArgs {
     /// Print the targets as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    executor: ExecutorArgs,
 }
 
 /// Lists what can be built.
 pub(crate) fn run(app: &App, args: &TargetsArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = Words::parse(&args.words.words);
-    let targets = domain::targets(&app.setup(ExecutorChoice::Auto)?, &words)?;
+    let session = Session::start(app, args.executor.executor, Mode::Quiet, false)?;
+    let targets = match domain::targets(&session.setup, &words, &*session.display) {
+        Ok(targets) => targets,
+        Err(error) => return session.fail(error),
+    };
     if args.json {
         let targets: Vec<_> = targets
             .iter()

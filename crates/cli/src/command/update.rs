@@ -32,18 +32,18 @@ pub(crate) fn run(app: &App, args: &UpdateArgs, results: &mut Results) -> Result
     };
     session.display.close();
     if args.json {
-        results.json(&json!({ "changes": view.changes, "plan": view.plan.map(|plan| plan.json) }));
-        return Ok(Status::Done);
-    }
-    for change in &view.changes {
-        results.line(change);
-    }
-    if let Some(plan) = view.plan {
-        results.bytes(plan.text.as_bytes());
+        results.json(&json!({ "changes": view.changes, "plan": view.plan.as_ref().map(|plan| &plan.json) }));
+    } else {
+        for change in &view.changes {
+            results.line(change);
+        }
+        if let Some(plan) = &view.plan {
+            results.bytes(plan.text.as_bytes());
+        }
     }
     results.flush();
     if view.changes.is_empty() {
         session.display.say(&["nothing moved: the lock file says what the names stand for today".to_owned()]);
     }
-    Ok(Status::Done)
+    Ok(view.plan.map_or(Status::Done, |plan| super::plan::end(app, &session, &plan)))
 }

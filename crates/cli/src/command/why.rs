@@ -1,17 +1,16 @@
 //! `farm why`.
 
 use clap::Args;
-use farm_engine::{NodeState, Reason};
-use serde_json::{Value, json};
+use farm_engine::NodeState;
 
 use crate::args::{ExecutorArgs, WordArgs};
-use crate::domain::{self, When, WhyAnswer, Words};
+use crate::domain::{self, WhyAnswer, Words};
 use crate::error::CliError;
 use crate::exit::Status;
 use crate::output::Results;
 use crate::progress::{Mode, change_words};
 use crate::session::{App, Session};
-use crate::text::count;
+use crate::text::one_line;
 
 /// The arguments of `farm why`.
 #[derive(Debug, Args)]
@@ -32,13 +31,14 @@ pub(crate) fn run(app: &App, args: &WhyArgs, results: &mut Results) -> Result<St
         return Err(CliError::input("which node? `farm why` needs a target").hint("`farm targets` lists them"));
     }
     let session = Session::start(app, args.executor.executor, Mode::Quiet, false)?;
-    let answers = match domain::why(&session.setup, &words) {
+    let answers = match domain::why(&session.setup, &words, &*session.display) {
         Ok(answers) => answers,
         Err(error) => return session.fail(error),
     };
     for answer in &answers {
         if args.json {
-            results.line(&as_json(answer).to_string());
+            let line = serde_json::to_string(answer).map_err(|error| CliError::bug(error.to_string()))?;
+            results.line(&line);
         } else {
             for line in in_words(answer) {
                 results.line(&line);
@@ -48,36 +48,14 @@ pub(crate) fn run(app: &App, args: &WhyArgs, results: &mut Results) -> Result<St
     Ok(Status::Done)
 }
 
-fn as_json(answer: &WhyAnswer) -> Value {
-    json!({
-        "node": answer.node,
-        "state": answer.state,
-        "when": match answer.when {
-            When::Pending => "pending",
-            When::Last => "last",
-        },
-        "reason": answer.reason.as_ref().map(ToString::to_string),
-        "changes": answer.changes,
-    })
-}
-
 fn in_words(answer: &WhyAnswer) -> Vec<String> {
-    let begin = match (answer.when, answer.state) {
-        (When::Pending, NodeState::Unknown) => "may have to run",
-        (When::Pending, _) => "will run",
-        (When::Last, NodeState::Cached) => "is up to date; it last ran",
-        (When::Last, _) => "last ran",
+    let begin = match (domain::is_pending(answer), answer.state) {
+        (true, NodeState::Unknown) => "may have to run",
+        (true, _) => "will run",
+        (false, NodeState::Cached) => "is up to date; its last run",
+        (false, _) => "ran last",
     };
-    let because = match &answer.reason {
-        None => String::new(),
-        Some(Reason::NeverBuilt) => " because it was never built before".to_owned(),
-        Some(Reason::InputsChanged { .. }) => {
-            format!(" because of {}", count(answer.changes.len() as u64, "changed input"))
-        }
-        Some(Reason::OutputLost { what }) => format!(" because {what}"),
-        Some(Reason::Forced) => " because somebody asked for it".to_owned(),
-        Some(Reason::Waiting { on }) => format!(": it hangs on the output of {on}, which will run"),
-    };
+    let because = if answer.reason.is_empty() { String::new() } else { format!(": {}", one_line(&answer.reason)) };
     let mut lines = vec![format!("{} {begin}{because}", answer.node)];
     lines.extend(answer.changes.iter().map(|change| format!("  {}", change_words(change))));
     lines
@@ -85,45 +63,51 @@ fn in_words(answer: &WhyAnswer) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use farm_engine::Change;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn answer(when: When, state: NodeState, reason: Option<Reason>) -> WhyAnswer {
-        WhyAnswer {
-            node: "a:task/x".to_owned(),
-            state,
-            when,
-            changes: reason.as_ref().map(|reason| reason.changes().to_vec()).unwrap_or_default(),
-            reason,
-        }
+    fn words(answer: Value) -> String {
+        in_words(&serde_json::from_value(answer).unwrap()).join("\n")
     }
 
-    fn changed() -> Option<Reason> {
-        let change = |input: &str, from: Option<&str>, to: Option<&str>| Change {
-            input: input.to_owned(),
-            from: from.map(str::to_owned),
-            to: to.map(str::to_owned),
-        };
-        Some(Reason::InputsChanged {
-            changes: vec![change("env/TOP", Some("3"), Some("4")), change("input/b.txt", None, Some("0123456789ab"))],
+    fn pending() -> Value {
+        json!({
+            "node": "a:task/x",
+            "state": "run",
+            "when": "pending",
+            "reason": "env/TOP changed, input/b.txt is new",
+            "changes": [
+                { "input": "env/TOP", "from": "3", "to": "4" },
+                { "input": "input/b.txt", "from": null, "to": "0123456789ab" },
+            ],
         })
     }
 
     #[test]
-    fn words() {
-        insta::assert_snapshot!(in_words(&answer(When::Pending, NodeState::Run, changed())).join("\n"), @r"
-        a:task/x will run because of 2 changed inputs
+    fn what_will_run() {
+        insta::assert_snapshot!(words(pending()), @r"
+        a:task/x will run: env/TOP changed, input/b.txt is new
           env/TOP: 3 → 4
           input/b.txt: new, 0123456789ab
         ");
-        insta::assert_snapshot!(in_words(&answer(When::Last, NodeState::Cached, Some(Reason::NeverBuilt)))[0], @"a:task/x is up to date; it last ran because it was never built before");
-        let waiting = Some(Reason::Waiting { on: "a:plan".to_owned() });
-        insta::assert_snapshot!(in_words(&answer(When::Pending, NodeState::Unknown, waiting))[0], @"a:task/x may have to run: it hangs on the output of a:plan, which will run");
+        let waiting = json!({
+            "node": "a:task/x", "state": "unknown", "when": "pending", "reason": "hangs on the output of a:plan", "changes": [],
+        });
+        insta::assert_snapshot!(words(waiting), @"a:task/x may have to run: hangs on the output of a:plan");
     }
 
     #[test]
-    fn contract() {
-        insta::assert_snapshot!(as_json(&answer(When::Pending, NodeState::Run, changed())), @r#"{"changes":[{"from":"3","input":"env/TOP","to":"4"},{"from":null,"input":"input/b.txt","to":"0123456789ab"}],"node":"a:task/x","reason":"env/TOP changed, input/b.txt is new","state":"run","when":"pending"}"#);
+    fn what_ran() {
+        let last = json!({ "node": "a:task/x", "state": "cached", "when": "last", "reason": "never built", "changes": [] });
+        insta::assert_snapshot!(words(last), @"a:task/x is up to date; its last run: never built");
+        let never = json!({ "node": "a:task/x", "state": "unknown", "when": "last", "reason": "", "changes": [] });
+        insta::assert_snapshot!(words(never), @"a:task/x ran last");
+    }
+
+    #[test]
+    fn the_contract_survives_a_round() {
+        let answer: WhyAnswer = serde_json::from_value(pending()).unwrap();
+        assert_eq!(serde_json::to_value(answer).unwrap(), pending());
     }
 }

@@ -10,7 +10,7 @@ use fs_err as fs;
 
 use super::scan;
 use crate::action::Action;
-use crate::context::{Context, LABEL, NODE_LABEL, executor_failure, io_failure};
+use crate::context::{Context, LABEL, NODE_LABEL, chain, executor_failure, io_failure};
 use crate::place::Place;
 
 /// The node of an image that is there or is pulled.
@@ -72,7 +72,7 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
     context.with_scratch(|scratch| {
         progress.progress("getting Debian packages");
         farm_hosted::fetch(lock, &|_| None, &downloads, scratch).map_err(|error| {
-            let failure = Failure::new(failure_kind(error.kind()), error.to_string());
+            let failure = Failure::new(failure_kind(error.kind()), chain(&error));
             match error {
                 farm_hosted::FetchError::Gone { .. } => failure.hint("run `farm update` to take the versions there are"),
                 _ => failure,
@@ -80,10 +80,16 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
         })?;
         progress.progress("putting the root together");
         let path = scratch.join("base.tar");
-        let file = fs::File::create(&path).map_err(|error| io_failure("make the base", &error))?;
+        let file = fs::File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(|error| io_failure("make the base", &error))?;
         let mut tar = Sha256Writer::new(file);
         farm_hosted::build(lock, &downloads, scratch, context.epoch, &mut tar)
-            .map_err(|error| Failure::new(failure_kind(error.kind()), error.to_string()))?;
+            .map_err(|error| Failure::new(failure_kind(error.kind()), chain(&error)))?;
         let (mut file, diff_id, _, size) = tar.finish();
         file.seek(SeekFrom::Start(0)).map_err(|error| io_failure("read the base", &error))?;
 
@@ -120,7 +126,7 @@ pub fn load(
     let mut archive =
         tempfile::tempfile_in(&context.scratch).map_err(|error| io_failure("make an image archive", &error))?;
     let id = docker_archive(config, layers, tags, &mut std::io::BufWriter::new(&mut archive))
-        .map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))?;
+        .map_err(|error| Failure::new(FailureKind::Environment, chain(&error)))?;
     archive.seek(SeekFrom::Start(0)).map_err(|error| io_failure("read an image archive", &error))?;
     let taken = executor.load(&mut archive).map_err(|error| executor_failure(&error))?;
     if !taken {

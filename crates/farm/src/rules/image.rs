@@ -20,7 +20,7 @@ use super::repo::OpenRepo;
 use super::resolve::{PREPARE, settings_upload};
 use super::root;
 use crate::action::{Action, ContainerData};
-use crate::context::{Context, LABEL, NODE_LABEL, io_failure};
+use crate::context::{Context, LABEL, NODE_LABEL, executor_failure, io_failure};
 use crate::files::{FileNode, Files};
 use crate::pkgdir::{self, Kept};
 use crate::place::{self, Place};
@@ -34,7 +34,7 @@ if [ -s /.farm/dependencies ]; then
   command -v emerge >/dev/null || { echo 'the image this one is made from has no emerge, so no packages can be installed in it'; exit 1; }
   echo '>>> Installing packages'
   PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --quiet --color=n --oneshot --nodeps --usepkgonly \
-    --binpkg-respect-use=n $(cat /.farm/dependencies)
+    --binpkg-respect-use=n --binpkg-respect-user-patches=n $(cat /.farm/dependencies)
 fi
 if [ -s /.farm/world ]; then
   mkdir -p /var/lib/portage
@@ -159,6 +159,13 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Ima
     let needed = |node: &str| run.dependency(spec, node).ok_or_else(|| bug(format!("{node} is not there")));
     let lower = needed(&data.plan.from)?;
     let lower_image = place::image(lower, "image")?;
+    if changes_nothing(data) {
+        let failed = |error| executor_failure(&error);
+        context.executor()?.tag(&lower_image, &data.plan.tag).map_err(failed)?;
+        let digest = Digest::of(lower_image.0.as_bytes());
+        let tagged = Place::Image { id: lower_image, tag: Some(data.plan.tag.clone()) }.output("image", digest);
+        return Ok(vec![place::output(lower, "index")?.clone(), tagged]);
+    }
     let lower_index = Index::decode(&context.read(&place::blob(lower, "index")?)?)
         .map_err(|error| bug(error.to_string()))?;
 
@@ -245,6 +252,14 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Ima
     })
 }
 
+/// Whether the image would be the lower one under another name.
+fn changes_nothing(data: &ImageData) -> bool {
+    data.packages.is_empty()
+        && !data.plan.with_settings
+        && data.plan.strip.is_empty()
+        && data.plan.config == ImageConfigPlan::default()
+}
+
 fn stripped(strip: Strip) -> &'static [&'static str] {
     match strip {
         Strip::Repos => &["/var/db/repos"],
@@ -271,7 +286,7 @@ fn exclusions(plan: &ImagePlan) -> Exclusions {
 fn profiles(repo: &OpenRepo) -> Result<Files, Failure> {
     let mut files = Files::new();
     for path in repo.listing.files.keys() {
-        if path == "metadata/layout.conf" || path.starts_with("profiles/") {
+        if super::package::is_profile(path) {
             files.insert(path.clone(), repo.read(path)?);
         }
     }

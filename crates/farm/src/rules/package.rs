@@ -34,7 +34,7 @@ const BUILD: &str = r#"set -e
 if [ -s /.farm/dependencies ]; then
   echo '>>> Installing dependencies'
   PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --quiet --color=n --oneshot --nodeps --usepkgonly \
-    --binpkg-respect-use=n $(cat /.farm/dependencies)
+    --binpkg-respect-use=n --binpkg-respect-user-patches=n $(cat /.farm/dependencies)
 fi
 rm -rf /.farm/packages
 echo ">>> Building $1"
@@ -248,8 +248,7 @@ fn slice(repo: &OpenRepo, name: &str, package: &Package) -> Result<Files, Failur
         .collect();
     let mut files = Files::new();
     for path in repo.listing.files.keys() {
-        let wanted = path == "metadata/layout.conf"
-            || path.starts_with("profiles/")
+        let wanted = is_profile(path)
             || (own && path.starts_with(&folder))
             || eclasses.contains(path.as_str());
         if wanted {
@@ -257,6 +256,13 @@ fn slice(repo: &OpenRepo, name: &str, package: &Package) -> Result<Files, Failur
         }
     }
     Ok(files)
+}
+
+/// Whether a file of a repository is its layout or its profiles. Without `profiles/updates`: emerge would rewrite the root's
+/// package database with them (global updates), which the resolver did already.
+#[must_use]
+pub fn is_profile(path: &str) -> bool {
+    path == "metadata/layout.conf" || (path.starts_with("profiles/") && !path.starts_with("profiles/updates/"))
 }
 
 fn cp(cpv: &str) -> Option<String> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::Tell;
 use crate::action::Action;
-use crate::context::{Context, executor_failure, io_failure};
+use crate::context::{Context, chain, executor_failure, io_failure};
 use crate::files::FileNode;
 use crate::place::{self, Place};
 use crate::upload::STAGING;
@@ -238,7 +238,7 @@ fn pack(context: &Context, name: &str, folder: &Path, listing: &TreeListing) -> 
     let failed = |error: std::io::Error| io_failure("keep a repository", &error);
     let mut writer = context.store.writer().map_err(failed)?;
     tree_tar(nodes, Parents::Include, context.epoch, &mut writer)
-        .map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))?;
+        .map_err(|error| Failure::new(FailureKind::Environment, chain(&error)))?;
     writer.flush().map_err(failed)?;
     let tar = writer.finish().map_err(failed)?;
     locate(context, &tar, &prefix, &mut files)?;

@@ -14,7 +14,7 @@ use farm_image::{EntryKind, Index};
 use farm_portage::vdb::Installed;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Context, executor_failure};
+use crate::context::{Context, chain, executor_failure};
 use crate::place::Place;
 
 /// Files of a VDB entry that say what the package is. The others can be large and say nothing more.
@@ -99,7 +99,7 @@ pub fn image(context: &Context, image: &ImageId) -> Result<Scan, Failure> {
 pub fn tree(stream: &mut dyn Read) -> Result<Scan, Failure> {
     let mut kept = Kept::default();
     let scanned = Index::read_with(stream, Path::new(""), |path, _, content| kept.see(path, content))
-        .map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))?;
+        .map_err(|error| Failure::new(FailureKind::Environment, chain(&error)))?;
     let installed = kept.installed(&scanned.index)?;
     Ok(Scan { index: scanned.index, installed })
 }

@@ -132,20 +132,22 @@ fn child() -> Option<(std::path::PathBuf, Candidate)> {
     Some((parts[0].into(), candidate))
 }
 
-/// Runs one test of this program in another process, which finds its task with [`child`].
-fn in_child(command: &mut Command, test: &str, lab: &Lab, candidate: &Candidate) -> std::process::ExitStatus {
+/// Runs one test of this program in another process, which finds its task with [`child`]; tells whether it succeeded.
+fn in_child(command: &mut Command, test: &str, lab: &Lab, candidate: &Candidate) -> bool {
     let task = [
         lab.folder.to_str().unwrap(),
         &candidate.cpv,
         &candidate.payload.to_string(),
         candidate.file.to_str().unwrap(),
     ];
-    command
+    let output = command
         .args(["--exact", test])
         .env(CHILD, task.join(" "))
         .output()
-        .unwrap()
-        .status
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("running 1 test"), "{text}");
+    output.status.success()
 }
 
 #[test]
@@ -174,13 +176,13 @@ fn a_folder_that_may_not_be_written() {
     if rustix::process::geteuid().is_root() {
         command.uid(65534).gid(65534);
     }
-    let status = in_child(
+    let succeeded = in_child(
         &mut command,
         "failures::a_folder_that_may_not_be_written",
         &lab,
         &candidate,
     );
-    assert!(status.success());
+    assert!(succeeded);
     assert_eq!(picture(&lab.folder), before);
     for path in [lab.path(""), lab.folder.clone()] {
         fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -207,15 +209,15 @@ fn a_publication_that_is_killed_while_it_writes_a_package() {
     command
         .args(["--core=0", "--fsize=30000"])
         .arg(std::env::current_exe().unwrap());
-    let status = in_child(
+    let succeeded = in_child(
         &mut command,
         "failures::a_publication_that_is_killed_while_it_writes_a_package",
         &lab,
         &candidate,
     );
-    assert!(!status.success());
+    assert!(!succeeded);
     let leftovers = lab.folder.join(".farm-publish");
-    assert!(leftovers.exists(), "{status}");
+    assert!(leftovers.exists());
     let mut after = picture(&lab.folder);
     after.retain(|path, _| !path.starts_with(".farm-publish"));
     assert_eq!(after, before);

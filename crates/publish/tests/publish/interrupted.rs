@@ -1,6 +1,6 @@
 //! A machine that fails between the steps of a publication.
 
-use farm_publish::index_digest;
+use farm_publish::{TIMESTAMP_STEP, index_digest};
 use fs_err as fs;
 
 use crate::support::{EPOCH, Lab};
@@ -49,7 +49,7 @@ fn the_next_publication_completes_it() {
         assert_eq!(index_digest(&lab.folder), Some(published.index));
         assert_eq!(lab.listed(), [("dev-libs/x/x-1-2.gpkg.tar".to_owned(), EPOCH + 1)]);
         // Some clients may have the index that was in force for a moment, so this one must be newer.
-        assert_eq!(lab.timestamp(), EPOCH + 2);
+        assert_eq!(lab.timestamp(), EPOCH + 2 * TIMESTAMP_STEP);
         assert!(lab.folder.join("dev-libs/x/x-1-1.gpkg.tar").exists());
     }
 }
@@ -62,6 +62,6 @@ fn the_next_publication_may_revert_it() {
         assert_eq!(index_digest(&lab.folder), Some(published.index));
         // A client may have B, so A must be newer than it.
         assert_eq!(lab.listed(), [("dev-libs/x/x-1-3.gpkg.tar".to_owned(), EPOCH + 2)]);
-        assert_eq!(lab.timestamp(), EPOCH + 2);
+        assert_eq!(lab.timestamp(), EPOCH + 2 * TIMESTAMP_STEP);
     }
 }

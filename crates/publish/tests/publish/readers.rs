@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use farm_portage::index::{FileDigests, Index};
-use farm_publish::RELEASES_KEPT;
+use farm_publish::{RELEASES_KEPT, TIMESTAMP_STEP};
 use fs_err as fs;
 
 use crate::support::Lab;
@@ -28,7 +28,7 @@ fn timestamp(index: &Index) -> u64 {
     index.header["TIMESTAMP"].parse().unwrap()
 }
 
-/// Reads an index and everything that it lists. Every release raises TIMESTAMP by one, which tells how many came
+/// Reads an index and everything that it lists. Every release raises TIMESTAMP alike, which tells how many came
 /// meanwhile; a file that is gone sooner than promised is a failure.
 fn install_all(folder: &Path, name: &str) -> usize {
     let index = read_index(folder, name);
@@ -44,7 +44,7 @@ fn install_all(folder: &Path, name: &str) -> usize {
                 whole += 1;
             }
             Err(error) => {
-                let passed = timestamp(&read_index(folder, name)) - timestamp(&index);
+                let passed = (timestamp(&read_index(folder, name)) - timestamp(&index)) / TIMESTAMP_STEP;
                 assert!(passed > RELEASES_KEPT, "after {passed} releases: {error}");
             }
         }
