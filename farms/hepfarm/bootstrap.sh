@@ -8,6 +8,3 @@ getent group collector >/dev/null || groupadd --system --gid 300 collector
 getent passwd collector >/dev/null || useradd --system --uid 300 --gid collector \
 	--home-dir /var/src --shell /bin/bash collector
 install --directory --owner=collector --group=collector --mode=0755 /var/src
-
-# Portage unpacks sources with GNU tar by the name that Gentoo's package gives it.
-[[ -e /usr/bin/gtar ]] || ln -s tar /usr/bin/gtar

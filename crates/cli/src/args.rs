@@ -146,10 +146,22 @@ mod tests {
     fn help_keeps_to_the_style() {
         for command in Cli::command().get_subcommands() {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            assert!(about.starts_with(char::is_uppercase) && !about.ends_with('.'), "{}: {about}", command.get_name());
-            for argument in command.get_arguments().filter(|argument| argument.get_long() != Some("help")) {
+            assert!(
+                about.starts_with(char::is_uppercase) && !about.ends_with('.'),
+                "{}: {about}",
+                command.get_name()
+            );
+            for argument in command
+                .get_arguments()
+                .filter(|argument| argument.get_long() != Some("help"))
+            {
                 let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-                assert!(!help.is_empty() && !help.ends_with('.'), "{} {}: {help}", command.get_name(), argument.get_id());
+                assert!(
+                    !help.is_empty() && !help.ends_with('.'),
+                    "{} {}: {help}",
+                    command.get_name(),
+                    argument.get_id()
+                );
             }
         }
     }

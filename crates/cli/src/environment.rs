@@ -42,13 +42,19 @@ impl Environment {
     /// # Errors
     ///
     /// The current folder is gone, or a `FARM_*` variable is no UTF-8.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
     pub(crate) fn read() -> Result<Self, CliError> {
         let current_dir = std::env::current_dir()
             .map_err(|error| CliError::environment(format!("cannot tell the current folder: {error}")))?;
         let mut variables = BTreeMap::new();
         for (name, value) in std::env::vars_os() {
-            let Some(name) = name.to_str().filter(|name| name.starts_with("FARM_") && *name != SCRATCH) else {
+            let Some(name) = name
+                .to_str()
+                .filter(|name| name.starts_with("FARM_") && *name != SCRATCH)
+            else {
                 continue;
             };
             let value = value
@@ -67,7 +73,9 @@ impl Environment {
             docker_host: set("DOCKER_HOST").map(text),
             docker_config: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),
             runtime_dir: folder("XDG_RUNTIME_DIR"),
-            path: set("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+            path: set("PATH")
+                .map(|path| std::env::split_paths(&path).collect())
+                .unwrap_or_default(),
             command_line: std::env::args_os().map(text).collect::<Vec<_>>().join(" "),
             paint: Paint {
                 colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,

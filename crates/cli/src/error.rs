@@ -59,7 +59,11 @@ impl CliError {
     pub(crate) fn lines(&self, paint: Paint) -> Vec<String> {
         let mut lines: Vec<String> = match &self.rendered {
             Some(rendered) => rendered.trim_end().lines().map(str::to_owned).collect(),
-            None => vec![format!("{} {}", paint.paint(Role::Error, "error:"), self.message.trim_end())],
+            None => vec![format!(
+                "{} {}",
+                paint.paint(Role::Error, "error:"),
+                self.message.trim_end()
+            )],
         };
         if self.kind == FailureKind::Bug {
             lines.push("This is a bug of farm's: please report it with what you did.".to_owned());
@@ -91,7 +95,10 @@ mod tests {
             rendered: Some("error: unknown key\n --> farm.yaml:1:1\n".to_owned()),
             ..CliError::input("the manifest is wrong")
         };
-        assert_eq!(error.lines(Paint::default()), ["error: unknown key", " --> farm.yaml:1:1"]);
+        assert_eq!(
+            error.lines(Paint::default()),
+            ["error: unknown key", " --> farm.yaml:1:1"]
+        );
     }
 
     #[test]

@@ -71,6 +71,8 @@ fn tell(error: &CliError, paint: Paint) -> Status {
 
 fn tell_of_panic(panic: &PanicHookInfo<'_>) {
     let what = panic.payload_as_str().unwrap_or("no message");
-    let place = panic.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
+    let place = panic
+        .location()
+        .map_or_else(|| "somewhere".to_owned(), ToString::to_string);
     tell(&CliError::bug(format!("{what} ({place})")), Paint::default());
 }

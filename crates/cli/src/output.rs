@@ -54,9 +54,9 @@ impl Results {
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
         self.flush();
         match self.failure.take() {
-            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CliError::environment(format!("cannot write to standard output: {error}")))
-            }
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::environment(format!(
+                "cannot write to standard output: {error}"
+            ))),
             _ => Ok(()),
         }
     }
@@ -64,7 +64,9 @@ impl Results {
 
 impl std::fmt::Debug for Results {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Results").field("failure", &self.failure).finish_non_exhaustive()
+        f.debug_struct("Results")
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,6 +100,11 @@ mod tests {
 
     #[test]
     fn a_full_disk_is() {
-        assert!(ending(io::ErrorKind::StorageFull).unwrap_err().message.contains("standard output"));
+        assert!(
+            ending(io::ErrorKind::StorageFull)
+                .unwrap_err()
+                .message
+                .contains("standard output")
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! A command under way: its display, its signals, and the way to an executor.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,8 +39,9 @@ impl App {
     /// See [`Session::start`].
     pub(crate) fn setup(&self, executor: ExecutorChoice) -> Result<Setup, CliError> {
         let options = connect_options(&self.environment, executor)?;
-        let connect = move || -> Result<Arc<dyn Executor>, ExecutorError> {
-            Ok(Arc::new(DockerExecutor::connect(options.clone())?))
+        let connect = move |labels: &BTreeMap<String, String>| -> Result<Arc<dyn Executor>, ExecutorError> {
+            let options = ConnectOptions { labels: labels.clone(), ..options.clone() };
+            Ok(Arc::new(DockerExecutor::connect(options)?))
         };
         Ok(self.setup_with(Arc::new(connect), CancelToken::new()))
     }
@@ -79,8 +81,9 @@ impl Session {
         let cancel = CancelToken::new();
         let stop = Stop::install(Arc::clone(&display), cancel.clone())?;
         let told = Arc::clone(&display);
-        let connect = move || -> Result<Arc<dyn Executor>, ExecutorError> {
-            let executor = DockerExecutor::connect(options.clone())?;
+        let connect = move |labels: &BTreeMap<String, String>| -> Result<Arc<dyn Executor>, ExecutorError> {
+            let options = ConnectOptions { labels: labels.clone(), ..options.clone() };
+            let executor = DockerExecutor::connect(options)?;
             told.event(&Event::Note {
                 message: format!("using {} at {}", executor.name(), executor.address()),
             });
@@ -124,10 +127,19 @@ impl Session {
     }
 }
 
+/// Whatever happens, no picture stays on the terminal. (The display itself outlives the session: signals write to it.)
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.display.close();
+    }
+}
+
 /// Where to look for an engine.
 fn connect_options(environment: &Environment, executor: ExecutorChoice) -> Result<ConnectOptions, CliError> {
     if executor == ExecutorChoice::Sandbox {
-        return Err(CliError::input("the sandbox executor is not there yet").hint("take `--executor auto` or leave it out"));
+        return Err(
+            CliError::input("the sandbox executor is not there yet").hint("take `--executor auto` or leave it out")
+        );
     }
     let mut sockets: Vec<PathBuf> = vec!["/var/run/docker.sock".into()];
     let own = environment.runtime_dir.as_ref();

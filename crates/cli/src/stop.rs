@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: the first asks to stop, the second ends the process.
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use farm_executor::CancelToken;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -37,7 +37,11 @@ impl Stop {
                 } else {
                     (Signal::Terminate, TERMINATE)
                 };
-                if first.0.compare_exchange(NONE, mark, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                if first
+                    .0
+                    .compare_exchange(NONE, mark, Ordering::AcqRel, Ordering::Acquire)
+                    .is_ok()
+                {
                     token.cancel();
                     display.say(&["stopping; once more to give up at once".to_owned()]);
                 } else {
@@ -59,7 +63,10 @@ impl Stop {
     }
 }
 
-#[expect(clippy::exit, reason = "whoever asks twice wants the process gone, whatever its threads wait for")]
+#[expect(
+    clippy::exit,
+    reason = "whoever asks twice wants the process gone, whatever its threads wait for"
+)]
 fn give_up(signal: Signal) -> ! {
     std::process::exit(Status::Stopped(signal).code().into())
 }

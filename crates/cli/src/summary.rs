@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farm_engine::{Failure, NodeReport, NodeResult, NodeState, Summary};
+use farm_engine::{Failure, NodeReport, NodeResult, NodeState, Reason, Summary};
 
 use crate::exit::{Signal, Status, exit_code};
 use crate::paint::{Paint, Role};
@@ -57,7 +57,10 @@ pub(crate) fn of_build(summary: &Summary, took: Duration, paint: Paint) -> Vec<S
 pub(crate) fn problems(summary: &Summary, paint: Paint) -> Vec<String> {
     let mut lines = failures(&summary.failures, paint);
     if !summary.not_reproducible.is_empty() {
-        lines.push(format!("{}, the first output stays:", paint.paint(Role::Error, "not reproducible")));
+        lines.push(format!(
+            "{}, the first output stays:",
+            paint.paint(Role::Error, "not reproducible")
+        ));
         for (name, difference) in &summary.not_reproducible {
             lines.push(format!("  {name}: {}", one_line(difference)));
         }
@@ -78,12 +81,21 @@ pub(crate) fn failures(failures: &[(String, Failure)], paint: Paint) -> Vec<Stri
 }
 
 fn failure_lines(name: &str, failure: &Failure, paint: Paint) -> Vec<String> {
-    let mut message = failure.message.trim_end().lines();
+    // The last lines of a log, quoted with a bar, were shown when it happened.
+    let mut message = failure
+        .message
+        .trim_end()
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("| "));
     let mut lines = vec![format!("  {name}: {}", message.next().unwrap_or("no reason was given"))];
     lines.extend(message.map(|line| format!("    {line}").trim_end().to_owned()));
     if let Some(hint) = &failure.hint {
         let mut hint = hint.trim_end().lines();
-        lines.push(format!("    {} {}", paint.paint(Role::Hint, "hint:"), hint.next().unwrap_or_default()));
+        lines.push(format!(
+            "    {} {}",
+            paint.paint(Role::Hint, "hint:"),
+            hint.next().unwrap_or_default()
+        ));
         lines.extend(hint.map(|line| format!("    {line}").trim_end().to_owned()));
     }
     if let Some(log) = &failure.log {
@@ -93,7 +105,11 @@ fn failure_lines(name: &str, failure: &Failure, paint: Paint) -> Vec<String> {
 }
 
 fn listed(word: &str, role: Role, summary: &Summary, result: NodeResult, paint: Paint) -> Vec<String> {
-    let nodes: Vec<&NodeReport> = summary.nodes.iter().filter(|node| node.result == Some(result)).collect();
+    let nodes: Vec<&NodeReport> = summary
+        .nodes
+        .iter()
+        .filter(|node| node.result == Some(result))
+        .collect();
     if nodes.is_empty() {
         return Vec::new();
     }
@@ -107,16 +123,26 @@ fn listed(word: &str, role: Role, summary: &Summary, result: NodeResult, paint: 
 
 /// What a dry run found, as a table of whatever is not up to date; with `explain`, every changed input below its node.
 pub(crate) fn table(summary: &Summary, explain: bool) -> Vec<String> {
-    let nodes: Vec<&NodeReport> = summary.nodes.iter().filter(|node| node.state != NodeState::Cached).collect();
+    let nodes: Vec<&NodeReport> = summary
+        .nodes
+        .iter()
+        .filter(|node| node.state != NodeState::Cached)
+        .collect();
     let rows: Vec<[String; 3]> = nodes
         .iter()
-        .map(|node| [state_word(node).to_owned(), node.name.clone(), reason(node).unwrap_or_default()])
+        .map(|node| {
+            [
+                state_word(node).to_owned(),
+                node.name.clone(),
+                reason(node).unwrap_or_default(),
+            ]
+        })
         .collect();
     let mut lines = Vec::new();
     for (line, node) in columns(&rows).into_iter().zip(nodes) {
         lines.push(line);
         if explain {
-            let changes = node.reason.iter().flat_map(|reason| reason.changes());
+            let changes = node.reason.iter().flat_map(Reason::changes);
             lines.extend(changes.map(|change| format!("         {}", change_words(change))));
         }
     }
@@ -126,7 +152,11 @@ pub(crate) fn table(summary: &Summary, explain: bool) -> Vec<String> {
 /// The counts of a dry run, in words.
 pub(crate) fn of_dry_run(summary: &Summary) -> String {
     let number = |state| summary.nodes.iter().filter(|node| node.state == state).count() as u64;
-    let (run, unknown, cached) = (number(NodeState::Run), number(NodeState::Unknown), number(NodeState::Cached));
+    let (run, unknown, cached) = (
+        number(NodeState::Run),
+        number(NodeState::Unknown),
+        number(NodeState::Cached),
+    );
     if run + unknown == 0 {
         return match cached {
             0 => "nothing to do: there are no nodes".to_owned(),
@@ -180,11 +210,17 @@ fn state_word(node: &NodeReport) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use farm_engine::{Change, Counts, FailureKind, Reason};
+    use farm_engine::{Change, Counts, FailureKind};
 
     use super::*;
 
-    fn node(name: &str, state: NodeState, result: Option<NodeResult>, reason: Option<Reason>, message: Option<&str>) -> NodeReport {
+    fn node(
+        name: &str,
+        state: NodeState,
+        result: Option<NodeResult>,
+        reason: Option<Reason>,
+        message: Option<&str>,
+    ) -> NodeReport {
         NodeReport {
             name: name.to_owned(),
             kind: "task".to_owned(),
@@ -213,7 +249,13 @@ mod tests {
     }
 
     fn built(name: &str) -> NodeReport {
-        node(name, NodeState::Cached, Some(NodeResult::Built), Some(Reason::NeverBuilt), None)
+        node(
+            name,
+            NodeState::Cached,
+            Some(NodeResult::Built),
+            Some(Reason::NeverBuilt),
+            None,
+        )
     }
 
     fn cached(name: &str) -> NodeReport {
@@ -236,10 +278,23 @@ mod tests {
     fn with_failures() -> Summary {
         let mut summary = summary(vec![
             built("a:ok"),
-            node("a:bad", NodeState::Run, Some(NodeResult::Failed), Some(Reason::NeverBuilt), Some("exit status 1")),
-            node("a:after", NodeState::Unknown, Some(NodeResult::Skipped), None, Some("it needs a:bad")),
+            node(
+                "a:bad",
+                NodeState::Run,
+                Some(NodeResult::Failed),
+                Some(Reason::NeverBuilt),
+                Some("exit status 1"),
+            ),
+            node(
+                "a:after",
+                NodeState::Unknown,
+                Some(NodeResult::Skipped),
+                None,
+                Some("it needs a:bad"),
+            ),
         ]);
-        let mut failure = Failure::new(FailureKind::Step, "exit status 1\nin phase compile\n").hint("see the log");
+        let mut failure =
+            Failure::new(FailureKind::Step, "exit status 1\nin phase compile\n  | cc: error\n").hint("see the log");
         failure.log = Some(".farm/logs/bad".to_owned());
         summary.failures.push(("a:bad".to_owned(), failure));
         summary
@@ -275,15 +330,24 @@ mod tests {
         stopped; what is finished is kept
         1 built, 1 failed, 1 skipped in 1 min 02 s
         ");
-        assert_eq!(status(&summary, Some(Signal::Interrupt)), Status::Stopped(Signal::Interrupt));
+        assert_eq!(
+            status(&summary, Some(Signal::Interrupt)),
+            Status::Stopped(Signal::Interrupt)
+        );
         summary.interrupted = false;
-        assert_eq!(status(&summary, Some(Signal::Interrupt)), Status::Done, "it was finished before it could be stopped");
+        assert_eq!(
+            status(&summary, Some(Signal::Interrupt)),
+            Status::Done,
+            "it was finished before it could be stopped"
+        );
     }
 
     #[test]
     fn not_reproducible() {
         let mut summary = summary(vec![built("a:x")]);
-        summary.not_reproducible.push(("a:x".to_owned(), "payload (blob)".to_owned()));
+        summary
+            .not_reproducible
+            .push(("a:x".to_owned(), "payload (blob)".to_owned()));
         insta::assert_snapshot!(said(&summary), @r"
         not reproducible, the first output stays:
           a:x: payload (blob)
@@ -300,8 +364,22 @@ mod tests {
         }];
         summary(vec![
             cached("a:words"),
-            node("a:report", NodeState::Run, None, Some(Reason::InputsChanged { changes }), None),
-            node("a:check", NodeState::Unknown, None, Some(Reason::Waiting { on: "a:report".to_owned() }), None),
+            node(
+                "a:report",
+                NodeState::Run,
+                None,
+                Some(Reason::InputsChanged { changes }),
+                None,
+            ),
+            node(
+                "a:check",
+                NodeState::Unknown,
+                None,
+                Some(Reason::Waiting {
+                    on: "a:report".to_owned(),
+                }),
+                None,
+            ),
         ])
     }
 

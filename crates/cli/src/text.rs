@@ -105,7 +105,13 @@ pub(crate) fn cut_pair(from: &str, to: &str) -> (String, String) {
     let shorter = a.len().min(b.len());
     let prefix = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let rest = shorter - prefix;
-    let suffix = a.iter().rev().zip(b.iter().rev()).take(rest).take_while(|(x, y)| x == y).count();
+    let suffix = a
+        .iter()
+        .rev()
+        .zip(b.iter().rev())
+        .take(rest)
+        .take_while(|(x, y)| x == y)
+        .count();
     let cut = |value: &[char]| {
         let start = prefix.saturating_sub(CONTEXT);
         let end = (value.len() - suffix + CONTEXT).min(value.len());
@@ -182,14 +188,23 @@ mod tests {
     #[test]
     fn long_values_keep_both_ends() {
         let value = format!("{}{}", "a".repeat(50), "z".repeat(50));
-        assert_eq!(cut_middle(&value), format!("{}…{} (100 characters)", "a".repeat(28), "z".repeat(28)));
+        assert_eq!(
+            cut_middle(&value),
+            format!("{}…{} (100 characters)", "a".repeat(28), "z".repeat(28))
+        );
         assert_eq!(cut_middle("short"), "short");
     }
 
     #[test]
     fn digests_by_their_first_digits() {
-        let (from, to) = cut_pair(&format!("file {}", "a0".repeat(32)), &format!("file {} x", "b1".repeat(32)));
-        assert_eq!((from.as_str(), to.as_str()), ("file a0a0a0a0a0a0", "file b1b1b1b1b1b1 x"));
+        let (from, to) = cut_pair(
+            &format!("file {}", "a0".repeat(32)),
+            &format!("file {} x", "b1".repeat(32)),
+        );
+        assert_eq!(
+            (from.as_str(), to.as_str()),
+            ("file a0a0a0a0a0a0", "file b1b1b1b1b1b1 x")
+        );
         assert_eq!(cut_middle("abcdef"), "abcdef");
     }
 
@@ -208,7 +223,10 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = [["run".to_owned(), "ä".to_owned(), "why".to_owned()], ["cached".to_owned(), "bcd".to_owned(), String::new()]];
+        let rows = [
+            ["run".to_owned(), "ä".to_owned(), "why".to_owned()],
+            ["cached".to_owned(), "bcd".to_owned(), String::new()],
+        ];
         assert_eq!(columns(&rows), ["run     ä    why", "cached  bcd"]);
     }
 }

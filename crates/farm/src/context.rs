@@ -1,5 +1,6 @@
 //! What all rules share: the workspace, the store, the executor.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -14,8 +15,8 @@ pub const WORKSPACE_LABEL: &str = "org.farm.workspace";
 /// Label that says which node an image or container is for.
 pub const NODE_LABEL: &str = "org.farm.node";
 
-/// Makes the connection to an executor.
-pub type Connect = dyn Fn() -> Result<Arc<dyn Executor>, ExecutorError> + Send + Sync;
+/// Makes the connection to an executor, which puts these labels on every container it makes.
+pub type Connect = dyn Fn(&BTreeMap<String, String>) -> Result<Arc<dyn Executor>, ExecutorError> + Send + Sync;
 
 /// What all rules share. One a run.
 pub struct Context {
@@ -74,7 +75,11 @@ impl Context {
     ///
     /// The environment's: nobody answers. Said once, remembered for the run.
     pub fn executor(&self) -> Result<&Arc<dyn Executor>, Failure> {
-        self.connected.get_or_init(|| (self.connect)().map_err(|error| executor_failure(&error))).as_ref().map_err(Clone::clone)
+        let connect = || {
+            let labels = [(LABEL.to_owned(), "1".to_owned()), (WORKSPACE_LABEL.to_owned(), self.workspace_id.clone())];
+            (self.connect)(&labels.into()).map_err(|error| executor_failure(&error))
+        };
+        self.connected.get_or_init(connect).as_ref().map_err(Clone::clone)
     }
 
     /// Runs `action` with a temporary folder that is gone afterwards.

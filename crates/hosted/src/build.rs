@@ -23,7 +23,7 @@ use crate::{normalise, pyc, repository};
 pub const SOURCE_DATE_EPOCH: u64 = 1_700_000_000;
 
 /// Raised whenever the same lock would come to other bytes.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// What was built.
 #[derive(Debug, Clone, PartialEq, Eq)]

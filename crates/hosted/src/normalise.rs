@@ -85,8 +85,11 @@ pub(crate) fn add_gentoo_parts(tree: &mut Tree, epoch: u64) -> Result<(), BuildE
             tree.insert(path, Entry::directory(mode, gid));
         }
     }
-    if tree.get("usr/bin/python").is_none() {
-        tree.insert("usr/bin/python", Entry::symlink("python3"));
+    // Portage's helpers call Python and GNU tar by names that Gentoo has and Debian has not.
+    for (path, target) in [("usr/bin/gtar", "tar"), ("usr/bin/python", "python3")] {
+        if tree.get(path).is_none() {
+            tree.insert(path, Entry::symlink(target));
+        }
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) struct Folder {
     path: PathBuf,
     // Dropped in this order: others may come in only when everything is taken back.
     undo: Undo,
-    _lock: fs::File,
+    _lock: Lock,
 }
 
 impl Folder {
@@ -58,7 +58,7 @@ impl Folder {
             return Ok(Self {
                 path: path.to_owned(),
                 undo,
-                _lock: lock,
+                _lock: Lock(lock),
             });
         }
     }
@@ -191,6 +191,18 @@ impl StagedFile {
         )?;
         self.file.sync_all()?;
         Ok(self.path)
+    }
+}
+
+/// The lock of a folder, held by an open descriptor of the folder itself.
+#[derive(Debug)]
+struct Lock(fs::File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread starts at this moment has a copy of the descriptor until
+        // it runs its program. Should this fail, the lock goes with the last copy.
+        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `farm build`, and what it shares with whatever else builds.
 
 use farm_engine::{EventSink, Summary};
+use serde_json::Value;
 
 use crate::args::RunArgs;
 use crate::domain::{self, BuildOptions, FarmError, Words};
@@ -18,15 +19,25 @@ pub(crate) fn run(app: &App, args: &RunArgs, results: &mut Results) -> Result<St
     })
 }
 
+/// A result of a run beside what became of its nodes: for people, and for programs.
+pub(super) struct Line {
+    pub(super) text: String,
+    pub(super) json: Value,
+}
+
 /// Builds, publishes perhaps, and tells of it. `action` returns what became of the run and the lines that are its results.
 pub(super) fn run_with<F>(app: &App, args: &RunArgs, results: &mut Results, action: F) -> Result<Status, CliError>
 where
-    F: FnOnce(&Session, &Words, &BuildOptions, &dyn EventSink) -> Result<(Summary, Vec<String>), FarmError>,
+    F: FnOnce(&Session, &Words, &BuildOptions, &dyn EventSink) -> Result<(Summary, Vec<Line>), FarmError>,
 {
     let words = Words::parse(&args.words.words);
     let options = options(args);
     // Events that a program reads on standard output are not told a second time.
-    let mode = if args.json && !args.dry_run { Mode::Quiet } else { Session::mode(app) };
+    let mode = if args.json && !args.dry_run {
+        Mode::Quiet
+    } else {
+        Session::mode(app)
+    };
     let session = Session::start(app, args.executor.executor, mode, args.explain && !args.dry_run)?;
     let outcome = if args.json && !args.dry_run {
         let json = JsonLines::new(results);
@@ -53,13 +64,17 @@ where
         said.push(summary::of_dry_run(&summary));
         session.display.say(&said);
     } else {
-        if !args.json {
-            for line in &lines {
-                results.line(line);
+        for line in &lines {
+            if args.json {
+                results.json(&line.json);
+            } else {
+                results.line(&line.text);
             }
         }
         results.flush();
-        session.display.say(&summary::of_build(&summary, session.elapsed(), paint));
+        session
+            .display
+            .say(&summary::of_build(&summary, session.elapsed(), paint));
     }
     Ok(summary::status(&summary, session.stopped()))
 }

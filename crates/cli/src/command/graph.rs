@@ -78,7 +78,10 @@ fn svg(dot: &str) -> Result<Vec<u8>, CliError> {
     if output.status.success() {
         Ok(output.stdout)
     } else {
-        Err(CliError::environment(format!("Graphviz's `dot` failed: {}", output.status)))
+        Err(CliError::environment(format!(
+            "Graphviz's `dot` failed: {}",
+            output.status
+        )))
     }
 }
 
@@ -102,7 +105,12 @@ fn quoted(text: &str) -> String {
 }
 
 fn mermaid(view: &GraphView) -> String {
-    let ids: BTreeMap<&str, usize> = view.nodes.iter().enumerate().map(|(id, node)| (node.name.as_str(), id)).collect();
+    let ids: BTreeMap<&str, usize> = view
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(id, node)| (node.name.as_str(), id))
+        .collect();
     let mut text = String::from("flowchart LR\n");
     for (id, node) in view.nodes.iter().enumerate() {
         // A label in quotes may hold anything but a quote, which Mermaid writes as an entity.

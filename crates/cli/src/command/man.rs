@@ -23,8 +23,13 @@ pub(crate) fn run(args: &ManArgs, results: &mut Results) -> Result<Status, CliEr
     let command = match &args.command {
         None => cli,
         Some(name) => {
-            let names: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
-            let unknown = CliError::input(format!("no such command: {name}")).hint(format!("commands: {}", names.join(", ")));
+            let names = cli
+                .get_subcommands()
+                .map(clap::Command::get_name)
+                .filter(|name| *name != "help");
+            let names: Vec<&str> = names.collect();
+            let unknown =
+                CliError::input(format!("no such command: {name}")).hint(format!("commands: {}", names.join(", ")));
             let found = cli.find_subcommand(name).cloned().ok_or(unknown)?;
             // Pages of commands are called as git's are: farm-build(1).
             let title = format!("farm-{}", found.get_name());

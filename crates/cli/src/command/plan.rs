@@ -28,8 +28,10 @@ pub(crate) struct PlanArgs {
 /// Prints the merge list.
 pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<Status, CliError> {
     if args.write {
-        return Err(CliError::input("missing flags, keywords and licences cannot be put into the manifest yet")
-            .hint("`farm plan` prints them as lines to paste"));
+        return Err(
+            CliError::input("missing flags, keywords and licences cannot be put into the manifest yet")
+                .hint("`farm plan` prints them as lines to paste"),
+        );
     }
     let words = Words::parse(&args.words.words);
     let session = Session::start(app, args.executor.executor, Session::mode(app), false)?;
@@ -49,6 +51,12 @@ pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<S
 
 /// Tells of plans that could not be made. A subject that does not resolve is the user's to mend: Portage says how.
 pub(super) fn end(app: &App, session: &Session, view: &PlanView) -> Status {
-    session.display.say(&summary::failures(&view.failures, app.environment.paint));
-    exit_code(view.failures.iter().map(|(_, failure)| failure.kind), false, session.stopped())
+    session
+        .display
+        .say(&summary::failures(&view.failures, app.environment.paint));
+    exit_code(
+        view.failures.iter().map(|(_, failure)| failure.kind),
+        false,
+        session.stopped(),
+    )
 }

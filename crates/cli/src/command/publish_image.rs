@@ -1,7 +1,10 @@
 //! `farm publish-image`.
 
+use serde_json::json;
+
+use super::build::Line;
 use crate::args::RunArgs;
-use crate::domain;
+use crate::domain::{self, PublishedImage};
 use crate::error::CliError;
 use crate::exit::Status;
 use crate::output::Results;
@@ -11,7 +14,10 @@ use crate::session::App;
 pub(crate) fn run(app: &App, args: &RunArgs, results: &mut Results) -> Result<Status, CliError> {
     super::build::run_with(app, args, results, |session, words, options, events| {
         let (summary, images) = domain::publish_image(&session.setup, words, options, events)?;
-        let lines = images.into_iter().map(|image| format!("{}@{}", image.reference, image.digest)).collect();
-        Ok((summary, lines))
+        let line = |image: PublishedImage| Line {
+            text: format!("{}@{}", image.reference, image.digest),
+            json: json!({ "event": "image-published", "reference": image.reference, "digest": image.digest }),
+        };
+        Ok((summary, images.into_iter().map(line).collect()))
     })
 }

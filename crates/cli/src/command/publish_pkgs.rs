@@ -22,8 +22,10 @@ pub(crate) struct PublishPkgsArgs {
 /// Builds what is missing and publishes the binary packages.
 pub(crate) fn run(app: &App, args: &PublishPkgsArgs, results: &mut Results) -> Result<Status, CliError> {
     if !args.unsigned {
-        return Err(CliError::input("packages cannot be signed yet, and are not published unsigned unless somebody says so")
-            .hint("add `--unsigned` to publish them without signatures"));
+        return Err(CliError::input(
+            "packages cannot be signed yet, and are not published unsigned unless somebody says so",
+        )
+        .hint("add `--unsigned` to publish them without signatures"));
     }
     super::build::run_with(app, &args.run, results, |session, words, options, events| {
         let summary = domain::publish_pkgs(&session.setup, words, options, args.unsigned, events)?;

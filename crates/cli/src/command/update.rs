@@ -43,7 +43,11 @@ pub(crate) fn run(app: &App, args: &UpdateArgs, results: &mut Results) -> Result
     }
     results.flush();
     if view.changes.is_empty() {
-        session.display.say(&["nothing moved: the lock file says what the names stand for today".to_owned()]);
+        session
+            .display
+            .say(&["nothing moved: the lock file says what the names stand for today".to_owned()]);
     }
-    Ok(view.plan.map_or(Status::Done, |plan| super::plan::end(app, &session, &plan)))
+    Ok(view
+        .plan
+        .map_or(Status::Done, |plan| super::plan::end(app, &session, &plan)))
 }

@@ -49,15 +49,22 @@ pub(crate) fn run(app: &App, args: &WhyArgs, results: &mut Results) -> Result<St
 }
 
 fn in_words(answer: &WhyAnswer) -> Vec<String> {
+    if !domain::is_pending(answer) && answer.reason.is_empty() {
+        return vec![format!("{} has never run here", answer.node)];
+    }
     let begin = match (domain::is_pending(answer), answer.state) {
         (true, NodeState::Unknown) => "may have to run",
         (true, _) => "will run",
-        (false, NodeState::Cached) => "is up to date; its last run",
-        (false, _) => "ran last",
+        (false, NodeState::Cached) => "is up to date; it ran last because",
+        (false, _) => "ran last because",
     };
-    let because = if answer.reason.is_empty() { String::new() } else { format!(": {}", one_line(&answer.reason)) };
-    let mut lines = vec![format!("{} {begin}{because}", answer.node)];
-    lines.extend(answer.changes.iter().map(|change| format!("  {}", change_words(change))));
+    let mut lines = vec![format!("{} {begin}: {}", answer.node, one_line(&answer.reason))];
+    lines.extend(
+        answer
+            .changes
+            .iter()
+            .map(|change| format!("  {}", change_words(change))),
+    );
     lines
 }
 
@@ -99,10 +106,11 @@ mod tests {
 
     #[test]
     fn what_ran() {
-        let last = json!({ "node": "a:task/x", "state": "cached", "when": "last", "reason": "never built", "changes": [] });
-        insta::assert_snapshot!(words(last), @"a:task/x is up to date; its last run: never built");
+        let last =
+            json!({ "node": "a:task/x", "state": "cached", "when": "last", "reason": "never built", "changes": [] });
+        insta::assert_snapshot!(words(last), @"a:task/x is up to date; it ran last because: never built");
         let never = json!({ "node": "a:task/x", "state": "unknown", "when": "last", "reason": "", "changes": [] });
-        insta::assert_snapshot!(words(never), @"a:task/x ran last");
+        insta::assert_snapshot!(words(never), @"a:task/x has never run here");
     }
 
     #[test]

@@ -262,7 +262,9 @@ mod tests {
         display.shared.locked(|screen| screen.redraw(size));
         display.close();
         let text = written.text();
-        let erased = text.replace("\x1b[2A\r\x1b[J", "<2 lines erased>").replace("\x1b[1A\r\x1b[J", "<1 line erased>");
+        let erased = text
+            .replace("\x1b[2A\r\x1b[J", "<2 lines erased>")
+            .replace("\x1b[1A\r\x1b[J", "<1 line erased>");
         insta::with_settings!({filters => vec![(r"\d\.\d s\n", "TIME\n")]}, {
             insta::assert_snapshot!(erased, @r"
             0 of 0 done, 1 running, TIME

@@ -29,12 +29,23 @@ pub(super) fn render(board: &Board, size: Size, now: Duration, paint: Paint) -> 
         head.push_str(&format!(", {} failed", board.counts.failed));
     }
     head.push_str(&format!(", {}", duration(now)));
-    let role = if board.counts.failed > 0 { Role::Error } else { Role::Good };
+    let role = if board.counts.failed > 0 {
+        Role::Error
+    } else {
+        Role::Good
+    };
     let mut lines = vec![paint.paint(role, fit(&head, size.columns))];
 
     let room = size.rows.saturating_sub(1);
-    let shown = if board.running.len() > room { room.saturating_sub(1) } else { board.running.len() };
-    let times: Vec<String> = board.running[..shown].iter().map(|running| time(running, now)).collect();
+    let shown = if board.running.len() > room {
+        room.saturating_sub(1)
+    } else {
+        board.running.len()
+    };
+    let times: Vec<String> = board.running[..shown]
+        .iter()
+        .map(|running| time(running, now))
+        .collect();
     let name_width = width(board.running[..shown].iter().map(|running| running.name.as_str())).min(NAME);
     let time_width = width(times.iter().map(String::as_str));
     for (running, time) in board.running[..shown].iter().zip(times) {
@@ -135,7 +146,10 @@ mod tests {
             for rows in 1..6 {
                 let lines = render(&board(), Size { columns, rows }, SECOND, Paint::default());
                 assert!(lines.len() <= rows.max(1), "{columns} {rows}: {lines:?}");
-                assert!(lines.iter().all(|line| line.chars().count() <= columns), "{columns} {rows}: {lines:?}");
+                assert!(
+                    lines.iter().all(|line| line.chars().count() <= columns),
+                    "{columns} {rows}: {lines:?}"
+                );
             }
         }
     }
@@ -144,7 +158,10 @@ mod tests {
     fn counts_what_failed() {
         let mut board = board();
         board.apply(&finished("hep:pkg/sci-libs/gsl-2.7.1", NodeResult::Failed), 5 * SECOND);
-        board.apply(&finished("hep:pkg/sci-libs/fftw-3.3.10", NodeResult::Skipped), 5 * SECOND);
+        board.apply(
+            &finished("hep:pkg/sci-libs/fftw-3.3.10", NodeResult::Skipped),
+            5 * SECOND,
+        );
         insta::assert_snapshot!(picture(&board, 100, 20, 6 * SECOND), @r"
         3 of 9 done, 2 running, 1 failed, 6.0 s
           hep:pkg/sci-physics/fastjet-3.4.0  5.0 s of about 1 min 35 s  compiling
@@ -166,8 +183,17 @@ mod tests {
 
     #[test]
     fn colour_changes_no_word() {
-        let coloured = render(&board(), Size { columns: 100, rows: 20 }, SECOND, Paint { colour: true }).join("\n");
+        let coloured = render(
+            &board(),
+            Size { columns: 100, rows: 20 },
+            SECOND,
+            Paint { colour: true },
+        )
+        .join("\n");
         assert!(coloured.contains('\x1b'));
-        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), picture(&board(), 100, 20, SECOND));
+        assert_eq!(
+            anstream::adapter::strip_str(&coloured).to_string(),
+            picture(&board(), 100, 20, SECOND)
+        );
     }
 }

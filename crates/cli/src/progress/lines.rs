@@ -17,12 +17,22 @@ pub(super) struct Wanted {
 }
 
 /// The lines of one event; `tail` reads the last lines of a log.
-pub(super) fn lines(event: &Event, wanted: Wanted, paint: Paint, tail: impl FnOnce(&str) -> Vec<String>) -> Vec<String> {
+pub(super) fn lines(
+    event: &Event,
+    wanted: Wanted,
+    paint: Paint,
+    tail: impl FnOnce(&str) -> Vec<String>,
+) -> Vec<String> {
     match event {
         Event::NodeStarted { name, reason, .. } if wanted.everything || wanted.explain => {
             let mut lines = vec![format!("start  {name} ({reason})")];
             if wanted.explain {
-                lines.extend(reason.changes().iter().map(|change| format!("       {}", change_words(change))));
+                lines.extend(
+                    reason
+                        .changes()
+                        .iter()
+                        .map(|change| format!("       {}", change_words(change))),
+                );
             }
             lines
         }
@@ -43,12 +53,22 @@ pub(super) fn lines(event: &Event, wanted: Wanted, paint: Paint, tail: impl FnOn
             log,
             ..
         } => {
-            let first = message.as_deref().and_then(|message| message.lines().next()).unwrap_or("no reason was given");
+            let first = message
+                .as_deref()
+                .and_then(|message| message.lines().next())
+                .unwrap_or("no reason was given");
             let word = paint.paint(Role::Error, "failed");
-            let mut lines = vec![format!("{word} {name} after {}: {first}", duration(Duration::from_millis(*ms)))];
+            let mut lines = vec![format!(
+                "{word} {name} after {}: {first}",
+                duration(Duration::from_millis(*ms))
+            )];
             if let Some(log) = log {
                 let bar = paint.paint(Role::Dim, "|");
-                lines.extend(tail(log).into_iter().map(|line| format!("  {bar} {line}").trim_end().to_owned()));
+                lines.extend(
+                    tail(log)
+                        .into_iter()
+                        .map(|line| format!("  {bar} {line}").trim_end().to_owned()),
+                );
                 lines.push(format!("  log: {log}"));
             }
             lines

@@ -26,7 +26,9 @@ pub(super) fn last_lines(path: &Path) -> Vec<String> {
         }
         Ok(bytes)
     };
-    read().map(|bytes| clean(&String::from_utf8_lossy(&bytes))).unwrap_or_default()
+    read()
+        .map(|bytes| clean(&String::from_utf8_lossy(&bytes)))
+        .unwrap_or_default()
 }
 
 /// The last lines of a text as a terminal would show them: what a carriage return overwrote is gone, as are escapes.
@@ -36,7 +38,11 @@ fn clean(text: &str) -> Vec<String> {
         .lines()
         .map(|line| {
             let shown = line.trim_end().rsplit('\r').next().unwrap_or_default();
-            shown.replace('\t', "    ").chars().filter(|character| !character.is_control()).collect()
+            shown
+                .replace('\t', "    ")
+                .chars()
+                .filter(|character| !character.is_control())
+                .collect()
         })
         .collect();
     while lines.last().is_some_and(String::is_empty) {
@@ -63,7 +69,10 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_show() {
-        assert_eq!(clean("a\x1b[31mb\x1b[0m\n 10%\r100%\r\nx\ty\n\n\n"), ["ab", "100%", "x    y"]);
+        assert_eq!(
+            clean("a\x1b[31mb\x1b[0m\n 10%\r100%\r\nx\ty\n\n\n"),
+            ["ab", "100%", "x    y"]
+        );
     }
 
     #[test]

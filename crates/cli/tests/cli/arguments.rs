@@ -125,7 +125,7 @@ fn unknown_manual_page() {
     assert_run!(Space::new().farm(&["man", "biuld"]), @r"
     --- stderr
     error: no such command: biuld
-    hint: commands: build, publish-pkgs, publish-image, plan, update, targets, why, graph, log, clean, doctor, schema, completions, man, help
+    hint: commands: build, publish-pkgs, publish-image, plan, update, targets, why, graph, log, clean, doctor, schema, completions, man
     --- status 2
     ");
 }
@@ -167,7 +167,11 @@ fn variable_that_is_not_utf8() {
 fn doctor_without_an_engine() {
     let ended = Space::new().farm(&["doctor"]);
     assert_eq!(ended.status, Some(3), "{}", ended.text());
-    assert!(ended.stdout.starts_with("executor    none: no docker engine answers"), "{}", ended.text());
+    assert!(
+        ended.stdout.starts_with("executor    none: no docker engine answers"),
+        "{}",
+        ended.text()
+    );
     assert!(ended.stderr.contains("nothing can be built"), "{}", ended.text());
 }
 
@@ -189,7 +193,13 @@ fn a_reader_that_is_gone_is_no_error() {
 fn a_full_disk_is() {
     let space = Space::new();
     let mut command = space.command(&["schema"]);
-    command.stdout(fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap().into_file());
+    command.stdout(
+        fs_err::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+            .into_file(),
+    );
     command.stderr(std::process::Stdio::piped());
     let ended = space.end_of(command.spawn().unwrap());
     assert_run!(ended, @r"

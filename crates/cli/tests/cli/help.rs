@@ -24,7 +24,10 @@ fn reference() {
     let space = Space::new();
     let mut text = space.farm(&["--help"]).text();
     for command in COMMANDS {
-        text.push_str(&format!("\n===== farm {command} --help\n{}", space.farm(&[command, "--help"]).text()));
+        text.push_str(&format!(
+            "\n===== farm {command} --help\n{}",
+            space.farm(&[command, "--help"]).text()
+        ));
     }
     insta::assert_snapshot!("reference", text);
 }
@@ -49,13 +52,26 @@ fn manual_pages_and_completions() {
     for command in COMMANDS {
         let page = space.farm(&["man", command]);
         assert_eq!(page.status, Some(0), "{}", page.text());
-        assert!(page.stdout.contains(&format!("farm-{command}")) || page.stdout.contains("farm\\-"), "{}", page.text());
+        assert!(
+            page.stdout.contains(&format!("farm-{command}")) || page.stdout.contains("farm\\-"),
+            "{}",
+            page.text()
+        );
     }
     for shell in ["bash", "zsh", "fish"] {
         let completions = space.farm(&["completions", shell]);
         assert_eq!((completions.status, completions.stderr.as_str()), (Some(0), ""));
         assert!(completions.stdout.contains("publish-pkgs"), "{shell}");
     }
+}
+
+#[test]
+fn version() {
+    let ended = Space::new().farm(&["--version"]);
+    assert_eq!(
+        (ended.status, ended.stdout),
+        (Some(0), format!("farm {}\n", env!("CARGO_PKG_VERSION")))
+    );
 }
 
 #[test]

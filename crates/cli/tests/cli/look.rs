@@ -42,7 +42,7 @@ fn why_before_between_and_after() {
     assert_eq!(space.farm(&["build"]).status, Some(0));
     assert_run!(space.farm(&["why", "task/make"]), @r"
     --- stdout
-    pair:task/make is up to date; its last run: never built
+    pair:task/make is up to date; it ran last because: never built
     --- status 0
     ");
     assert_run!(space.farm(&["why", "task/make", "WORD=two"]), @r"

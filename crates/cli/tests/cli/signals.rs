@@ -35,9 +35,17 @@ tasks:
 }
 
 fn start(space: &Space, arguments: &[&str]) -> Child {
-    let child = space.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = space
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // Opens only when the task opens the other end.
-    fs_err::File::open(space.path("started")).unwrap().read_to_end(&mut Vec::new()).unwrap();
+    fs_err::File::open(space.path("started"))
+        .unwrap()
+        .read_to_end(&mut Vec::new())
+        .unwrap();
     child
 }
 
@@ -46,7 +54,12 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 fn release(space: &Space) {
-    fs_err::OpenOptions::new().write(true).open(space.path("go")).unwrap().write_all(b"\n").unwrap();
+    fs_err::OpenOptions::new()
+        .write(true)
+        .open(space.path("go"))
+        .unwrap()
+        .write_all(b"\n")
+        .unwrap();
 }
 
 #[test]
@@ -91,7 +104,10 @@ fn terminated() {
     let ended = space.end_of(child);
     assert_eq!(ended.status, Some(143), "{}", ended.text());
     let last = ended.json_lines().pop().unwrap();
-    assert_eq!((&last["event"], &last["interrupted"]), (&"build-finished".into(), &true.into()));
+    assert_eq!(
+        (&last["event"], &last["interrupted"]),
+        (&"build-finished".into(), &true.into())
+    );
 }
 
 #[test]

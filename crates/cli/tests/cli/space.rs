@@ -65,7 +65,10 @@ impl Space {
             .env("HOME", root.join("home"))
             .env("TMPDIR", root.join("tmp"))
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("DOCKER_HOST", format!("unix://{}", root.join("no-engine.sock").display()));
+            .env(
+                "DOCKER_HOST",
+                format!("unix://{}", root.join("no-engine.sock").display()),
+            );
         command
     }
 
@@ -97,23 +100,34 @@ impl Ended {
         let mut text = String::new();
         for (name, content) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !content.is_empty() {
-                let end = if content.ends_with('\n') { "" } else { "[no line feed]\n" };
+                let end = if content.ends_with('\n') {
+                    ""
+                } else {
+                    "[no line feed]\n"
+                };
                 text.push_str(&format!("--- {name}\n{content}{end}"));
             }
         }
-        text.push_str(&format!("--- status {}\n", self.status.map_or("none".to_owned(), |code| code.to_string())));
+        text.push_str(&format!(
+            "--- status {}\n",
+            self.status.map_or("none".to_owned(), |code| code.to_string())
+        ));
         without_folder(&text, &self.root)
     }
 
     /// The lines of standard output as JSON.
     pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
 fn without_folder(text: &str, root: &Path) -> String {
     let canonical = fs_err::canonicalize(root).unwrap();
-    text.replace(&*canonical.to_string_lossy(), "$SPACE").replace(&*root.to_string_lossy(), "$SPACE")
+    text.replace(&*canonical.to_string_lossy(), "$SPACE")
+        .replace(&*root.to_string_lossy(), "$SPACE")
 }
 
 /// Compares a run with a snapshot; durations are not compared.

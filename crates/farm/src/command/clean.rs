@@ -48,7 +48,7 @@ pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmE
     }
     let id = fs::read_to_string(state.join("workspace-id")).unwrap_or_default();
     if !images.is_empty() || !id.is_empty() {
-        let connected = (setup.connect)();
+        let connected = (setup.connect)(&std::collections::BTreeMap::new());
         match connected {
             Ok(executor) => {
                 let failed = |error| FarmError::from(executor_failure(&error));

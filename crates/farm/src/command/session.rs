@@ -127,7 +127,7 @@ impl Session {
             settings.source_date_epoch,
             setup.cancel.clone(),
             workspace_id(&state, mode)?,
-            Box::new(move || connect()),
+            Box::new(move |labels| connect(labels)),
         );
         let mut session = Self {
             workspace,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Guard, Input, NodeSpec, Output, Run};
-use farm_resolver::{Answer, Instance, Outcome, Package, Plan, join};
+use farm_resolver::{Answer, Instance, Outcome, Package, Plan, join, unsound};
 use serde::{Deserialize, Serialize};
 
 use super::repo::OpenRepo;
@@ -80,6 +80,8 @@ pub struct PlannedPackage {
     pub installed: Vec<InstalledRecord>,
     /// Digest of the root's files that no package owns.
     pub unowned: Digest,
+    /// The version of Portage that builds it.
+    pub portage: String,
     /// What is left out of its build root: CPV and reason.
     pub left_out: Vec<(String, String)>,
     /// Its ebuild, eclasses and files by input name.
@@ -141,6 +143,12 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
             Outcome::Refusal(_) => None,
         })
         .collect();
+    let faults: BTreeSet<String> =
+        plans.iter().flat_map(|(_, plan)| unsound(plan)).map(|fault| fault.to_string()).collect();
+    if !faults.is_empty() {
+        let list: Vec<String> = faults.into_iter().collect();
+        return Err(Failure::new(FailureKind::Input, list.join("\n")));
+    }
     let joined = join(plans.iter().copied()).map_err(|(subject, error)| {
         let lines = farm_resolver::suggest::bootstrap_lines(&error);
         let failure = Failure::new(FailureKind::Input, format!("{subject}: {error}"));
@@ -173,9 +181,11 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         let guard = run.dependency(spec, node).ok_or_else(|| bug(format!("no {node}")))?;
         repos.insert(name.as_str(), OpenRepo::open(context, guard)?);
     }
+    // All answers come from one root.
+    let portage = answers.first().map(|(.., answer)| answer.portage.clone()).unwrap_or_default();
     let mut packages = Vec::new();
     for instance in &joined.instances {
-        packages.push(planned(instance, &installed, &repos)?);
+        packages.push(planned(instance, &installed, &repos, &portage)?);
     }
     let mut subjects = BTreeMap::new();
     for (subject, plan) in &plans {
@@ -221,6 +231,7 @@ fn planned(
     instance: &Instance,
     installed: &InstalledSet,
     repos: &BTreeMap<&str, OpenRepo>,
+    portage: &str,
 ) -> Result<PlannedPackage, Failure> {
     let package = &instance.package;
     let digest = |repository: &str, path: &str| {
@@ -254,6 +265,7 @@ fn planned(
         dependencies: instance.packages.clone(),
         installed: used,
         unowned: installed.unowned,
+        portage: portage.to_owned(),
         left_out: instance
             .left_out
             .iter()

@@ -85,6 +85,7 @@ pub fn node(
         Input::text("package", &package.cpv),
         Input::text("repository", &package.repository),
         Input::text("epoch", epoch.to_string()),
+        Input::text("portage", &planned.portage),
         Input::text("rebuild", "exact"),
         Input::digest("base/files that no package owns", planned.unowned),
     ];

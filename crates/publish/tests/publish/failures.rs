@@ -171,7 +171,14 @@ fn a_folder_that_may_not_be_written() {
     // Permissions mean nothing to root, so the publisher is nobody then. A copy of this program lies where nobody may go.
     let program = lab.path("packages/program");
     fs::set_permissions(lab.path("packages"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // Copied by another process: were it open for writing here, a test that starts a process at this moment would keep it
+    // from being run.
+    let copied = Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
+    fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(program);
     if rustix::process::geteuid().is_root() {
         command.uid(65534).gid(65534);
