@@ -40,7 +40,10 @@ impl App {
     pub(crate) fn setup(&self, executor: ExecutorChoice) -> Result<Setup, CliError> {
         let options = connect_options(&self.environment, executor)?;
         let connect = move |labels: &BTreeMap<String, String>| -> Result<Arc<dyn Executor>, ExecutorError> {
-            let options = ConnectOptions { labels: labels.clone(), ..options.clone() };
+            let options = ConnectOptions {
+                labels: labels.clone(),
+                ..options.clone()
+            };
             Ok(Arc::new(DockerExecutor::connect(options)?))
         };
         Ok(self.setup_with(Arc::new(connect), CancelToken::new()))
@@ -82,7 +85,10 @@ impl Session {
         let stop = Stop::install(Arc::clone(&display), cancel.clone())?;
         let told = Arc::clone(&display);
         let connect = move |labels: &BTreeMap<String, String>| -> Result<Arc<dyn Executor>, ExecutorError> {
-            let options = ConnectOptions { labels: labels.clone(), ..options.clone() };
+            let options = ConnectOptions {
+                labels: labels.clone(),
+                ..options.clone()
+            };
             let executor = DockerExecutor::connect(options)?;
             told.event(&Event::Note {
                 message: format!("using {} at {}", executor.name(), executor.address()),

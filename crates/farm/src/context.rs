@@ -76,7 +76,10 @@ impl Context {
     /// The environment's: nobody answers. Said once, remembered for the run.
     pub fn executor(&self) -> Result<&Arc<dyn Executor>, Failure> {
         let connect = || {
-            let labels = [(LABEL.to_owned(), "1".to_owned()), (WORKSPACE_LABEL.to_owned(), self.workspace_id.clone())];
+            let labels = [
+                (LABEL.to_owned(), "1".to_owned()),
+                (WORKSPACE_LABEL.to_owned(), self.workspace_id.clone()),
+            ];
             (self.connect)(&labels.into()).map_err(|error| executor_failure(&error))
         };
         self.connected.get_or_init(connect).as_ref().map_err(Clone::clone)
@@ -94,12 +97,16 @@ impl Context {
 
     /// Puts bytes in the store.
     pub fn keep(&self, bytes: &[u8]) -> Result<Blob, Failure> {
-        self.store.put_bytes(bytes).map_err(|error| io_failure("keep an output", &error))
+        self.store
+            .put_bytes(bytes)
+            .map_err(|error| io_failure("keep an output", &error))
     }
 
     /// Reads a blob that a guard names.
     pub fn read(&self, blob: &Blob) -> Result<Vec<u8>, Failure> {
-        self.store.read(blob).map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))
+        self.store
+            .read(blob)
+            .map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))
     }
 
     /// What the executor says of an image that must be there.

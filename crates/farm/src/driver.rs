@@ -24,13 +24,19 @@ impl<'a> FarmDriver<'a> {
     /// A driver that wants these things.
     #[must_use]
     pub fn new(context: &'a Context, wanted: BTreeMap<String, Wanted>) -> Self {
-        Self { context, wanted, subjects: Mutex::default() }
+        Self {
+            context,
+            wanted,
+            subjects: Mutex::default(),
+        }
     }
 
     /// The subjects of every package node seen.
     #[must_use]
     pub fn into_subjects(self) -> BTreeMap<String, Vec<String>> {
-        self.subjects.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.subjects
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The subjects that have a package's node.
@@ -75,7 +81,9 @@ impl Driver for FarmDriver<'_> {
     }
 
     fn expand(&self, node: &NodeSpec<Action>, guard: &Guard) -> Result<Vec<NodeSpec<Action>>, Failure> {
-        let Action::Join(data) = &node.action else { return Ok(Vec::new()) };
+        let Action::Join(data) = &node.action else {
+            return Ok(Vec::new());
+        };
         let joined = join::read(self.context, guard)?;
         {
             let mut subjects = self.subjects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -107,10 +115,15 @@ impl FarmDriver<'_> {
         match place {
             Place::Nowhere => Presence::Present,
             Place::Store { blob } => in_store(blob),
-            Place::Blobs { blobs } => {
-                blobs.values().map(in_store).find(|found| *found != Presence::Present).unwrap_or(Presence::Present)
-            }
-            Place::Image { id, .. } => match context.executor().map(|executor| (executor.name(), executor.inspect(&id.0))) {
+            Place::Blobs { blobs } => blobs
+                .values()
+                .map(in_store)
+                .find(|found| *found != Presence::Present)
+                .unwrap_or(Presence::Present),
+            Place::Image { id, .. } => match context
+                .executor()
+                .map(|executor| (executor.name(), executor.inspect(&id.0)))
+            {
                 Ok((name, Ok(None))) => Presence::Lost(format!("its image is gone from {name}")),
                 // An engine that does not answer does not lose images, and a run with nothing to do needs none.
                 _ => Presence::Present,

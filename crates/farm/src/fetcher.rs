@@ -62,10 +62,19 @@ impl Sources {
             let (mirror, path) = rest.split_once('/').unwrap_or((rest, ""));
             let bases = if mirror == "debian" { apt_bases() } else { Vec::new() };
             let listed = self.profile.get(mirror).into_iter().flatten().cloned();
-            addresses.extend(bases.into_iter().chain(listed).map(|base| format!("{}/{path}", base.trim_end_matches('/'))));
+            addresses.extend(
+                bases
+                    .into_iter()
+                    .chain(listed)
+                    .map(|base| format!("{}/{path}", base.trim_end_matches('/'))),
+            );
         }
         if !data.no_mirrors {
-            addresses.extend(self.gentoo.iter().map(|base| format!("{}/distfiles/{name}", base.trim_end_matches('/'))));
+            addresses.extend(
+                self.gentoo
+                    .iter()
+                    .map(|base| format!("{}/distfiles/{name}", base.trim_end_matches('/'))),
+            );
         }
         let mut seen = std::collections::BTreeSet::new();
         addresses.retain(|address| seen.insert(address.clone()));
@@ -75,7 +84,10 @@ impl Sources {
 
 /// The archives that the machine's apt knows, in its order; none on a machine without apt.
 fn apt_bases() -> Vec<String> {
-    let output = Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]).env("LC_ALL", "C.UTF-8").output();
+    let output = Command::new("apt-get")
+        .args(["indextargets", "--format", "$(REPO_URI)"])
+        .env("LC_ALL", "C.UTF-8")
+        .output();
     let Ok(output) = output else { return Vec::new() };
     let mut bases: Vec<String> = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -105,10 +117,18 @@ pub fn fetch(context: &Context, data: &FetchData, target: &Path, progress: &mut 
         }
     }
     if let Some(instructions) = &data.instructions {
-        let wanted: Vec<String> = data.file.hashes.iter().map(|(hash, hex)| format!("  {hash} {hex}")).collect();
+        let wanted: Vec<String> = data
+            .file
+            .hashes
+            .iter()
+            .map(|(hash, hex)| format!("  {hash} {hex}"))
+            .collect();
         let message = format!(
             "{} may only be fetched by hand, for {}:\n{}\nwanted: {name}\n{}",
-            name, data.cpv, instructions.trim_end(), wanted.join("\n")
+            name,
+            data.cpv,
+            instructions.trim_end(),
+            wanted.join("\n")
         );
         return Err(Failure::new(FailureKind::Input, message)
             .hint("put the file into the folder that `distfiles: { dir: … }` names in the manifest"));
@@ -118,7 +138,8 @@ pub fn fetch(context: &Context, data: &FetchData, target: &Path, progress: &mut 
             return Err(Failure::new(FailureKind::Environment, "cancelled"));
         }
         progress.progress(&format!("fetching {name}"));
-        let outcome = download(context, &address, data.sources.proxy.as_deref(), target).and_then(|()| check(target, data));
+        let outcome =
+            download(context, &address, data.sources.proxy.as_deref(), target).and_then(|()| check(target, data));
         match outcome {
             Ok(()) => return Ok(()),
             Err(why) => tried.push(format!("{address}: {why}")),
@@ -152,7 +173,11 @@ fn check(path: &Path, data: &FetchData) -> Result<(), String> {
         }
         checked = true;
     }
-    if checked { Ok(()) } else { Err("its Manifest has no hash that farm knows".to_owned()) }
+    if checked {
+        Ok(())
+    } else {
+        Err("its Manifest has no hash that farm knows".to_owned())
+    }
 }
 
 fn digest<D: sha2::Digest>(path: &Path) -> std::io::Result<String> {
@@ -176,7 +201,9 @@ fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path
         Some(proxy) => Some(ureq::Proxy::new(proxy).map_err(|error| error.to_string())?),
         None => ureq::Proxy::try_from_env(),
     };
-    let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
+    let tls = ureq::tls::TlsConfig::builder()
+        .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+        .build();
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .tls_config(tls)
         .proxy(proxy)

@@ -24,12 +24,18 @@ pub enum FileNode {
 impl FileNode {
     /// A file that cannot be executed.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::File { bytes: text.into().into_bytes(), executable: false }
+        Self::File {
+            bytes: text.into().into_bytes(),
+            executable: false,
+        }
     }
 
     /// A program.
     pub fn program(text: impl Into<String>) -> Self {
-        Self::File { bytes: text.into().into_bytes(), executable: true }
+        Self::File {
+            bytes: text.into().into_bytes(),
+            executable: true,
+        }
     }
 
     /// Its content as text; empty for links and for bytes that are no text.
@@ -77,5 +83,8 @@ pub fn digest(files: &Files) -> Digest {
 /// The same files below a folder.
 #[must_use]
 pub fn below(folder: &str, files: Files) -> Files {
-    files.into_iter().map(|(path, node)| (format!("{folder}/{path}"), node)).collect()
+    files
+        .into_iter()
+        .map(|(path, node)| (format!("{folder}/{path}"), node))
+        .collect()
 }

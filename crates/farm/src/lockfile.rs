@@ -77,12 +77,23 @@ impl FarmLock {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
         };
-        let malformed = |reason: String| LockFileError::Malformed { path: path.display().to_string(), reason };
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| malformed(error.to_string()))?;
-        let found = table.get("version").and_then(toml::Value::as_integer).unwrap_or_default();
+        let malformed = |reason: String| LockFileError::Malformed {
+            path: path.display().to_string(),
+            reason,
+        };
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| malformed(error.to_string()))?;
+        let found = table
+            .get("version")
+            .and_then(toml::Value::as_integer)
+            .unwrap_or_default();
         if found > i64::from(VERSION) {
             let found = u32::try_from(found).unwrap_or(u32::MAX);
-            return Err(LockFileError::Newer { path: path.display().to_string(), found });
+            return Err(LockFileError::Newer {
+                path: path.display().to_string(),
+                found,
+            });
         }
         toml::from_str(&text).map_err(|error| malformed(error.to_string()))
     }
@@ -121,7 +132,10 @@ mod tests {
         lock.write(&path).unwrap();
         assert_eq!(FarmLock::read(&path).unwrap(), lock);
         fs::write(&path, "version = 9\nfuture = 1\n").unwrap();
-        assert!(matches!(FarmLock::read(&path), Err(LockFileError::Newer { found: 9, .. })));
+        assert!(matches!(
+            FarmLock::read(&path),
+            Err(LockFileError::Newer { found: 9, .. })
+        ));
         fs::write(&path, "version = 1\nnonsense = 1\n").unwrap();
         assert!(matches!(FarmLock::read(&path), Err(LockFileError::Malformed { .. })));
     }

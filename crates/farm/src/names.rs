@@ -54,7 +54,9 @@ impl Wanted {
     /// These goals.
     #[must_use]
     pub fn new(goals: impl IntoIterator<Item = Goal>) -> Self {
-        Self { goals: goals.into_iter().collect() }
+        Self {
+            goals: goals.into_iter().collect(),
+        }
     }
 
     /// The goals.
@@ -71,7 +73,10 @@ impl Wanted {
     /// The first goal that wants this node.
     #[must_use]
     pub fn goal_of(&self, local: &str, kind: &str, subjects: &[String]) -> Vec<&Goal> {
-        self.goals.iter().filter(|goal| goal_wants(goal, local, kind, subjects)).collect()
+        self.goals
+            .iter()
+            .filter(|goal| goal_wants(goal, local, kind, subjects))
+            .collect()
     }
 }
 
@@ -84,7 +89,12 @@ fn goal_wants(goal: &Goal, local: &str, kind: &str, subjects: &[String]) -> bool
     match target {
         Target::Pkgs => kind == "package" && subjects.iter().any(|subject| subject != TOOLS_SUBJECT),
         Target::PkgsOf(subject) => kind == "package" && subjects.contains(subject),
-        Target::Pkg(wanted) => kind == "package" && local.strip_prefix("pkg/").is_some_and(|name| package_matches(name, wanted)),
+        Target::Pkg(wanted) => {
+            kind == "package"
+                && local
+                    .strip_prefix("pkg/")
+                    .is_some_and(|name| package_matches(name, wanted))
+        }
         other => local == other.to_string(),
     }
 }
@@ -92,9 +102,7 @@ fn goal_wants(goal: &Goal, local: &str, kind: &str, subjects: &[String]) -> bool
 /// Whether `CATEGORY/NAME` (every instance), `CATEGORY/PF` or `CATEGORY/PF@SUBJECT` means the instance called `name`.
 fn package_matches(name: &str, wanted: &str) -> bool {
     let cpv = name.split('@').next().unwrap_or(name);
-    name == wanted
-        || cpv == wanted
-        || farm_portage::cpv::Cpv::parse(cpv).is_ok_and(|cpv| cpv.cp() == wanted)
+    name == wanted || cpv == wanted || farm_portage::cpv::Cpv::parse(cpv).is_ok_and(|cpv| cpv.cp() == wanted)
 }
 
 /// A node's name without its farm.
@@ -113,7 +121,13 @@ pub fn farm(name: &str) -> &str {
 #[must_use]
 pub fn image_word(word: &str) -> String {
     word.chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c.to_ascii_lowercase() } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
         .collect()
 }
 
@@ -129,8 +143,18 @@ mod tests {
     #[test]
     fn packages_by_name_version_and_subject() {
         assert!(wants("pkg/sci-libs/gsl", "pkg/sci-libs/gsl-2.7.1", "package", &["mc"]));
-        assert!(wants("pkg/sci-libs/gsl-2.7.1", "pkg/sci-libs/gsl-2.7.1@analysis", "package", &["analysis"]));
-        assert!(!wants("pkg/sci-libs/gsl", "pkg/sci-libs/gsl-extra-1", "package", &["mc"]));
+        assert!(wants(
+            "pkg/sci-libs/gsl-2.7.1",
+            "pkg/sci-libs/gsl-2.7.1@analysis",
+            "package",
+            &["analysis"]
+        ));
+        assert!(!wants(
+            "pkg/sci-libs/gsl",
+            "pkg/sci-libs/gsl-extra-1",
+            "package",
+            &["mc"]
+        ));
         assert!(wants("pkgs/mc", "pkg/a/b-1", "package", &["x", "mc"]));
         assert!(!wants("pkgs", "pkg/a/b-1", "package", &[TOOLS_SUBJECT]));
         assert!(wants("image/hep", "image/hep", "image", &[]));

@@ -43,7 +43,10 @@ impl Kept {
                 .copied()
                 .ok_or_else(|| Failure::new(FailureKind::Bug, format!("{} without {name}", guard.node)))
         };
-        Ok(Self { package: named("package")?, stanza: named("stanza")? })
+        Ok(Self {
+            package: named("package")?,
+            stanza: named("stanza")?,
+        })
     }
 
     /// Its stanza.
@@ -63,17 +66,26 @@ pub fn path(cpv: &str, build_id: u64) -> String {
 
 /// Puts a stamped package in the store, with its stanza.
 pub fn keep(context: &Context, file: &Path, metadata: &Metadata) -> Result<Kept, Failure> {
-    let failed = |error: &dyn std::error::Error| Failure::new(FailureKind::Environment, format!("cannot keep a package: {error}"));
+    let failed = |error: &dyn std::error::Error| {
+        Failure::new(FailureKind::Environment, format!("cannot keep a package: {error}"))
+    };
     let opened = fs::File::open(file).map_err(|error| io_failure("read a package", &error))?;
     let digests = FileDigests::of(opened).map_err(|error| io_failure("read a package", &error))?;
     let text = |key: &str| farm_portage::gpkg::folded(metadata, key);
     let cpv = format!("{}/{}", text("CATEGORY"), text("PF"));
-    let entry_file = EntryFile { path: &path(&cpv, LOCAL_BUILD_ID), mtime: context.epoch, digests: &digests };
+    let entry_file = EntryFile {
+        path: &path(&cpv, LOCAL_BUILD_ID),
+        mtime: context.epoch,
+        digests: &digests,
+    };
     let stanza = entry_for(metadata, &entry_file)
         .map_err(|error| Failure::new(FailureKind::Step, format!("the package's metadata: {error}")))?;
     let json = serde_json::to_vec(&stanza).map_err(|error| failed(&error))?;
     let package = context.store.put_file(file).map_err(|error| failed(&error))?;
-    Ok(Kept { package, stanza: context.keep(&json)? })
+    Ok(Kept {
+        package,
+        stanza: context.keep(&json)?,
+    })
 }
 
 /// Lower-case hexadecimal digits.
@@ -85,9 +97,15 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The index of a folder of packages.
 #[must_use]
 pub fn index(stanzas: Vec<Stanza>, variables: &BTreeMap<String, String>, timestamp: u64) -> Index {
-    let settings =
-        HeaderSettings { profile: variables.get("PROFILE").cloned(), variables: variables.clone(), ..HeaderSettings::default() };
-    Index { header: header(&settings, stanzas.len(), timestamp), packages: stanzas }
+    let settings = HeaderSettings {
+        profile: variables.get("PROFILE").cloned(),
+        variables: variables.clone(),
+        ..HeaderSettings::default()
+    };
+    Index {
+        header: header(&settings, stanzas.len(), timestamp),
+        packages: stanzas,
+    }
 }
 
 /// A folder of packages below `folder` in a container, with its index, holding exactly these instances.

@@ -87,7 +87,11 @@ impl Place {
     /// An output with this place.
     #[must_use]
     pub fn output(&self, role: &str, digest: impl Into<Digest>) -> Output {
-        Output { role: role.to_owned(), digest: digest.into(), place: self.to_text() }
+        Output {
+            role: role.to_owned(),
+            digest: digest.into(),
+            place: self.to_text(),
+        }
     }
 }
 
@@ -97,9 +101,11 @@ impl Place {
 ///
 /// A bug of ours: rules and their dependants disagree.
 pub fn output<'a>(guard: &'a Guard, role: &str) -> Result<&'a Output, Failure> {
-    guard.outputs.iter().find(|output| output.role == role).ok_or_else(|| {
-        Failure::new(FailureKind::Bug, format!("{} has no output called {role}", guard.node))
-    })
+    guard
+        .outputs
+        .iter()
+        .find(|output| output.role == role)
+        .ok_or_else(|| Failure::new(FailureKind::Bug, format!("{} has no output called {role}", guard.node)))
 }
 
 /// The blob of the output with this role.
@@ -127,5 +133,8 @@ pub fn image(guard: &Guard, role: &str) -> Result<ImageId, Failure> {
 }
 
 fn misplaced(guard: &Guard, role: &str, place: Option<&Place>) -> Failure {
-    Failure::new(FailureKind::Bug, format!("{} keeps {role} in an unexpected place: {place:?}", guard.node))
+    Failure::new(
+        FailureKind::Bug,
+        format!("{} keeps {role} in an unexpected place: {place:?}", guard.node),
+    )
 }

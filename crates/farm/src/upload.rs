@@ -54,7 +54,11 @@ impl Upload {
     #[must_use]
     pub fn files(mut self, folder: &str, files: Files) -> Self {
         for (path, node) in files {
-            let path = if folder.is_empty() { path } else { format!("{folder}/{path}") };
+            let path = if folder.is_empty() {
+                path
+            } else {
+                format!("{folder}/{path}")
+            };
             self.nodes.insert(path, Content::Node(node));
         }
         self
@@ -63,7 +67,13 @@ impl Upload {
     /// Adds one file whose content is in the store.
     #[must_use]
     pub fn blob(mut self, path: impl Into<String>, blob: Blob) -> Self {
-        self.nodes.insert(path.into(), Content::Blob { blob, executable: false });
+        self.nodes.insert(
+            path.into(),
+            Content::Blob {
+                blob,
+                executable: false,
+            },
+        );
         self
     }
 
@@ -109,7 +119,11 @@ impl Upload {
                 }
                 Content::Node(FileNode::Link { target }) => TreeNode::symlink(target.clone()),
                 Content::Blob { blob, executable } => {
-                    let reader = LazyBlob { store: self.store.clone(), blob: *blob, reader: None };
+                    let reader = LazyBlob {
+                        store: self.store.clone(),
+                        blob: *blob,
+                        reader: None,
+                    };
                     TreeNode::reader(if *executable { 0o755 } else { 0o644 }, blob.size, reader)
                 }
             };
@@ -129,7 +143,9 @@ struct LazyBlob {
 impl Read for LazyBlob {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.reader.is_none() {
-            self.reader = Some(Box::new(self.store.open_blob(&self.blob).map_err(std::io::Error::other)?));
+            self.reader = Some(Box::new(
+                self.store.open_blob(&self.blob).map_err(std::io::Error::other)?,
+            ));
         }
         let read = self.reader.as_mut().map_or(Ok(0), |reader| reader.read(buffer))?;
         if read == 0 {
@@ -155,5 +171,8 @@ impl TarSource for BlobTar {
 /// A tar of the store as an upload.
 #[must_use]
 pub fn tar(store: &Store, blob: &Blob) -> Box<dyn TarSource> {
-    Box::new(BlobTar { store: store.clone(), blob: *blob })
+    Box::new(BlobTar {
+        store: store.clone(),
+        blob: *blob,
+    })
 }

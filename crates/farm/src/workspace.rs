@@ -34,7 +34,10 @@ impl Workspace {
             start.ancestors().find(|folder| folder.join("farms").is_dir())
         };
         let Some(root) = found else {
-            let message = format!("there is no workspace at {} or above: no folder `farms`", start.display());
+            let message = format!(
+                "there is no workspace at {} or above: no folder `farms`",
+                start.display()
+            );
             return Err(FarmError::input(message).hint("make farms/NAME/farm.yaml, or say where with -C FOLDER"));
         };
         let root = Utf8Path::from_path(root)
@@ -42,7 +45,10 @@ impl Workspace {
             .to_owned();
         let here = fs::canonicalize(current).ok().and_then(|current| {
             let below = current.strip_prefix(root.join("farms")).ok()?.to_owned();
-            below.components().next().map(|name| name.as_os_str().to_string_lossy().into_owned())
+            below
+                .components()
+                .next()
+                .map(|name| name.as_os_str().to_string_lossy().into_owned())
         });
         Ok(Self { root, here })
     }

@@ -104,15 +104,6 @@ impl Lab {
     }
 }
 
-impl Drop for Lab {
-    fn drop(&mut self) {
-        if self.folder.borrow().is_some() {
-            // The folder goes, so that nobody could use these images any more. What cannot be removed is not worth failing.
-            let _ = ended(&mut self.farm(&["clean"]));
-        }
-    }
-}
-
 /// How the nodes of a run ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Counts {

@@ -2,7 +2,8 @@
 //! registry hands out.
 //!
 //! Nothing here is imitated: Portage, Docker, nginx and the registry are the real ones. It needs what
-//! `scripts/setup --tests` installs, and leaves nothing behind but what Docker caches for farm.
+//! `scripts/setup --tests` installs. Its folder goes at the end. The images stay: they are, bit for bit, those that the same farm
+//! in another workspace uses, so that removing them would take them from it.
 
 mod lab;
 mod servers;

@@ -39,7 +39,10 @@ const TOOLS: [Tool; 3] = [
 pub(crate) fn run(app: &App, args: &ExecutorArgs, results: &mut Results) -> Result<Status, CliError> {
     let mut status = Status::Done;
     let mut missing = Vec::new();
-    match app.setup(args.executor).map(|setup| (setup.connect)(&std::collections::BTreeMap::new()))? {
+    match app
+        .setup(args.executor)
+        .map(|setup| (setup.connect)(&std::collections::BTreeMap::new()))?
+    {
         Ok(executor) => results.line(&format!("executor    {}", executor.name())),
         Err(error) => {
             status = Status::Environment;

@@ -28,6 +28,7 @@ use crate::session::App;
 /// What stopped it; failures of nodes are no errors but part of the status.
 pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
     let mut results = Results::stdout();
+    let builds = builds(&command);
     let status = match command {
         Command::Build(args) => build::run(app, &args, &mut results),
         Command::PublishPkgs(args) => publish_pkgs::run(app, &args, &mut results),
@@ -44,9 +45,22 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::Completions(args) => completions::run(&args, &mut results),
         Command::Man(args) => man::run(&args, &mut results),
     }?;
-    match (status, results.finish()) {
-        (Status::Done, Err(lost)) => Err(lost),
-        // What went wrong with the run itself says more than that nobody could be told of it.
-        (status, _) => Ok(status),
+    match results.finish() {
+        Err(lost) if builds => {
+            app.say(&[format!("note: {}", lost.message)]);
+            Ok(status)
+        }
+        Err(lost) if status == Status::Done => Err(lost),
+        // What went wrong with the command itself says more than that nobody could be told of it.
+        _ => Ok(status),
+    }
+}
+
+/// Whether what a command does matters more than what it prints: it is done even if nobody could be told.
+fn builds(command: &Command) -> bool {
+    match command {
+        Command::Build(args) | Command::PublishImage(args) => !args.dry_run,
+        Command::PublishPkgs(args) => !args.run.dry_run,
+        _ => false,
     }
 }

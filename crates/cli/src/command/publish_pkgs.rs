@@ -13,7 +13,7 @@ use crate::session::App;
 #[derive(Debug, Args)]
 pub(crate) struct PublishPkgsArgs {
     #[command(flatten)]
-    run: RunArgs,
+    pub(super) run: RunArgs,
     /// Publish without signatures
     #[arg(long)]
     unsigned: bool,

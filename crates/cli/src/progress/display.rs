@@ -46,6 +46,8 @@ struct Shared {
 
 struct Screen {
     out: Box<dyn Write + Send>,
+    /// What is to be written next, in one piece: a picture that is erased and drawn in several would flicker.
+    pending: String,
     mode: Mode,
     explain: bool,
     paint: Paint,
@@ -65,6 +67,7 @@ impl Display {
     fn new(out: Box<dyn Write + Send>, mode: Mode, explain: bool, paint: Paint) -> Self {
         let screen = Screen {
             out,
+            pending: String::new(),
             mode,
             explain,
             paint,
@@ -143,7 +146,6 @@ impl Shared {
     }
 }
 
-/// A display that cannot write goes on in silence: no build fails because nobody looks. Hence the ignored results below.
 impl Screen {
     fn event(&mut self, event: &Event) {
         let now = self.begun.elapsed();
@@ -160,32 +162,38 @@ impl Screen {
 
     fn say(&mut self, lines: &[String]) {
         self.erase();
-        for line in lines {
-            let _ = writeln!(self.out, "{line}");
-        }
+        self.write_lines(lines);
         self.flush();
     }
 
     fn redraw(&mut self, size: Size) {
         self.erase();
         let lines = render(&self.board, size, self.begun.elapsed(), self.paint);
-        for line in &lines {
-            let _ = writeln!(self.out, "{line}");
-        }
+        self.write_lines(&lines);
         self.drawn = lines.len();
         self.flush();
+    }
+
+    fn write_lines(&mut self, lines: &[String]) {
+        for line in lines {
+            self.pending.push_str(line);
+            self.pending.push('\n');
+        }
     }
 
     fn erase(&mut self) {
         if self.drawn > 0 {
             // Up to the picture's first line, to its first column, and clear from there to the end of the screen.
-            let _ = write!(self.out, "\x1b[{}A\r\x1b[J", self.drawn);
+            self.pending.push_str(&format!("\x1b[{}A\r\x1b[J", self.drawn));
             self.drawn = 0;
         }
     }
 
     fn flush(&mut self) {
+        // A display that cannot write goes on in silence: no build fails because nobody looks.
+        let _ = self.out.write_all(self.pending.as_bytes());
         let _ = self.out.flush();
+        self.pending.clear();
     }
 }
 

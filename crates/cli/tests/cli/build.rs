@@ -233,6 +233,27 @@ fn nobody_reads_the_events() {
 }
 
 #[test]
+fn a_full_disk_takes_the_events_but_not_the_build() {
+    let space = chain();
+    let mut command = space.command(&["build", "--json"]);
+    command.stdout(
+        fs_err::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+            .into_file(),
+    );
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    assert_run!(space.end_of(child), @r"
+    --- stderr
+    3 built in TIME
+    note: cannot write to standard output: No space left on device (os error 28)
+    --- status 0
+    ");
+    assert!(space.exists("farms/chain/c.out"));
+}
+
+#[test]
 fn no_colour_without_a_terminal_unless_it_is_forced() {
     let space = Space::with_farm("failing", FAILING);
     assert!(!space.farm(&["build", "task/bad"]).stderr.contains('\x1b'));

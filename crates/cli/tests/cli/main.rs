@@ -6,6 +6,7 @@ mod arguments;
 mod build;
 mod farms;
 mod help;
+mod live;
 mod look;
 mod signals;
 mod space;

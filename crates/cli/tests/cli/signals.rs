@@ -1,6 +1,7 @@
 //! A run that is stopped, and one that finds the workspace in use. Named pipes say when the other side is where it should be.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -108,6 +109,37 @@ fn terminated() {
         (&last["event"], &last["interrupted"]),
         (&"build-finished".into(), &true.into())
     );
+}
+
+/// An engine that takes connections and never answers holds a run up where it cannot look for signals.
+#[test]
+fn interrupted_twice() {
+    let manifest = r#"
+farm: boxed
+binfarm:
+  base: { image: "farm.invalid/stage3:1" }
+  repos: { gentoo: { path: tree } }
+  profile: gentoo:default
+subjects: { s: { packages: { app-misc/a: {} } } }
+"#;
+    let space = Space::with_farm("boxed", manifest);
+    space.write("farms/boxed/tree/profiles/repo_name", "gentoo\n");
+    let socket = space.path("engine.sock");
+    let engine = UnixListener::bind(&socket).unwrap();
+    let mut command = space.command(&["build"]);
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let connection = engine.accept().unwrap();
+    signal(&child, Signal::INT);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(line, "stopping; once more to give up at once\n");
+    signal(&child, Signal::INT);
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!((child.wait().unwrap().code(), rest.as_str()), (Some(130), ""));
+    drop(connection);
 }
 
 #[test]

@@ -41,7 +41,10 @@ impl BuildOptions {
         }
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let jobs = if self.jobs == 0 { processors } else { self.jobs };
-        Options { keep_going: self.keep_going, ..Options::build(jobs) }
+        Options {
+            keep_going: self.keep_going,
+            ..Options::build(jobs)
+        }
     }
 }
 
@@ -63,11 +66,7 @@ pub fn build(
     Ok(summary)
 }
 
-fn run(
-    mut session: Session,
-    options: &BuildOptions,
-    events: &dyn EventSink,
-) -> Result<(Summary, Session), FarmError> {
+fn run(mut session: Session, options: &BuildOptions, events: &dyn EventSink) -> Result<(Summary, Session), FarmError> {
     let mut engine = options.engine();
     for word in &options.rebuild {
         engine.rebuild.extend(named_nodes(&mut session, word)?);
@@ -78,7 +77,10 @@ fn run(
 
 /// The full names of the nodes that a word of `--rebuild` means.
 fn named_nodes(session: &mut Session, word: &str) -> Result<Vec<String>, FarmError> {
-    let only = Words { targets: vec![word.to_owned()], variables: Vec::new() };
+    let only = Words {
+        targets: vec![word.to_owned()],
+        variables: Vec::new(),
+    };
     let wanted = only.resolve(&session.workspace)?;
     let former = std::mem::replace(&mut session.wanted, wanted.clone());
     let looked = session.run(Options::dry_run(false), &());
@@ -88,7 +90,9 @@ fn named_nodes(session: &mut Session, word: &str) -> Result<Vec<String>, FarmErr
     for id in session.graph.ids() {
         let spec = session.graph.spec(id);
         let local = crate::names::local(&spec.name);
-        let asked = wanted.get(crate::names::farm(&spec.name)).is_some_and(|wanted| wanted.wants(local, &spec.kind, &[]));
+        let asked = wanted
+            .get(crate::names::farm(&spec.name))
+            .is_some_and(|wanted| wanted.wants(local, &spec.kind, &[]));
         if asked {
             names.push(spec.name.clone());
         }
@@ -105,15 +109,22 @@ pub fn publish_pkgs(
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
     if !unsigned {
-        return Err(FarmError::input("packages cannot be signed yet, and stock Portage refuses unsigned ones by default")
-            .hint("say --unsigned, and set `verify-signature = false` in the clients' binrepos.conf"));
+        return Err(FarmError::input(
+            "packages cannot be signed yet, and stock Portage refuses unsigned ones by default",
+        )
+        .hint("say --unsigned, and set `verify-signature = false` in the clients' binrepos.conf"));
     }
     let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
     for loaded in session.farms.values() {
-        let Some(publish) = &loaded.farm.publish.pkgs else { continue };
+        let Some(publish) = &loaded.farm.publish.pkgs else {
+            continue;
+        };
         let to = &publish.to.value;
         if local_folder(to, session.workspace.root.as_std_path()).is_none() {
-            let message = format!("{}: publishing packages to {to} is not built yet", loaded.sources.place(publish.to.span));
+            let message = format!(
+                "{}: publishing packages to {to} is not built yet",
+                loaded.sources.place(publish.to.span)
+            );
             return Err(FarmError::input(message).hint("publish to a folder: `to: file:///PATH`"));
         }
     }
@@ -156,15 +167,24 @@ fn write_access(options: &BuildOptions) -> Access {
 /// Whatever farm was named, its publication is what is wanted.
 fn aim(session: &mut Session, target: &Target) -> Result<(), FarmError> {
     for (farm, wanted) in &mut session.wanted {
-        let loaded = session.farms.get(farm).ok_or_else(|| FarmError::bug("a farm that was not loaded"))?;
+        let loaded = session
+            .farms
+            .get(farm)
+            .ok_or_else(|| FarmError::bug("a farm that was not loaded"))?;
         let missing = match target {
             Target::PublishPkgs => loaded.farm.publish.pkgs.is_none(),
             _ => loaded.farm.publish.images.is_none(),
         };
         if missing {
-            let what = if *target == Target::PublishPkgs { "packages" } else { "images" };
-            return Err(FarmError::input(format!("{farm} does not say where {what} are published"))
-                .hint("add it under `publish:` in its manifest"));
+            let what = if *target == Target::PublishPkgs {
+                "packages"
+            } else {
+                "images"
+            };
+            return Err(
+                FarmError::input(format!("{farm} does not say where {what} are published"))
+                    .hint("add it under `publish:` in its manifest"),
+            );
         }
         *wanted = Wanted::new([Goal::Target(target.clone())]);
     }

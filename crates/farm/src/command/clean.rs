@@ -38,7 +38,13 @@ pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmE
         return Ok(report);
     }
     let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    let lock = DirLock::acquire(&state.join("lock"), &Holder { what: setup.holder.clone(), since })?;
+    let lock = DirLock::acquire(
+        &state.join("lock"),
+        &Holder {
+            what: setup.holder.clone(),
+            since,
+        },
+    )?;
     let guards = GuardFile::open(&state.join("guards"), Mode::Read)?.guards;
     let mut images = BTreeSet::new();
     for output in guards.all().iter().flat_map(|guard| &guard.outputs) {
@@ -55,7 +61,9 @@ pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmE
                 report.containers = executor.remove_leftovers(WORKSPACE_LABEL, id.trim()).map_err(failed)?;
                 for (id, tag) in images {
                     // Pulled images are not farm's, and neither is one that somebody else named.
-                    let Some(info) = executor.inspect(&id).map_err(failed)? else { continue };
+                    let Some(info) = executor.inspect(&id).map_err(failed)? else {
+                        continue;
+                    };
                     if info.labels.contains_key(LABEL) && info.tags.iter().all(|name| tag.as_ref() == Some(name)) {
                         executor.remove_image(&id).map_err(failed)?;
                         report.images.push(tag.unwrap_or(id));

@@ -24,17 +24,28 @@ pub struct FarmError {
 impl FarmError {
     /// The user's mistake.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Input, message: message.into(), hint: None, rendered: None }
+        Self {
+            kind: FailureKind::Input,
+            message: message.into(),
+            hint: None,
+            rendered: None,
+        }
     }
 
     /// The machine's.
     pub fn environment(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Environment, ..Self::input(message) }
+        Self {
+            kind: FailureKind::Environment,
+            ..Self::input(message)
+        }
     }
 
     /// Ours.
     pub fn bug(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Bug, ..Self::input(message) }
+        Self {
+            kind: FailureKind::Bug,
+            ..Self::input(message)
+        }
     }
 
     /// Adds what to do about it.
@@ -47,7 +58,12 @@ impl FarmError {
 
 impl From<Failure> for FarmError {
     fn from(failure: Failure) -> Self {
-        Self { kind: failure.kind, message: failure.message, hint: failure.hint, rendered: None }
+        Self {
+            kind: failure.kind,
+            message: failure.message,
+            hint: failure.hint,
+            rendered: None,
+        }
     }
 }
 
@@ -61,9 +77,12 @@ impl From<LoadError> for FarmError {
     fn from(error: LoadError) -> Self {
         match &error {
             LoadError::NoSuchFarm { .. } => Self::input(error.to_string()),
-            LoadError::Invalid { diagnostics, sources, .. } => {
-                Self { rendered: Some(diagnostics.render(sources, false)), ..Self::input(error.to_string()) }
-            }
+            LoadError::Invalid {
+                diagnostics, sources, ..
+            } => Self {
+                rendered: Some(diagnostics.render(sources, false)),
+                ..Self::input(error.to_string())
+            },
             LoadError::Io(cause) => Self::environment(format!("{error}: {cause}")),
         }
     }

@@ -87,28 +87,56 @@ fn look(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<(Session
 
 /// What the farms can build.
 pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<TargetLine>, FarmError> {
-    let words = if words.targets.is_empty() { all_farms(setup, words)? } else { words.clone() };
+    let words = if words.targets.is_empty() {
+        all_farms(setup, words)?
+    } else {
+        words.clone()
+    };
     let (session, _) = look(setup, &words, events)?;
     let mut lines = Vec::new();
     for (farm, loaded) in &session.farms {
         let mut line = |target: &str, kind: &str, about: String| {
-            let name = if target.is_empty() { farm.clone() } else { format!("{farm}:{target}") };
-            lines.push(TargetLine { name, kind: kind.to_owned(), about });
+            let name = if target.is_empty() {
+                farm.clone()
+            } else {
+                format!("{farm}:{target}")
+            };
+            lines.push(TargetLine {
+                name,
+                kind: kind.to_owned(),
+                about,
+            });
         };
         line("", "farm", "everything it can build locally".to_owned());
         let farm = &loaded.farm;
         if farm.binfarm.is_some() {
-            line("binfarm", "image", "the binfarm's root with people's tools, as an image".to_owned());
+            line(
+                "binfarm",
+                "image",
+                "the binfarm's root with people's tools, as an image".to_owned(),
+            );
             line("env", "env", "the subjects' build environment as an image".to_owned());
             line("pkgs", "packages", "the packages of all subjects".to_owned());
             for subject in &farm.subjects {
-                line(&format!("pkgs/{}", subject.name.value), "packages", format!("the packages of {}", subject.name.value));
+                line(
+                    &format!("pkgs/{}", subject.name.value),
+                    "packages",
+                    format!("the packages of {}", subject.name.value),
+                );
             }
-            line("binhost", "binhost", "the packages as a folder that Portage installs from".to_owned());
+            line(
+                "binhost",
+                "binhost",
+                "the packages as a folder that Portage installs from".to_owned(),
+            );
         }
         for image in &farm.images {
             let subjects: Vec<&str> = image.subjects.iter().map(|subject| subject.value.as_str()).collect();
-            line(&format!("image/{}", image.name.value), "image", format!("an image with {}", subjects.join(", ")));
+            line(
+                &format!("image/{}", image.name.value),
+                "image",
+                format!("an image with {}", subjects.join(", ")),
+            );
         }
         for task in &farm.tasks {
             line(&format!("task/{}", task.name.value), "task", "a task".to_owned());
@@ -124,7 +152,11 @@ pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<V
         let spec = session.graph.spec(id);
         if spec.kind == "package" {
             let about = "a binary package".to_owned();
-            lines.push(TargetLine { name: spec.name.clone(), kind: spec.kind.clone(), about });
+            lines.push(TargetLine {
+                name: spec.name.clone(),
+                kind: spec.kind.clone(),
+                about,
+            });
         }
     }
     Ok(lines)
@@ -132,7 +164,10 @@ pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<V
 
 fn all_farms(setup: &Setup, words: &Words) -> Result<Words, FarmError> {
     let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
-    Ok(Words { targets: workspace.farms()?, variables: words.variables.clone() })
+    Ok(Words {
+        targets: workspace.farms()?,
+        variables: words.variables.clone(),
+    })
 }
 
 /// Why the nodes of the targets will run, or ran last.
@@ -148,7 +183,10 @@ pub fn why(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<W
         }
         let (when, reason) = match &report.reason {
             Some(reason) if report.state != NodeState::Cached => (When::Pending, Some(reason.clone())),
-            _ => (When::Last, session.guards.newest(&report.name).map(|guard| guard.reason)),
+            _ => (
+                When::Last,
+                session.guards.newest(&report.name).map(|guard| guard.reason),
+            ),
         };
         answers.push(WhyAnswer {
             node: report.name.clone(),
@@ -159,8 +197,10 @@ pub fn why(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<W
         });
     }
     if answers.is_empty() {
-        return Err(FarmError::input("nothing is known of that yet: its plan was never made, or is out of date")
-            .hint("run `farm plan` or `farm build -n` first"));
+        return Err(
+            FarmError::input("nothing is known of that yet: its plan was never made, or is out of date")
+                .hint("run `farm plan` or `farm build -n` first"),
+        );
     }
     Ok(answers)
 }
@@ -168,17 +208,32 @@ pub fn why(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<W
 /// The graph as far as the plans that are there tell.
 pub fn graph(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<GraphView, FarmError> {
     let (session, summary) = look(setup, words, events)?;
-    let mut view = GraphView { nodes: Vec::new(), edges: Vec::new() };
+    let mut view = GraphView {
+        nodes: Vec::new(),
+        edges: Vec::new(),
+    };
     for id in session.graph.ids() {
         let spec = session.graph.spec(id);
-        let state = summary.nodes.iter().find(|node| node.name == spec.name).map(|node| node.state);
-        view.nodes.push(GraphNode { name: spec.name.clone(), kind: spec.kind.clone(), state });
+        let state = summary
+            .nodes
+            .iter()
+            .find(|node| node.name == spec.name)
+            .map(|node| node.state);
+        view.nodes.push(GraphNode {
+            name: spec.name.clone(),
+            kind: spec.kind.clone(),
+            state,
+        });
         for dependency in &spec.dependencies {
             let output = match &dependency.need {
                 farm_engine::Need::BeforeRun => None,
                 farm_engine::Need::Output(role) | farm_engine::Need::Soft(role) => Some(role.clone()),
             };
-            view.edges.push(GraphEdge { from: spec.name.clone(), to: dependency.node.clone(), output });
+            view.edges.push(GraphEdge {
+                from: spec.name.clone(),
+                to: dependency.node.clone(),
+                output,
+            });
         }
     }
     Ok(view)
@@ -192,7 +247,9 @@ pub fn log(setup: &Setup, words: &Words) -> Result<PathBuf, FarmError> {
     for (farm, wanted) in &wanted {
         let folder = workspace.state().join("logs").join(farm);
         for path in logs_below(&folder) {
-            let Ok(relative) = path.strip_prefix(&folder) else { continue };
+            let Ok(relative) = path.strip_prefix(&folder) else {
+                continue;
+            };
             let local = relative.with_extension("").to_string_lossy().into_owned();
             if wants_log(wanted, &local) {
                 found.push(path);
@@ -205,8 +262,7 @@ pub fn log(setup: &Setup, words: &Words) -> Result<PathBuf, FarmError> {
         [only] => Ok(only.clone()),
         several => {
             let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
-            Err(FarmError::input(format!("several nodes have a log:\n  {}", list.join("\n  ")))
-                .hint("name one node"))
+            Err(FarmError::input(format!("several nodes have a log:\n  {}", list.join("\n  "))).hint("name one node"))
         }
     }
 }
@@ -223,7 +279,9 @@ fn logs_below(folder: &std::path::Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![folder.to_owned()];
     while let Some(folder) = pending.pop() {
-        let Ok(entries) = fs_err::read_dir(&folder) else { continue };
+        let Ok(entries) = fs_err::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let path = entry.path();
             if path.is_dir() {

@@ -28,7 +28,13 @@ pub const DEBIAN_ARCHITECTURE: &str = "amd64";
 ///
 /// The environment's, mostly: a registry, a repository or a mirror out of reach.
 pub fn pin(context: &Context, farm: &Farm, lock: &mut FarmLock, pinning: Pinning) -> Result<Vec<String>, FarmError> {
-    let mut pins = Pins { context, former: lock.clone(), lock: FarmLock::default(), pinning, changes: Vec::new() };
+    let mut pins = Pins {
+        context,
+        former: lock.clone(),
+        lock: FarmLock::default(),
+        pinning,
+        changes: Vec::new(),
+    };
     if let Some(binfarm) = &farm.binfarm {
         match &binfarm.base {
             Base::Image(reference) => pins.image(&reference.value)?,
@@ -38,8 +44,14 @@ pub fn pin(context: &Context, farm: &Farm, lock: &mut FarmLock, pinning: Pinning
         for repo in &binfarm.repos {
             match &repo.source {
                 RepoSource::Image(reference) => pins.image(&reference.value)?,
-                RepoSource::Git { url, pin: GitPin::Branch(branch) } => pins.git(&url.value, Some(&branch.value))?,
-                RepoSource::Git { url, pin: GitPin::Default } => pins.git(&url.value, None)?,
+                RepoSource::Git {
+                    url,
+                    pin: GitPin::Branch(branch),
+                } => pins.git(&url.value, Some(&branch.value))?,
+                RepoSource::Git {
+                    url,
+                    pin: GitPin::Default,
+                } => pins.git(&url.value, None)?,
                 RepoSource::Archive { url, sha256: None } => pins.archive(&url.value)?,
                 RepoSource::Git { .. } | RepoSource::Archive { .. } | RepoSource::Path(_) => {}
             }
@@ -50,8 +62,17 @@ pub fn pin(context: &Context, farm: &Farm, lock: &mut FarmLock, pinning: Pinning
             pins.image(reference)?;
         }
     }
-    let Pins { former, lock: made, changes, .. } = pins;
-    *lock = if pinning == Pinning::Move { made } else { merged(former, made) };
+    let Pins {
+        former,
+        lock: made,
+        changes,
+        ..
+    } = pins;
+    *lock = if pinning == Pinning::Move {
+        made
+    } else {
+        merged(former, made)
+    };
     Ok(changes)
 }
 
@@ -115,7 +136,11 @@ impl Pins<'_> {
         let failed = |error| executor_failure(&error);
         let digest = executor.resolve(reference).map_err(failed)?;
         let local = executor.inspect(&digest).map_err(failed)?;
-        Ok(if local.is_some_and(|info| info.id.0 == digest) { format!("id {digest}") } else { digest })
+        Ok(if local.is_some_and(|info| info.id.0 == digest) {
+            format!("id {digest}")
+        } else {
+            digest
+        })
     }
 
     fn git(&mut self, url: &str, branch: Option<&str>) -> Result<(), FarmError> {
@@ -142,7 +167,9 @@ impl Pins<'_> {
         let former = self.former.archives.get(url).cloned();
         let pinned = match former.clone().filter(|_| self.pinning == Pinning::AddMissing) {
             Some(pinned) => pinned,
-            None => self.context.with_scratch(|scratch| fetcher::archive_digest(self.context, url, scratch))?,
+            None => self
+                .context
+                .with_scratch(|scratch| fetcher::archive_digest(self.context, url, scratch))?,
         };
         self.note(url, former.as_deref(), &pinned);
         self.lock.archives.insert(url.to_owned(), pinned);
@@ -172,11 +199,16 @@ impl Pins<'_> {
                 for deb in &pinned.debs {
                     match former.debs.iter().find(|other| other.name == deb.name) {
                         Some(other) if other.version == deb.version => {}
-                        Some(other) => self.changes.push(format!("{}: {} -> {}", deb.name, other.version, deb.version)),
+                        Some(other) => self
+                            .changes
+                            .push(format!("{}: {} -> {}", deb.name, other.version, deb.version)),
                         None => self.changes.push(format!("{}: {} is new", deb.name, deb.version)),
                     }
                 }
-                let gone = former.debs.iter().filter(|deb| !pinned.debs.iter().any(|other| other.name == deb.name));
+                let gone = former
+                    .debs
+                    .iter()
+                    .filter(|deb| !pinned.debs.iter().any(|other| other.name == deb.name));
                 self.changes.extend(gone.map(|deb| format!("{}: gone", deb.name)));
             }
         }

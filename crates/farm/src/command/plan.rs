@@ -43,24 +43,42 @@ pub fn plan(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Plan
 pub fn update(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<UpdateView, FarmError> {
     let (session, changes) = Session::open(setup, words, Access::Write, Pinning::Move, events)?;
     let has_plan = session.farms.values().any(|loaded| loaded.farm.binfarm.is_some());
-    let plan = if has_plan { Some(plan_in(session, events)?) } else { None };
+    let plan = if has_plan {
+        Some(plan_in(session, events)?)
+    } else {
+        None
+    };
     Ok(UpdateView { changes, plan })
 }
 
 fn plan_in(mut session: Session, events: &dyn EventSink) -> Result<PlanView, FarmError> {
     for (farm, wanted) in &mut session.wanted {
-        if session.farms.get(farm).is_none_or(|loaded| loaded.farm.binfarm.is_none()) {
-            return Err(FarmError::input(format!("{farm} has no `binfarm:`, so there is nothing to plan")));
+        if session
+            .farms
+            .get(farm)
+            .is_none_or(|loaded| loaded.farm.binfarm.is_none())
+        {
+            return Err(FarmError::input(format!(
+                "{farm} has no `binfarm:`, so there is nothing to plan"
+            )));
         }
         *wanted = Wanted::new([Goal::Everything]);
     }
-    let options = Options { run: [Class::Plan, Class::Prepare].into(), ..Options::build(1) };
+    let options = Options {
+        run: [Class::Plan, Class::Prepare].into(),
+        ..Options::build(1)
+    };
     let summary = session.run(options, events)?;
-    let mut view =
-        PlanView { text: String::new(), json: serde_json::json!([]), failures: summary.failures.clone() };
+    let mut view = PlanView {
+        text: String::new(),
+        json: serde_json::json!([]),
+        failures: summary.failures.clone(),
+    };
     let mut farms = Vec::new();
     for farm in session.farms.keys() {
-        let Some(guard) = current_plan(&session, &summary, farm) else { continue };
+        let Some(guard) = current_plan(&session, &summary, farm) else {
+            continue;
+        };
         let joined = join::read(&session.context, &guard)?;
         let (text, json) = show(&session, &summary, farm, &joined)?;
         view.text.push_str(&text);
@@ -107,8 +125,11 @@ fn show(
     let mut text = String::new();
     let mut subjects = serde_json::Map::new();
     for (subject, plan) in &joined.subjects {
-        let answer = Answer::parse(&session.context.read(&plan.answer)?).map_err(|error| FarmError::bug(error.to_string()))?;
-        let Outcome::Plan(resolved) = &answer.outcome else { continue };
+        let answer =
+            Answer::parse(&session.context.read(&plan.answer)?).map_err(|error| FarmError::bug(error.to_string()))?;
+        let Outcome::Plan(resolved) = &answer.outcome else {
+            continue;
+        };
         let notes: Vec<String> = plan.packages.iter().map(|index| note(*index)).collect();
         text.push_str(&format!("{farm}: {subject}\n{}\n\n", plan.command));
         text.push_str(&render(resolved, &notes, Colour::Never));
@@ -118,14 +139,23 @@ fn show(
             .iter()
             .map(|index| {
                 let name = package::node_name(farm, &joined.packages[*index]);
-                let (state, reason) = states.get(name.as_str()).cloned().unwrap_or((NodeState::Unknown, String::new()));
+                let (state, reason) = states
+                    .get(name.as_str())
+                    .cloned()
+                    .unwrap_or((NodeState::Unknown, String::new()));
                 serde_json::json!({ "name": name, "state": state, "reason": reason })
             })
             .collect();
-        subjects.insert(subject.clone(), serde_json::json!({ "command": plan.command, "packages": packages }));
+        subjects.insert(
+            subject.clone(),
+            serde_json::json!({ "command": plan.command, "packages": packages }),
+        );
     }
     for disagreement in &joined.disagreements {
         text.push_str(&format!("{disagreement}\n"));
     }
-    Ok((text, serde_json::json!({ "farm": farm, "subjects": subjects, "disagreements": joined.disagreements })))
+    Ok((
+        text,
+        serde_json::json!({ "farm": farm, "subjects": subjects, "disagreements": joined.disagreements }),
+    ))
 }

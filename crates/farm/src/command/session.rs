@@ -16,8 +16,9 @@ use crate::action::Action;
 use crate::context::{Connect, Context, WORKSPACE_LABEL};
 use crate::driver::FarmDriver;
 use crate::lockfile::FarmLock;
-use crate::lower::lower;
+use crate::lower::{layers, lower};
 use crate::names::{Goal, Wanted};
+use crate::settings::losing_lines;
 use crate::workspace::Workspace;
 
 /// What a command is given by the program.
@@ -77,15 +78,24 @@ impl Session {
     ) -> Result<(Self, Vec<String>), FarmError> {
         let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
         let wanted = words.resolve(&workspace)?;
-        let overrides =
-            Overrides { environment: setup.environment.clone(), command_line: words.variables.clone() };
+        let overrides = Overrides {
+            environment: setup.environment.clone(),
+            command_line: words.variables.clone(),
+        };
         let mut farms = BTreeMap::new();
         for (name, goals) in &wanted {
             let loaded = farm_manifest::load(&workspace.root, name, &overrides)?;
             check_goals(&loaded, goals)?;
             if !loaded.notes.is_empty() {
                 let message = loaded.notes.render(&loaded.sources, false);
-                events.event(&Event::Note { message: message.trim_end().to_owned() });
+                events.event(&Event::Note {
+                    message: message.trim_end().to_owned(),
+                });
+            }
+            if let Some(binfarm) = &loaded.farm.binfarm {
+                for message in losing_lines(&layers(&loaded, binfarm)) {
+                    events.event(&Event::Note { message });
+                }
             }
             farms.insert(name.clone(), loaded);
         }
@@ -98,7 +108,13 @@ impl Session {
                 // Whoever keeps the workspace in git does not want the state in it.
                 fs::write(state.join(".gitignore"), "*\n")?;
                 let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-                Some(DirLock::acquire(&state.join("lock"), &Holder { what: setup.holder.clone(), since })?)
+                Some(DirLock::acquire(
+                    &state.join("lock"),
+                    &Holder {
+                        what: setup.holder.clone(),
+                        since,
+                    },
+                )?)
             }
         };
         let mode = if lock.is_some() { Mode::Write } else { Mode::Read };
@@ -113,11 +129,21 @@ impl Session {
         }
         let hasher = FileHasher::open(&state.join("stat-cache"));
         if let Some(note) = hasher.note() {
-            events.event(&Event::Note { message: note.to_string() });
+            events.event(&Event::Note {
+                message: note.to_string(),
+            });
         }
-        let settings = farms.values().next().map(|loaded| loaded.settings.clone()).unwrap_or_default();
+        let settings = farms
+            .values()
+            .next()
+            .map(|loaded| loaded.settings.clone())
+            .unwrap_or_default();
         let connect = std::sync::Arc::clone(&setup.connect);
-        let store = if mode == Mode::Write { Store::open(&state.join("store"))? } else { Store::open_read_only(&state.join("store")) };
+        let store = if mode == Mode::Write {
+            Store::open(&state.join("store"))?
+        } else {
+            Store::open_read_only(&state.join("store"))
+        };
         let context = Context::new(
             workspace.root.as_std_path(),
             &state,
@@ -192,7 +218,11 @@ impl Session {
     /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
     pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
         let driver = FarmDriver::new(&self.context, self.wanted.clone());
-        let options = Options { salt: self.salt.clone(), stop: self.context.cancel.flag(), ..options };
+        let options = Options {
+            salt: self.salt.clone(),
+            stop: self.context.cancel.flag(),
+            ..options
+        };
         let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
         self.check_found(&driver, &summary)?;
         self.subjects = driver.into_subjects();
@@ -211,7 +241,11 @@ impl Session {
                 let found = self.graph.ids().any(|id| {
                     let spec = self.graph.spec(id);
                     crate::names::farm(&spec.name) == farm
-                        && one.wants(crate::names::local(&spec.name), &spec.kind, &driver.subjects_of(&spec.name))
+                        && one.wants(
+                            crate::names::local(&spec.name),
+                            &spec.kind,
+                            &driver.subjects_of(&spec.name),
+                        )
                 });
                 if !found && !matches!(goal, Goal::Everything) {
                     return Err(self.not_found(farm, goal));
@@ -284,30 +318,57 @@ fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
         if known.contains(&wanted) {
             return Ok(());
         }
-        let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let list = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
         Err(FarmError::input(format!("{name} has no {what} `{wanted}`")).hint(format!("it has: {list}")))
     };
     for goal in wanted.goals() {
         let Goal::Target(target) = goal else { continue };
         match target {
-            Target::Image(image) => known("image", image, farm.images.iter().map(|image| image.name.value.as_str()).collect())?,
-            Target::Task(task) => known("task", task, farm.tasks.iter().map(|task| task.name.value.as_str()).collect())?,
+            Target::Image(image) => known(
+                "image",
+                image,
+                farm.images.iter().map(|image| image.name.value.as_str()).collect(),
+            )?,
+            Target::Task(task) => known(
+                "task",
+                task,
+                farm.tasks.iter().map(|task| task.name.value.as_str()).collect(),
+            )?,
             Target::PkgsOf(subject) => {
-                known("subject", subject, farm.subjects.iter().map(|subject| subject.name.value.as_str()).collect())?;
+                known(
+                    "subject",
+                    subject,
+                    farm.subjects
+                        .iter()
+                        .map(|subject| subject.name.value.as_str())
+                        .collect(),
+                )?;
             }
             Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
-                return Err(FarmError::input(format!("{target}: stages, kernels and disks are not built yet")));
+                return Err(FarmError::input(format!(
+                    "{target}: stages, kernels and disks are not built yet"
+                )));
             }
             Target::PublishPkgs if farm.publish.pkgs.is_none() => {
-                return Err(FarmError::input(format!("{name} does not say where packages are published"))
-                    .hint("add `publish: { pkgs: { to: file:///… } }` to its manifest"));
+                return Err(
+                    FarmError::input(format!("{name} does not say where packages are published"))
+                        .hint("add `publish: { pkgs: { to: file:///… } }` to its manifest"),
+                );
             }
             Target::PublishImage if farm.publish.images.is_none() => {
-                return Err(FarmError::input(format!("{name} does not say where images are published"))
-                    .hint("add `publish: { images: { to: REGISTRY/NAME/${image} } }` to its manifest"));
+                return Err(
+                    FarmError::input(format!("{name} does not say where images are published"))
+                        .hint("add `publish: { images: { to: REGISTRY/NAME/${image} } }` to its manifest"),
+                );
             }
             _ if farm.binfarm.is_none() => {
-                return Err(FarmError::input(format!("{name} has no `binfarm:`, so it has no {target}")));
+                return Err(FarmError::input(format!(
+                    "{name} has no `binfarm:`, so it has no {target}"
+                )));
             }
             _ => {}
         }

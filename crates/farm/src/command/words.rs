@@ -49,7 +49,10 @@ impl Words {
             let (farm, goal) = resolve_word(word, workspace, &farms)?;
             goals.entry(farm).or_default().push(goal);
         }
-        Ok(goals.into_iter().map(|(farm, goals)| (farm, Wanted::new(goals))).collect())
+        Ok(goals
+            .into_iter()
+            .map(|(farm, goals)| (farm, Wanted::new(goals)))
+            .collect())
     }
 }
 
@@ -74,14 +77,19 @@ fn resolve_word(word: &str, workspace: &Workspace, farms: &[String]) -> Result<(
         return Err(FarmError::input(message));
     }
     let goal = Goal::parse(word).map_err(|why| {
-        FarmError::input(format!("`{word}` is neither a farm nor a target: {why}"))
-            .hint(format!("farms: {}; `farm targets` lists what they can build", list(farms)))
+        FarmError::input(format!("`{word}` is neither a farm nor a target: {why}")).hint(format!(
+            "farms: {}; `farm targets` lists what they can build",
+            list(farms)
+        ))
     })?;
     match default_farm(workspace, farms) {
         Ok(farm) => Ok((farm, goal)),
         Err(_) => {
             let candidates: Vec<String> = farms.iter().map(|farm| format!("{farm}:{word}")).collect();
-            Err(FarmError::input(format!("`{word}` of which farm? {}", candidates.join(", "))))
+            Err(FarmError::input(format!(
+                "`{word}` of which farm? {}",
+                candidates.join(", ")
+            )))
         }
     }
 }
@@ -113,7 +121,9 @@ mod tests {
 
     #[test]
     fn variables_are_told_from_targets() {
-        let words: Vec<String> = ["hepfarm", "TAG=1=2", "pkg/a/b", "=x", "A-B=c"].map(String::from).to_vec();
+        let words: Vec<String> = ["hepfarm", "TAG=1=2", "pkg/a/b", "=x", "A-B=c"]
+            .map(String::from)
+            .to_vec();
         let parsed = Words::parse(&words);
         assert_eq!(parsed.variables, [("TAG".to_owned(), "1=2".to_owned())]);
         assert_eq!(parsed.targets, ["hepfarm", "pkg/a/b", "=x", "A-B=c"]);

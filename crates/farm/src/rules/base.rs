@@ -35,7 +35,12 @@ pub fn hosted_node(name: String, lock: HostedLock, epoch: u64) -> NodeSpec<Actio
     let mut inputs: Vec<Input> = lock
         .debs
         .iter()
-        .map(|deb| Input::text(format!("debian/{}", deb.name), format!("{} sha256:{}", deb.version, deb.sha256)))
+        .map(|deb| {
+            Input::text(
+                format!("debian/{}", deb.name),
+                format!("{} sha256:{}", deb.version, deb.sha256),
+            )
+        })
         .collect();
     inputs.push(Input::text("portage", lock.portage.to_string()));
     inputs.push(Input::digest("recipe", farm_hosted::recipe_digest()));
@@ -74,7 +79,9 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
         farm_hosted::fetch(lock, &|_| None, &downloads, scratch).map_err(|error| {
             let failure = Failure::new(failure_kind(error.kind()), chain(&error));
             match error {
-                farm_hosted::FetchError::Gone { .. } => failure.hint("run `farm update` to take the versions there are"),
+                farm_hosted::FetchError::Gone { .. } => {
+                    failure.hint("run `farm update` to take the versions there are")
+                }
                 _ => failure,
             }
         })?;
@@ -91,7 +98,8 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
         farm_hosted::build(lock, &downloads, scratch, context.epoch, &mut tar)
             .map_err(|error| Failure::new(failure_kind(error.kind()), chain(&error)))?;
         let (mut file, diff_id, _, size) = tar.finish();
-        file.seek(SeekFrom::Start(0)).map_err(|error| io_failure("read the base", &error))?;
+        file.seek(SeekFrom::Start(0))
+            .map_err(|error| io_failure("read the base", &error))?;
 
         progress.progress("loading it into the engine");
         let mut config = ImageConfig::new(&lock.architecture, context.epoch);
@@ -100,7 +108,10 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
         config.labels.insert(LABEL.to_owned(), "1".to_owned());
         config.labels.insert(NODE_LABEL.to_owned(), "base".to_owned());
         config.diff_ids = vec![diff_id];
-        let layers = vec![ArchiveLayer { diff_id, content: Some((size, Box::new(file))) }];
+        let layers = vec![ArchiveLayer {
+            diff_id,
+            content: Some((size, Box::new(file))),
+        }];
         let tag = format!("farm/base:{}", Digest::from(lock.digest()).short());
         let id = load(context, executor.as_ref(), &config, layers, std::slice::from_ref(&tag))?;
         progress.progress("reading what it holds");
@@ -127,11 +138,15 @@ pub fn load(
         tempfile::tempfile_in(&context.scratch).map_err(|error| io_failure("make an image archive", &error))?;
     let id = docker_archive(config, layers, tags, &mut std::io::BufWriter::new(&mut archive))
         .map_err(|error| Failure::new(FailureKind::Environment, chain(&error)))?;
-    archive.seek(SeekFrom::Start(0)).map_err(|error| io_failure("read an image archive", &error))?;
+    archive
+        .seek(SeekFrom::Start(0))
+        .map_err(|error| io_failure("read an image archive", &error))?;
     let taken = executor.load(&mut archive).map_err(|error| executor_failure(&error))?;
     if !taken {
         let message = "the engine lost a layer of the image this one is built on";
-        return Err(Failure::new(FailureKind::Environment, message).hint("run farm again: it makes the lower image first"));
+        return Err(
+            Failure::new(FailureKind::Environment, message).hint("run farm again: it makes the lower image first")
+        );
     }
     Ok(ImageId(format!("sha256:{}", id.to_hex())))
 }
@@ -172,6 +187,9 @@ pub struct Tell<'a, 'b> {
 
 impl Progress for Tell<'_, '_> {
     fn progress(&mut self, line: &str) {
-        (self.run.events)(farm_engine::Event::NodeProgress { name: self.name.to_owned(), message: line.to_owned() });
+        (self.run.events)(farm_engine::Event::NodeProgress {
+            name: self.name.to_owned(),
+            message: line.to_owned(),
+        });
     }
 }

@@ -88,8 +88,15 @@ pub fn run(
         labels: labels.into(),
         collect: spec.collect,
     };
-    let mut sink = LoggedProgress { log: &mut log, run, name: spec.name, line: Vec::new() };
-    let exit = executor.run(&run_spec, &mut sink, outputs, &context.cancel).map_err(|error| executor_failure(&error))?;
+    let mut sink = LoggedProgress {
+        log: &mut log,
+        run,
+        name: spec.name,
+        line: Vec::new(),
+    };
+    let exit = executor
+        .run(&run_spec, &mut sink, outputs, &context.cancel)
+        .map_err(|error| executor_failure(&error))?;
     match exit {
         Exit::Code(0) => Ok(()),
         Exit::Code(code) => Err(log.failure(format!("it ended with status {code}"), None)),
@@ -105,7 +112,10 @@ pub fn run(
 pub fn log_path(context: &Context, node: &str) -> PathBuf {
     let mut path = context.state.join("logs");
     path.extend(node.split([':', '/']));
-    path.set_file_name(format!("{}.log", path.file_name().unwrap_or_default().to_string_lossy()));
+    path.set_file_name(format!(
+        "{}.log",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    ));
     path
 }
 
@@ -124,7 +134,12 @@ impl NodeLog {
             fs::create_dir_all(folder)?;
         }
         let file = fs::File::create(path)?;
-        Ok(Self { path: path.to_owned(), file, tail: std::collections::VecDeque::new(), line: Vec::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            tail: std::collections::VecDeque::new(),
+            line: Vec::new(),
+        })
     }
 
     /// Takes some output.
@@ -144,7 +159,8 @@ impl NodeLog {
         if self.tail.len() == SHOWN_LINES {
             self.tail.pop_front();
         }
-        self.tail.push_back(String::from_utf8_lossy(&self.line).trim_end().to_owned());
+        self.tail
+            .push_back(String::from_utf8_lossy(&self.line).trim_end().to_owned());
         self.line.clear();
     }
 
@@ -159,7 +175,12 @@ impl NodeLog {
             message.push_str("\n  | ");
             message.push_str(line);
         }
-        Failure { kind: FailureKind::Step, message, hint, log: Some(self.path.display().to_string()) }
+        Failure {
+            kind: FailureKind::Step,
+            message,
+            hint,
+            log: Some(self.path.display().to_string()),
+        }
     }
 }
 
@@ -183,7 +204,10 @@ impl LogSink for LoggedProgress<'_, '_> {
             let line = line.trim();
             // Portage marks the beginning of a phase so, and a farm script its steps.
             if let Some(message) = line.strip_prefix(">>> ") {
-                (self.run.events)(Event::NodeProgress { name: self.name.to_owned(), message: message.to_owned() });
+                (self.run.events)(Event::NodeProgress {
+                    name: self.name.to_owned(),
+                    message: message.to_owned(),
+                });
             }
             self.line.clear();
         }

@@ -50,7 +50,11 @@ pub fn name(farm: &str, file: &DistFile, taken: &BTreeMap<String, String>) -> St
 #[must_use]
 pub fn node(name: String, file: &DistFile, package: &Package, sources: Arc<Sources>) -> NodeSpec<Action> {
     let restricts = |word: &str| package.restrict.iter().any(|restriction| restriction == word);
-    let mut inputs: Vec<Input> = file.hashes.iter().map(|(hash, hex)| Input::text(format!("hash/{hash}"), hex)).collect();
+    let mut inputs: Vec<Input> = file
+        .hashes
+        .iter()
+        .map(|(hash, hex)| Input::text(format!("hash/{hash}"), hex))
+        .collect();
     if let Some(size) = file.size {
         inputs.push(Input::text("size", size.to_string()));
     }
@@ -83,7 +87,10 @@ pub fn run(context: &Context, run: &Run<'_>, name: &str, data: &FetchData) -> Re
     context.with_scratch(|scratch| {
         let target = scratch.join("file");
         fetcher::fetch(context, data, &target, &mut Tell { run, name })?;
-        let blob = context.store.put_file(&target).map_err(|error| io_failure("keep a source file", &std::io::Error::other(error.to_string())))?;
+        let blob = context
+            .store
+            .put_file(&target)
+            .map_err(|error| io_failure("keep a source file", &std::io::Error::other(error.to_string())))?;
         Ok(vec![Place::Store { blob }.output("file", blob.digest)])
     })
 }

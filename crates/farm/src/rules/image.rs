@@ -106,12 +106,19 @@ pub fn node(
     plan: &ImagePlan,
     packages: Vec<(String, String)>,
     world: Vec<String>,
-    missing: Vec<String>,
+    missing: &[String],
     epoch: u64,
 ) -> NodeSpec<Action> {
     let config = &plan.config;
     let mut inputs = vec![
-        Input::text("packages", packages.iter().map(|(_, cpv)| cpv.as_str()).collect::<Vec<_>>().join(" ")),
+        Input::text(
+            "packages",
+            packages
+                .iter()
+                .map(|(_, cpv)| cpv.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         Input::text("world", world.join(" ")),
         Input::text("strip", format!("{:?}", plan.strip)),
         Input::text("entrypoint", config.entrypoint.join(" ")),
@@ -120,8 +127,18 @@ pub fn node(
         Input::text("workdir", config.workdir.clone().unwrap_or_default()),
         Input::text("epoch", epoch.to_string()),
     ];
-    inputs.extend(config.env.iter().map(|(name, value)| Input::text(format!("env/{name}"), value)));
-    inputs.extend(config.labels.iter().map(|(name, value)| Input::text(format!("label/{name}"), value)));
+    inputs.extend(
+        config
+            .env
+            .iter()
+            .map(|(name, value)| Input::text(format!("env/{name}"), value)),
+    );
+    inputs.extend(
+        config
+            .labels
+            .iter()
+            .map(|(name, value)| Input::text(format!("label/{name}"), value)),
+    );
     let mut dependencies = vec![Dependency::output(&plan.from, "image")];
     dependencies.extend(packages.iter().map(|(node, _)| Dependency::output(node, "payload")));
     dependencies.extend(missing.iter().map(|node| Dependency::output(node, "plan")));
@@ -154,20 +171,32 @@ pub fn node(
 }
 
 /// Makes the image.
-pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &ImageData) -> Result<Vec<Output>, Failure> {
+pub fn run(
+    context: &Context,
+    run: &Run<'_>,
+    spec: &NodeSpec<Action>,
+    data: &ImageData,
+) -> Result<Vec<Output>, Failure> {
     let bug = |what: String| Failure::new(FailureKind::Bug, what);
-    let needed = |node: &str| run.dependency(spec, node).ok_or_else(|| bug(format!("{node} is not there")));
+    let needed = |node: &str| {
+        run.dependency(spec, node)
+            .ok_or_else(|| bug(format!("{node} is not there")))
+    };
     let lower = needed(&data.plan.from)?;
     let lower_image = place::image(lower, "image")?;
     if changes_nothing(data) {
         let failed = |error| executor_failure(&error);
         context.executor()?.tag(&lower_image, &data.plan.tag).map_err(failed)?;
         let digest = Digest::of(lower_image.0.as_bytes());
-        let tagged = Place::Image { id: lower_image, tag: Some(data.plan.tag.clone()) }.output("image", digest);
+        let tagged = Place::Image {
+            id: lower_image,
+            tag: Some(data.plan.tag.clone()),
+        }
+        .output("image", digest);
         return Ok(vec![place::output(lower, "index")?.clone(), tagged]);
     }
-    let lower_index = Index::decode(&context.read(&place::blob(lower, "index")?)?)
-        .map_err(|error| bug(error.to_string()))?;
+    let lower_index =
+        Index::decode(&context.read(&place::blob(lower, "index")?)?).map_err(|error| bug(error.to_string()))?;
 
     let mut packages = Vec::new();
     for (node, cpv) in &data.packages {
@@ -176,7 +205,13 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Ima
     let mut staged = Files::new();
     let names: String = packages.iter().map(|(cpv, _)| format!("={cpv}\n")).collect();
     let world: String = data.world.iter().map(|line| format!("{line}\n")).collect();
-    let strip: String = data.plan.strip.iter().flat_map(|strip| stripped(*strip)).map(|path| format!("{path}\n")).collect();
+    let strip: String = data
+        .plan
+        .strip
+        .iter()
+        .flat_map(|strip| stripped(*strip))
+        .map(|path| format!("{path}\n"))
+        .collect();
     staged.insert("dependencies".to_owned(), FileNode::text(names));
     staged.insert("world".to_owned(), FileNode::text(world));
     staged.insert("strip".to_owned(), FileNode::text(strip));
@@ -190,7 +225,11 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Ima
         .filter_map(|(_, cpv)| farm_portage::cpv::Cpv::parse(cpv).ok())
         .map(|cpv| cpv.cp())
         .collect();
-    let settings = if data.plan.with_settings { (*data.settings).clone() } else { data.settings.for_packages(&concerned) };
+    let settings = if data.plan.with_settings {
+        (*data.settings).clone()
+    } else {
+        data.settings.for_packages(&concerned)
+    };
     let mut settings = settings_upload(context, &settings);
     for (name, node) in &data.repos {
         let repo = OpenRepo::open(context, needed(node)?)?;
@@ -229,25 +268,41 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Ima
             },
             &mut outputs,
         )?;
-        let made = outputs.diff.take().ok_or_else(|| bug("the executor gave no tree".to_owned()))?;
+        let made = outputs
+            .diff
+            .take()
+            .ok_or_else(|| bug("the executor gave no tree".to_owned()))?;
         let profile_env = std::mem::take(&mut outputs.profile_env);
 
         let mut config = config_of(&context.image_info(&lower_image.0)?, context.epoch)?;
-        let mut layers: Vec<ArchiveLayer<'_>> =
-            config.diff_ids.iter().map(|diff_id| ArchiveLayer { diff_id: *diff_id, content: None }).collect();
+        let mut layers: Vec<ArchiveLayer<'_>> = config
+            .diff_ids
+            .iter()
+            .map(|diff_id| ArchiveLayer {
+                diff_id: *diff_id,
+                content: None,
+            })
+            .collect();
         config.diff_ids.push(made.layer.diff_id);
         configure(&mut config, &data.plan.config, &profile_env);
         config.labels.insert(LABEL.to_owned(), "1".to_owned());
         config.labels.insert(NODE_LABEL.to_owned(), data.plan.local.clone());
         let file = fs::File::open(scratch.join("layer.tar")).map_err(|error| io_failure("read a layer", &error))?;
-        layers.push(ArchiveLayer { diff_id: made.layer.diff_id, content: Some((made.layer.size, Box::new(file))) });
+        layers.push(ArchiveLayer {
+            diff_id: made.layer.diff_id,
+            content: Some((made.layer.size, Box::new(file))),
+        });
         let tags = std::slice::from_ref(&data.plan.tag);
         let id = load(context, context.executor()?.as_ref(), &config, layers, tags)?;
         let index = context.keep(&made.root.encode())?;
         let digest = Digest::of(id.0.as_bytes());
         Ok(vec![
             Place::Store { blob: index }.output("index", Digest::from(made.root.digest())),
-            Place::Image { id, tag: Some(data.plan.tag.clone()) }.output("image", digest),
+            Place::Image {
+                id,
+                tag: Some(data.plan.tag.clone()),
+            }
+            .output("image", digest),
         ])
     })
 }
@@ -263,14 +318,22 @@ fn changes_nothing(data: &ImageData) -> bool {
 fn stripped(strip: Strip) -> &'static [&'static str] {
     match strip {
         Strip::Repos => &["/var/db/repos"],
-        Strip::Docs => &["/usr/share/doc", "/usr/share/gtk-doc", "/usr/share/info", "/usr/share/man"],
+        Strip::Docs => &[
+            "/usr/share/doc",
+            "/usr/share/gtk-doc",
+            "/usr/share/info",
+            "/usr/share/man",
+        ],
     }
 }
 
 /// The farm's settings and repositories are put into the container for the packages' sake only, unless they are wanted.
 fn exclusions(plan: &ImagePlan) -> Exclusions {
     if plan.with_settings {
-        return Exclusions::standard().with_tree(STAGING).with_contents("var/cache").with_contents("var/log");
+        return Exclusions::standard()
+            .with_tree(STAGING)
+            .with_contents("var/cache")
+            .with_contents("var/log");
     }
     if plan.strip.contains(&Strip::Repos) {
         return Exclusions::standard()
@@ -351,7 +414,11 @@ impl OutputSink for Outputs<'_> {
             return Ok(());
         }
         let mut layer = fs::File::create(self.scratch.join("layer.tar"))?;
-        let options = LayerOptions { exclusions: &self.exclusions, epoch: self.epoch, scratch: self.scratch };
+        let options = LayerOptions {
+            exclusions: &self.exclusions,
+            epoch: self.epoch,
+            scratch: self.scratch,
+        };
         self.diff = Some(diff(self.lower, tar, &options, &mut layer).map_err(std::io::Error::other)?);
         Ok(())
     }
@@ -374,7 +441,11 @@ mod tests {
             entrypoint: vec!["/bin/x".into()],
             ..ImageConfigPlan::default()
         };
-        configure(&mut config, &plan, &parse_profile_env("# c\nexport PATH='/usr/bin:/opt/x'\nexport ROOTSYS='/r'\n"));
+        configure(
+            &mut config,
+            &plan,
+            &parse_profile_env("# c\nexport PATH='/usr/bin:/opt/x'\nexport ROOTSYS='/r'\n"),
+        );
         assert_eq!(config.env, ["PATH=/usr/bin:/opt/x", "A=3", "ROOTSYS=/r"]);
         assert!(config.cmd.is_empty());
     }

@@ -106,8 +106,11 @@ pub struct SubjectPlan {
 /// The node of the joined plan.
 #[must_use]
 pub fn node(data: JoinData) -> NodeSpec<Action> {
-    let mut dependencies: Vec<Dependency> =
-        data.subjects.iter().map(|(_, node)| Dependency::soft(node, "plan")).collect();
+    let mut dependencies: Vec<Dependency> = data
+        .subjects
+        .iter()
+        .map(|(_, node)| Dependency::soft(node, "plan"))
+        .collect();
     dependencies.push(Dependency::output(&data.root, "installed"));
     dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::output(node, "tree")));
     NodeSpec {
@@ -117,7 +120,11 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
         class: Class::Plan,
         inputs: vec![Input::text(
             "subjects",
-            data.subjects.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" "),
+            data.subjects
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
         )],
         dependencies,
         expands: true,
@@ -131,7 +138,9 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
     let bug = |what: String| Failure::new(FailureKind::Bug, what);
     let mut answers: Vec<(String, farm_store::Blob, Answer)> = Vec::new();
     for (subject, node) in &data.subjects {
-        let Some(guard) = run.dependency(spec, node) else { continue };
+        let Some(guard) = run.dependency(spec, node) else {
+            continue;
+        };
         let blob = place::blob(guard, "plan")?;
         let answer = Answer::parse(&context.read(&blob)?).map_err(|error| bug(error.to_string()))?;
         answers.push((subject.clone(), blob, answer));
@@ -143,8 +152,11 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
             Outcome::Refusal(_) => None,
         })
         .collect();
-    let faults: BTreeSet<String> =
-        plans.iter().flat_map(|(_, plan)| unsound(plan)).map(|fault| fault.to_string()).collect();
+    let faults: BTreeSet<String> = plans
+        .iter()
+        .flat_map(|(_, plan)| unsound(plan))
+        .map(|fault| fault.to_string())
+        .collect();
     if !faults.is_empty() {
         let list: Vec<String> = faults.into_iter().collect();
         return Err(Failure::new(FailureKind::Input, list.join("\n")));
@@ -170,10 +182,14 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         })
         .collect();
     for message in &disagreements {
-        (run.events)(Event::Note { message: message.clone() });
+        (run.events)(Event::Note {
+            message: message.clone(),
+        });
     }
 
-    let root = run.dependency(spec, &data.root).ok_or_else(|| bug("no root".to_owned()))?;
+    let root = run
+        .dependency(spec, &data.root)
+        .ok_or_else(|| bug("no root".to_owned()))?;
     let installed: InstalledSet = serde_json::from_slice(&context.read(&place::blob(root, "installed")?)?)
         .map_err(|error| bug(error.to_string()))?;
     let mut repos = BTreeMap::new();
@@ -182,7 +198,10 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         repos.insert(name.as_str(), OpenRepo::open(context, guard)?);
     }
     // All answers come from one root.
-    let portage = answers.first().map(|(.., answer)| answer.portage.clone()).unwrap_or_default();
+    let portage = answers
+        .first()
+        .map(|(.., answer)| answer.portage.clone())
+        .unwrap_or_default();
     let mut packages = Vec::new();
     for instance in &joined.instances {
         packages.push(planned(instance, &installed, &repos, &portage)?);
@@ -195,7 +214,11 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
             .find(|(name, ..)| name == subject)
             .map(|(_, blob, answer)| (*blob, answer.command.join(" ")))
             .ok_or_else(|| bug(format!("no plan of {subject}")))?;
-        let world: BTreeSet<String> = plan.roots.iter().map(|root| world_line(&root.member, plan.cpv(root.node))).collect();
+        let world: BTreeSet<String> = plan
+            .roots
+            .iter()
+            .map(|root| world_line(&root.member, plan.cpv(root.node)))
+            .collect();
         let subject_plan = SubjectPlan {
             packages: joined.by_subject.get(*subject).cloned().unwrap_or_default(),
             runtime,
@@ -211,7 +234,9 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         subjects,
         header: profile.map(|profile| profile.header.clone()).unwrap_or_default(),
         mirrors: profile.map(|profile| profile.mirrors.clone()).unwrap_or_default(),
-        gentoo_mirrors: profile.map(|profile| profile.gentoo_mirrors.clone()).unwrap_or_default(),
+        gentoo_mirrors: profile
+            .map(|profile| profile.gentoo_mirrors.clone())
+            .unwrap_or_default(),
         disagreements,
     };
     let json = serde_json::to_vec(&joined_plan).map_err(|error| bug(error.to_string()))?;
@@ -237,7 +262,10 @@ fn planned(
     let digest = |repository: &str, path: &str| {
         let file = repos.get(repository).and_then(|repo| repo.listing.files.get(path));
         file.map(|file| file.digest).ok_or_else(|| {
-            let message = format!("{}: {path} is not in the repository {repository} that was read", package.cpv);
+            let message = format!(
+                "{}: {path} is not in the repository {repository} that was read",
+                package.cpv
+            );
             Failure::new(FailureKind::Bug, message)
         })
     };
@@ -254,7 +282,10 @@ fn planned(
     let mut used = Vec::new();
     for cpv in &instance.installed {
         let record = installed.packages.get(cpv).ok_or_else(|| {
-            Failure::new(FailureKind::Bug, format!("{cpv} is not among the packages that were read from the root"))
+            Failure::new(
+                FailureKind::Bug,
+                format!("{cpv} is not among the packages that were read from the root"),
+            )
         })?;
         used.push(record.clone());
     }
@@ -269,7 +300,12 @@ fn planned(
         left_out: instance
             .left_out
             .iter()
-            .map(|left| (left.cpv.clone(), format!("wanted by {}, {}", left.wanted_by, left.reason)))
+            .map(|left| {
+                (
+                    left.cpv.clone(),
+                    format!("wanted by {}, {}", left.wanted_by, left.reason),
+                )
+            })
             .collect(),
         files,
     })
@@ -285,7 +321,11 @@ pub fn read(context: &Context, guard: &Guard) -> Result<JoinedPlan, Failure> {
 pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result<Vec<NodeSpec<Action>>, Failure> {
     let farm = &data.farm;
     let mut nodes = Vec::new();
-    let sources = Arc::new(data.sources.clone().with_profile(&joined.mirrors, &joined.gentoo_mirrors));
+    let sources = Arc::new(
+        data.sources
+            .clone()
+            .with_profile(&joined.mirrors, &joined.gentoo_mirrors),
+    );
     let mut fetches: BTreeMap<String, String> = BTreeMap::new();
     for planned in &joined.packages {
         for file in &planned.package.distfiles {
@@ -300,7 +340,10 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
     }
     let name_of = |index: &usize| package::node_name(farm, &joined.packages[*index]);
 
-    let complete = data.subjects.iter().all(|(subject, _)| joined.subjects.contains_key(subject));
+    let complete = data
+        .subjects
+        .iter()
+        .all(|(subject, _)| joined.subjects.contains_key(subject));
     let failed: Vec<&str> = data
         .subjects
         .iter()
@@ -316,17 +359,39 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
         for subject in &plan.subjects {
             match joined.subjects.get(subject) {
                 Some(subject_plan) => {
-                    packages.extend(subject_plan.runtime.iter().filter(|index| !packages.contains(index)).copied().collect::<Vec<_>>());
+                    packages.extend(
+                        subject_plan
+                            .runtime
+                            .iter()
+                            .filter(|index| !packages.contains(index))
+                            .copied()
+                            .collect::<Vec<_>>(),
+                    );
                     if subject != TOOLS_SUBJECT || plan.subjects.len() == 1 {
                         world.extend(subject_plan.world.iter().cloned());
                     }
                 }
-                None => missing.extend(data.subjects.iter().filter(|(name, _)| name == subject).map(|(_, node)| node.clone())),
+                None => missing.extend(
+                    data.subjects
+                        .iter()
+                        .filter(|(name, _)| name == subject)
+                        .map(|(_, node)| node.clone()),
+                ),
             }
         }
         packages.sort_unstable();
-        let named = packages.iter().map(|index| (name_of(index), joined.packages[*index].package.cpv.clone())).collect();
-        tail.push(image::node(data, plan, named, world.into_iter().collect(), missing, context.epoch));
+        let named = packages
+            .iter()
+            .map(|index| (name_of(index), joined.packages[*index].package.cpv.clone()))
+            .collect();
+        tail.push(image::node(
+            data,
+            plan,
+            named,
+            world.into_iter().collect(),
+            &missing,
+            context.epoch,
+        ));
     }
     if let Some(plan) = &data.publish_pkgs {
         tail.push(publish_pkgs::publish_node(data, plan, joined, context.epoch));
@@ -339,7 +404,8 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
         // What is made of all subjects cannot be made: it waits for the plan that failed, and is skipped for that reason.
         for node in &mut tail {
             if matches!(node.action, Action::PublishPkgs(_)) {
-                node.dependencies.extend(failed.iter().map(|plan| Dependency::output(*plan, "plan")));
+                node.dependencies
+                    .extend(failed.iter().map(|plan| Dependency::output(*plan, "plan")));
             }
         }
     }

@@ -98,7 +98,10 @@ pub fn node(
     }
     for file in &package.configuration {
         let path = file.path.strip_prefix("/etc/portage/").unwrap_or(&file.path);
-        inputs.push(Input::text(format!("{}/{path}", file.role), format!("sha256:{}", file.sha256)));
+        inputs.push(Input::text(
+            format!("{}/{path}", file.role),
+            format!("sha256:{}", file.sha256),
+        ));
     }
     for record in &planned.installed {
         inputs.push(Input::text(format!("base/{}", record.name), &record.text));
@@ -121,8 +124,10 @@ pub fn node(
         .iter()
         .map(|file| (fetch::name(&data.farm, file, fetches), file.name.clone()))
         .collect();
-    let mut edges: Vec<Dependency> =
-        dependencies.iter().map(|(node, _)| Dependency::output(node, "interface")).collect();
+    let mut edges: Vec<Dependency> = dependencies
+        .iter()
+        .map(|(node, _)| Dependency::output(node, "interface"))
+        .collect();
     edges.extend(distfiles.iter().map(|(node, _)| Dependency::before_run(node)));
     edges.push(Dependency::before_run(&data.root));
     edges.extend(data.repos.iter().map(|(_, node)| Dependency::before_run(node)));
@@ -155,7 +160,10 @@ pub fn run(
     data: &PackageData,
 ) -> Result<Vec<Output>, Failure> {
     let bug = |what: String| Failure::new(FailureKind::Bug, what);
-    let needed = |node: &str| run.dependency(spec, node).ok_or_else(|| bug(format!("{node} is not there")));
+    let needed = |node: &str| {
+        run.dependency(spec, node)
+            .ok_or_else(|| bug(format!("{node} is not there")))
+    };
     let mut installed = Vec::new();
     for (node, cpv) in &data.dependencies {
         installed.push((cpv.clone(), Kept::of(needed(node)?)?));
@@ -177,12 +185,19 @@ pub fn run(
     }
     let mut distfiles = Upload::new(context).over_existing();
     for (node, name) in &data.distfiles {
-        distfiles = distfiles.blob(format!("var/cache/distfiles/{name}"), place::blob(needed(node)?, "file")?);
+        distfiles = distfiles.blob(
+            format!("var/cache/distfiles/{name}"),
+            place::blob(needed(node)?, "file")?,
+        );
     }
     let files: Vec<Box<dyn TarSource>> = vec![Box::new(settings), Box::new(packages), Box::new(distfiles)];
 
     context.with_scratch(|scratch| {
-        let mut outputs = Outputs { target: scratch.join("built.gpkg.tar"), found: false, failed: failed_tree(context, &spec.name) };
+        let mut outputs = Outputs {
+            target: scratch.join("built.gpkg.tar"),
+            found: false,
+            failed: failed_tree(context, &spec.name),
+        };
         let makeopts = BTreeMap::from([("MAKEOPTS".to_owned(), format!("-j{}", run.jobs))]);
         container::run(
             context,
@@ -191,7 +206,9 @@ pub fn run(
                 name: &spec.name,
                 image: place::image(needed(&data.root)?, "image")?,
                 files,
-                argv: ["/bin/sh", "/.farm/build.sh", &data.package.cpv].map(str::to_owned).to_vec(),
+                argv: ["/bin/sh", "/.farm/build.sh", &data.package.cpv]
+                    .map(str::to_owned)
+                    .to_vec(),
                 env: makeopts,
                 network: Network::None,
                 container: &data.container,
@@ -213,22 +230,38 @@ pub fn run(
 fn keep(context: &Context, run: &Run<'_>, name: &str, built: &std::path::Path) -> Result<Vec<Output>, Failure> {
     let failed = |error: std::io::Error| io_failure("keep a package", &error);
     let unpackable = |error: farm_portage::normal::NormalError| {
-        Failure::new(FailureKind::Step, format!("the package that was built cannot be published: {error}"))
+        Failure::new(
+            FailureKind::Step,
+            format!("the package that was built cannot be published: {error}"),
+        )
     };
     let source = std::io::BufReader::new(fs::File::open(built).map_err(failed)?);
     let normal_path = built.with_extension("normal");
-    let normal_file = fs::File::options().read(true).write(true).create(true).truncate(true).open(&normal_path).map_err(failed)?;
+    let normal_file = fs::File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&normal_path)
+        .map_err(failed)?;
     let mut normal = std::io::BufWriter::new(normal_file);
     let report = normalise(source, &mut normal, &NormalOptions::new(context.epoch)).map_err(unpackable)?;
     for warning in &report.warnings {
-        (run.events)(Event::Note { message: format!("{name}: {warning}") });
+        (run.events)(Event::Note {
+            message: format!("{name}: {warning}"),
+        });
     }
     let mut normal = normal.into_inner().map_err(|error| failed(error.into_error()))?;
     normal.seek(SeekFrom::Start(0)).map_err(failed)?;
     let stamped_path = built.with_extension("stamped");
     let mut stamped = std::io::BufWriter::new(fs::File::create(&stamped_path).map_err(failed)?);
-    let stamped_report =
-        stamp(std::io::BufReader::new(normal), &mut stamped, pkgdir::LOCAL_BUILD_ID, context.epoch).map_err(unpackable)?;
+    let stamped_report = stamp(
+        std::io::BufReader::new(normal),
+        &mut stamped,
+        pkgdir::LOCAL_BUILD_ID,
+        context.epoch,
+    )
+    .map_err(unpackable)?;
     stamped.into_inner().map_err(|error| failed(error.into_error()))?;
     let kept = pkgdir::keep(context, &stamped_path, &stamped_report.metadata)?;
     Ok(vec![
@@ -249,9 +282,7 @@ fn slice(repo: &OpenRepo, name: &str, package: &Package) -> Result<Files, Failur
         .collect();
     let mut files = Files::new();
     for path in repo.listing.files.keys() {
-        let wanted = is_profile(path)
-            || (own && path.starts_with(&folder))
-            || eclasses.contains(path.as_str());
+        let wanted = is_profile(path) || (own && path.starts_with(&folder)) || eclasses.contains(path.as_str());
         if wanted {
             files.insert(path.clone(), repo.read(path)?);
         }
@@ -275,7 +306,10 @@ fn cp(cpv: &str) -> Option<String> {
 pub fn failed_tree(context: &Context, node: &str) -> std::path::PathBuf {
     let mut path = context.state.join("failed");
     path.extend(node.split([':', '/']));
-    path.set_file_name(format!("{}.tar.zst", path.file_name().unwrap_or_default().to_string_lossy()));
+    path.set_file_name(format!(
+        "{}.tar.zst",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    ));
     path
 }
 

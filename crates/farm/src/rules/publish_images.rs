@@ -23,9 +23,16 @@ pub type PublishImagesData = PublishImagesPlan;
 /// The node of a publication.
 #[must_use]
 pub fn node(data: &JoinData, plan: &PublishImagesPlan) -> NodeSpec<Action> {
-    let inputs = plan.images.iter().map(|(_, name, reference)| Input::text(format!("to/{name}"), reference)).collect();
-    let mut dependencies: Vec<Dependency> =
-        plan.images.iter().map(|(node, ..)| Dependency::output(node, "image")).collect();
+    let inputs = plan
+        .images
+        .iter()
+        .map(|(_, name, reference)| Input::text(format!("to/{name}"), reference))
+        .collect();
+    let mut dependencies: Vec<Dependency> = plan
+        .images
+        .iter()
+        .map(|(node, ..)| Dependency::output(node, "image"))
+        .collect();
     dependencies.extend(plan.needs.iter().map(Dependency::before_run));
     NodeSpec {
         name: format!("{}:publish-image", data.farm),
@@ -54,11 +61,20 @@ pub fn run(
             .dependency(spec, node)
             .ok_or_else(|| Failure::new(FailureKind::Bug, format!("{node} is not there")))?;
         let failed = |error| executor_failure(&error);
-        executor.tag(&place::image(guard, "image")?, reference).map_err(failed)?;
-        let pushed =
-            executor.push(reference, &mut Tell { run, name: &spec.name }, &context.cancel).map_err(failed)?;
+        executor
+            .tag(&place::image(guard, "image")?, reference)
+            .map_err(failed)?;
+        let pushed = executor
+            .push(reference, &mut Tell { run, name: &spec.name }, &context.cancel)
+            .map_err(failed)?;
         let digest = Digest::of(pushed.digest.as_bytes());
-        outputs.push(Place::Pushed { reference: pushed.reference, digest: pushed.digest }.output(name, digest));
+        outputs.push(
+            Place::Pushed {
+                reference: pushed.reference,
+                digest: pushed.digest,
+            }
+            .output(name, digest),
+        );
     }
     Ok(outputs)
 }
@@ -67,7 +83,10 @@ pub fn run(
 /// that follows says what is wrong.
 #[must_use]
 pub fn presence(context: &Context, reference: &str, digest: &str) -> Presence {
-    let found = context.executor().ok().and_then(|executor| executor.resolve(reference).ok());
+    let found = context
+        .executor()
+        .ok()
+        .and_then(|executor| executor.resolve(reference).ok());
     if found.as_deref() == Some(digest) {
         Presence::Present
     } else {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Presence, Run};
-use farm_publish::{Candidate, Deny, PublishError, Publication, publish};
+use farm_publish::{Candidate, Deny, Publication, PublishError, publish};
 
 use super::base::Tell;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
@@ -72,15 +72,30 @@ pub fn publish_node(data: &JoinData, plan: &PublishPkgsPlan, joined: &JoinedPlan
 }
 
 fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str, epoch: u64) -> NodeSpec<Action> {
-    let packages: Vec<PublishedPackage> = joined.packages.iter().map(|planned| published(&data.farm, planned)).collect();
+    let packages: Vec<PublishedPackage> = joined
+        .packages
+        .iter()
+        .map(|planned| published(&data.farm, planned))
+        .collect();
     let mut inputs = vec![Input::text("to", &plan.to), Input::text("epoch", epoch.to_string())];
-    inputs.extend(joined.header.iter().map(|(name, value)| Input::text(format!("header/{name}"), value)));
-    inputs.extend(plan.deny.iter().map(|deny| Input::text(format!("deny/{deny:?}"), "yes")));
+    inputs.extend(
+        joined
+            .header
+            .iter()
+            .map(|(name, value)| Input::text(format!("header/{name}"), value)),
+    );
+    inputs.extend(
+        plan.deny
+            .iter()
+            .map(|deny| Input::text(format!("deny/{deny:?}"), "yes")),
+    );
     if plan.private {
         inputs.push(Input::text("private", "yes"));
     }
-    let mut dependencies: Vec<Dependency> =
-        packages.iter().map(|package| Dependency::output(&package.node, "payload")).collect();
+    let mut dependencies: Vec<Dependency> = packages
+        .iter()
+        .map(|package| Dependency::output(&package.node, "payload"))
+        .collect();
     dependencies.extend(plan.needs.iter().map(Dependency::before_run));
     NodeSpec {
         name: format!("{}:{local}", data.farm),
@@ -91,7 +106,11 @@ fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str
         dependencies,
         expands: false,
         memory: 0,
-        action: Action::PublishPkgs(Box::new(PublishPkgsData { plan, packages, header: joined.header.clone() })),
+        action: Action::PublishPkgs(Box::new(PublishPkgsData {
+            plan,
+            packages,
+            header: joined.header.clone(),
+        })),
     }
 }
 
@@ -103,10 +122,10 @@ fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str
 pub fn deny(deny: &farm_manifest::model::Deny) -> Result<Deny, FarmError> {
     match deny {
         farm_manifest::model::Deny::Package(atom) => Ok(Deny::Package(atom.clone())),
-        farm_manifest::model::Deny::License(name) if name.starts_with('@') => {
-            Err(FarmError::input(format!("publish.deny: licence groups such as {name} are not looked up yet"))
-                .hint("name the licences"))
-        }
+        farm_manifest::model::Deny::License(name) if name.starts_with('@') => Err(FarmError::input(format!(
+            "publish.deny: licence groups such as {name} are not looked up yet"
+        ))
+        .hint("name the licences")),
         farm_manifest::model::Deny::License(name) => Ok(Deny::License(name.clone())),
     }
 }
@@ -145,13 +164,16 @@ pub fn run(
         deny: &data.plan.deny,
         private: data.plan.private,
     };
-    let published = publish(&publication, &mut |line| farm_executor::Progress::progress(&mut tell, line))
-        .map_err(|error| failure(&error))?;
+    let mut progress = |line: &str| farm_executor::Progress::progress(&mut tell, line);
+    let published = publish(&publication, &mut progress).map_err(|error| failure(&error))?;
     for refused in &published.refused {
         let message = format!("{} is not published: {}", refused.cpv, refused.reason);
         (run.events)(Event::Note { message });
     }
-    let place = Place::Published { to: data.plan.folder.display().to_string(), index: published.index.into() };
+    let place = Place::Published {
+        to: data.plan.folder.display().to_string(),
+        index: published.index.into(),
+    };
     Ok(vec![place.output("index", Digest::from(published.index))])
 }
 

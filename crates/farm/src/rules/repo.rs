@@ -94,7 +94,10 @@ pub fn node(farm: &str, name: &str, source: RepoSourcePinned) -> NodeSpec<Action
         dependencies: Vec::new(),
         expands: false,
         memory: 0,
-        action: Action::Repo { name: name.to_owned(), source },
+        action: Action::Repo {
+            name: name.to_owned(),
+            source,
+        },
     }
 }
 
@@ -130,7 +133,8 @@ pub fn run(
             let folder = scratch.join("unpacked");
             fs::create_dir(&folder).map_err(|error| io_failure("unpack an archive", &error))?;
             let opened = fs::File::open(&file).map_err(|error| io_failure("unpack an archive", &error))?;
-            let mut reader = crate::fetcher::decompressed(opened).map_err(|error| io_failure("unpack an archive", &error))?;
+            let mut reader =
+                crate::fetcher::decompressed(opened).map_err(|error| io_failure("unpack an archive", &error))?;
             unpack(&mut *reader, &folder).map_err(|error| io_failure("unpack an archive", &error))?;
             pack_folder(context, name, &repository_root(&folder)?)
         }),
@@ -160,7 +164,10 @@ fn repository_root(folder: &Path) -> Result<PathBuf, Failure> {
             return Ok(path);
         }
     }
-    Err(Failure::new(FailureKind::Input, "the archive holds no profiles/repo_name, so it is no ebuild repository"))
+    Err(Failure::new(
+        FailureKind::Input,
+        "the archive holds no profiles/repo_name, so it is no ebuild repository",
+    ))
 }
 
 /// Files and links only, owned by whoever runs farm; nothing outside `folder` can be written.
@@ -179,7 +186,15 @@ fn checkout(url: &str, commit: &str, folder: &Path) -> Result<(), Failure> {
     let steps: [&[&str]; 4] = [
         &["init", "--quiet", &folder],
         &["-C", &folder, "fetch", "--quiet", "--depth=1", url, commit],
-        &["-C", &folder, "-c", "advice.detachedHead=false", "checkout", "--quiet", "FETCH_HEAD"],
+        &[
+            "-C",
+            &folder,
+            "-c",
+            "advice.detachedHead=false",
+            "checkout",
+            "--quiet",
+            "FETCH_HEAD",
+        ],
         &["-C", &folder, "rev-parse", "--verify", "--quiet", commit],
     ];
     for step in steps {
@@ -198,7 +213,9 @@ pub fn git(arguments: &[&str]) -> Result<String, Failure> {
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         let message = format!("git {}: {}", arguments.join(" "), words.trim());
-        return Err(Failure::new(FailureKind::Environment, message).hint("check the address, the branch and your access"));
+        return Err(
+            Failure::new(FailureKind::Environment, message).hint("check the address, the branch and your access")
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -215,8 +232,13 @@ fn pack(context: &Context, name: &str, folder: &Path, listing: &TreeListing) -> 
             TreeEntryKind::Dir => {
                 nodes.insert(path, TreeNode::dir(0o755));
             }
-            TreeEntryKind::File { digest, size, executable } => {
-                let bytes = fs::read(folder.join(&entry.path)).map_err(|error| io_failure("read a repository", &error))?;
+            TreeEntryKind::File {
+                digest,
+                size,
+                executable,
+            } => {
+                let bytes =
+                    fs::read(folder.join(&entry.path)).map_err(|error| io_failure("read a repository", &error))?;
                 if blake3::hash(&bytes) != *digest {
                     let message = format!("{} changed while farm was running", entry.path);
                     return Err(Failure::new(FailureKind::Environment, message).hint("run farm again"));
@@ -224,14 +246,29 @@ fn pack(context: &Context, name: &str, folder: &Path, listing: &TreeListing) -> 
                 nodes.insert(path, TreeNode::file(if *executable { 0o755 } else { 0o644 }, bytes));
                 files.insert(
                     entry.path.clone(),
-                    RepoFile { digest: (*digest).into(), size: *size, offset: 0, executable: *executable, link: None },
+                    RepoFile {
+                        digest: (*digest).into(),
+                        size: *size,
+                        offset: 0,
+                        executable: *executable,
+                        link: None,
+                    },
                 );
             }
             TreeEntryKind::Symlink { target } => {
                 nodes.insert(path, TreeNode::symlink(target));
                 let digest = Digest::of(target.as_bytes());
                 let link = Some(target.clone());
-                files.insert(entry.path.clone(), RepoFile { digest, size: 0, offset: 0, executable: false, link });
+                files.insert(
+                    entry.path.clone(),
+                    RepoFile {
+                        digest,
+                        size: 0,
+                        offset: 0,
+                        executable: false,
+                        link,
+                    },
+                );
             }
         }
     }
@@ -246,16 +283,13 @@ fn pack(context: &Context, name: &str, folder: &Path, listing: &TreeListing) -> 
     let json = serde_json::to_vec(&RepoListing { files })
         .map_err(|error| Failure::new(FailureKind::Bug, error.to_string()))?;
     let blobs = [("tar".to_owned(), tar), ("listing".to_owned(), context.keep(&json)?)];
-    Ok(vec![Place::Blobs { blobs: blobs.into() }.output("tree", listing.digest)])
+    Ok(vec![
+        Place::Blobs { blobs: blobs.into() }.output("tree", listing.digest),
+    ])
 }
 
 /// Fills in where each file's content begins.
-fn locate(
-    context: &Context,
-    tar: &Blob,
-    prefix: &str,
-    files: &mut BTreeMap<String, RepoFile>,
-) -> Result<(), Failure> {
+fn locate(context: &Context, tar: &Blob, prefix: &str, files: &mut BTreeMap<String, RepoFile>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| io_failure("read a repository", &error);
     let file = fs::File::open(context.store.path(tar)).map_err(failed)?;
     let mut archive = tar::Archive::new(file);
@@ -285,12 +319,19 @@ impl OpenRepo {
     pub fn open(context: &Context, guard: &farm_engine::Guard) -> Result<Self, Failure> {
         let blobs = place::blobs(guard, "tree")?;
         let named = |name: &str| {
-            blobs.get(name).copied().ok_or_else(|| Failure::new(FailureKind::Bug, format!("a repository without {name}")))
+            blobs
+                .get(name)
+                .copied()
+                .ok_or_else(|| Failure::new(FailureKind::Bug, format!("a repository without {name}")))
         };
         let tar = named("tar")?;
         let listing = serde_json::from_slice(&context.read(&named("listing")?)?)
             .map_err(|error| Failure::new(FailureKind::Bug, format!("a repository's listing: {error}")))?;
-        Ok(Self { listing, tar, path: context.store.path(&tar) })
+        Ok(Self {
+            listing,
+            tar,
+            path: context.store.path(&tar),
+        })
     }
 
     /// A file of the repository, its content checked against the listing.
@@ -309,6 +350,9 @@ impl OpenRepo {
             let message = format!("the store's copy of {path} is damaged");
             return Err(Failure::new(FailureKind::Environment, message).hint("run farm again: it is made anew"));
         }
-        Ok(FileNode::File { bytes, executable: found.executable })
+        Ok(FileNode::File {
+            bytes,
+            executable: found.executable,
+        })
     }
 }

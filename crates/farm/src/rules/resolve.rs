@@ -77,7 +77,10 @@ pub fn run(
     data: &ResolveData,
 ) -> Result<Vec<Output>, Failure> {
     let bug = |what: String| Failure::new(FailureKind::Bug, what);
-    let needed = |node: &str| run.dependency(spec, node).ok_or_else(|| bug(format!("{node} is not there")));
+    let needed = |node: &str| {
+        run.dependency(spec, node)
+            .ok_or_else(|| bug(format!("{node} is not there")))
+    };
     let mut files: Vec<Box<dyn TarSource>> = Vec::new();
     for (_, node) in &data.repos {
         let repo = OpenRepo::open(context, needed(node)?)?;
@@ -102,7 +105,10 @@ pub fn run(
         .iter()
         .map(|(name, text)| (format!("resolver/{name}"), FileNode::text(*text)))
         .collect();
-    let request_file = FileNode::File { bytes: request.to_json(), executable: false };
+    let request_file = FileNode::File {
+        bytes: request.to_json(),
+        executable: false,
+    };
     staged.insert("request.json".to_owned(), request_file);
     staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
     files.push(Box::new(Upload::new(context).files(STAGING, staged)));
@@ -120,7 +126,11 @@ pub fn run(
             name: &spec.name,
             image: place::image(needed(&data.root)?, "image")?,
             files,
-            argv: vec!["/bin/sh".into(), "-c".into(), format!("set -e\n. /.farm/prepare.sh\nexec {command}")],
+            argv: vec![
+                "/bin/sh".into(),
+                "-c".into(),
+                format!("set -e\n. /.farm/prepare.sh\nexec {command}"),
+            ],
             env: [].into(),
             network: Network::None,
             container: &data.container,

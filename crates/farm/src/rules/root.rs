@@ -20,7 +20,8 @@ use crate::place::{self, Place};
 use crate::upload::{STAGING, Upload};
 
 /// Runs the scripts one after the other, each in `/`, and stops at the first that fails.
-const RUN_SCRIPTS: &str = "set -e\nfor script in /.farm/scripts/*; do\n  echo \">>> ${script##*/}\"\n  \"$script\"\ndone\n";
+const RUN_SCRIPTS: &str =
+    "set -e\nfor script in /.farm/scripts/*; do\n  echo \">>> ${script##*/}\"\n  \"$script\"\ndone\n";
 
 /// The node of the binfarm root.
 #[must_use]
@@ -75,20 +76,33 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Roo
 
     let mut scripts = Files::new();
     for (at, (file, bytes)) in data.scripts.iter().enumerate() {
-        let node = FileNode::File { bytes: bytes.clone(), executable: true };
+        let node = FileNode::File {
+            bytes: bytes.clone(),
+            executable: true,
+        };
         scripts.insert(format!("scripts/{at:02}-{file}"), node);
     }
     scripts.insert("run-scripts.sh".to_owned(), FileNode::program(RUN_SCRIPTS));
     let over = Upload::new(context).over_existing().files("", data.files.clone());
-    let staged = Upload::new(context).folder(format!("{STAGING}/scripts")).files(STAGING, scripts);
-    let argv: &[&str] = if data.scripts.is_empty() { &["/bin/true"] } else { &["/bin/sh", "/.farm/run-scripts.sh"] };
+    let staged = Upload::new(context)
+        .folder(format!("{STAGING}/scripts"))
+        .files(STAGING, scripts);
+    let argv: &[&str] = if data.scripts.is_empty() {
+        &["/bin/true"]
+    } else {
+        &["/bin/sh", "/.farm/run-scripts.sh"]
+    };
 
     context.with_scratch(|scratch| {
         let layer_path = scratch.join("layer.tar");
         let mut made = None;
         let mut take = Take(|_: &str, tar: &mut dyn std::io::Read| {
             let mut layer = fs::File::create(&layer_path)?;
-            let options = LayerOptions { exclusions: &exclusions(), epoch: context.epoch, scratch };
+            let options = LayerOptions {
+                exclusions: &exclusions(),
+                epoch: context.epoch,
+                scratch,
+            };
             made = Some(diff(&lower, tar, &options, &mut layer).map_err(std::io::Error::other)?);
             Ok(())
         });
@@ -110,20 +124,41 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Roo
         let made = made.ok_or_else(|| Failure::new(FailureKind::Bug, "the executor gave no tree"))?;
 
         let mut config = config_of(&context.image_info(&base_image.0)?, context.epoch)?;
-        let mut layers: Vec<ArchiveLayer<'_>> =
-            config.diff_ids.iter().map(|diff_id| ArchiveLayer { diff_id: *diff_id, content: None }).collect();
+        let mut layers: Vec<ArchiveLayer<'_>> = config
+            .diff_ids
+            .iter()
+            .map(|diff_id| ArchiveLayer {
+                diff_id: *diff_id,
+                content: None,
+            })
+            .collect();
         config.diff_ids.push(made.layer.diff_id);
         config.labels.insert(LABEL.to_owned(), "1".to_owned());
         config.labels.insert(NODE_LABEL.to_owned(), "root".to_owned());
         let file = fs::File::open(&layer_path).map_err(|error| io_failure("read a layer", &error))?;
-        layers.push(ArchiveLayer { diff_id: made.layer.diff_id, content: Some((made.layer.size, Box::new(file))) });
-        let id = load(context, context.executor()?.as_ref(), &config, layers, std::slice::from_ref(&data.tag))?;
+        layers.push(ArchiveLayer {
+            diff_id: made.layer.diff_id,
+            content: Some((made.layer.size, Box::new(file))),
+        });
+        let id = load(
+            context,
+            context.executor()?.as_ref(),
+            &config,
+            layers,
+            std::slice::from_ref(&data.tag),
+        )?;
 
         // What is installed is read from the image itself, so that it is what builds will see.
         let scan = scan::image(context, &id)?;
         let mut outputs = scan.outputs(context)?;
         let digest = Digest::of(id.0.as_bytes());
-        outputs.push(Place::Image { id, tag: Some(data.tag.clone()) }.output("image", digest));
+        outputs.push(
+            Place::Image {
+                id,
+                tag: Some(data.tag.clone()),
+            }
+            .output("image", digest),
+        );
         Ok(outputs)
     })
 }

@@ -19,8 +19,19 @@ use crate::place::Place;
 
 /// Files of a VDB entry that say what the package is. The others can be large and say nothing more.
 const VDB_FILES: &[&str] = &[
-    "CBUILD", "CFLAGS", "CHOST", "CONTENTS", "CXXFLAGS", "EAPI", "IUSE", "KEYWORDS", "LDFLAGS", "SLOT", "USE",
-    "repository", FARM_DPKG,
+    "CBUILD",
+    "CFLAGS",
+    "CHOST",
+    "CONTENTS",
+    "CXXFLAGS",
+    "EAPI",
+    "IUSE",
+    "KEYWORDS",
+    "LDFLAGS",
+    "SLOT",
+    "USE",
+    "repository",
+    FARM_DPKG,
 ];
 
 /// Paths that Portage or farm generate in every root from what packages bring, besides those of
@@ -101,7 +112,10 @@ pub fn tree(stream: &mut dyn Read) -> Result<Scan, Failure> {
     let scanned = Index::read_with(stream, Path::new(""), |path, _, content| kept.see(path, content))
         .map_err(|error| Failure::new(FailureKind::Environment, chain(&error)))?;
     let installed = kept.installed(&scanned.index)?;
-    Ok(Scan { index: scanned.index, installed })
+    Ok(Scan {
+        index: scanned.index,
+        installed,
+    })
 }
 
 /// Contents that say what is installed.
@@ -151,9 +165,10 @@ impl Kept {
         let links: BTreeMap<String, String> = index
             .iter()
             .filter_map(|(path, entry)| match &entry.kind {
-                EntryKind::Symlink { target } if path.components().count() == 1 => {
-                    Some((path.to_string_lossy().into_owned(), target.to_string_lossy().into_owned()))
-                }
+                EntryKind::Symlink { target } if path.components().count() == 1 => Some((
+                    path.to_string_lossy().into_owned(),
+                    target.to_string_lossy().into_owned(),
+                )),
                 _ => None,
             })
             .collect();
@@ -166,18 +181,27 @@ impl Kept {
             let path = path.to_string_lossy();
             !entry.is_dir() && !is_generated(&path) && !owned.covers(&path)
         });
-        Ok(InstalledSet { packages, unowned: unowned.into() })
+        Ok(InstalledSet {
+            packages,
+            unowned: unowned.into(),
+        })
     }
 }
 
 fn is_generated(path: &str) -> bool {
-    GENERATED.iter().any(|generated| path.strip_prefix(generated).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    GENERATED.iter().any(|generated| {
+        path.strip_prefix(generated)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 fn record(entry: &Installed, dpkg: Option<&Vec<u8>>) -> InstalledRecord {
     let (category, pf) = entry.cpv.split_once('/').unwrap_or(("", &entry.cpv));
     let cp = farm_portage::cpv::Cpv::parse(&entry.cpv).map_or_else(|_| format!("{category}/{pf}"), |cpv| cpv.cp());
-    let version = pf.strip_prefix(cp.rsplit('/').next().unwrap_or(&cp)).unwrap_or(pf).trim_start_matches('-');
+    let version = pf
+        .strip_prefix(cp.rsplit('/').next().unwrap_or(&cp))
+        .unwrap_or(pf)
+        .trim_start_matches('-');
     let use_flags = entry.use_flags.iter().cloned().collect::<Vec<_>>().join(" ");
     let mut text = format!(
         "{version} slot {}/{} USE=\"{use_flags}\" CHOST={} CFLAGS=\"{}\" CXXFLAGS=\"{}\" LDFLAGS=\"{}\"",
@@ -186,5 +210,8 @@ fn record(entry: &Installed, dpkg: Option<&Vec<u8>>) -> InstalledRecord {
     if let Some(dpkg) = dpkg {
         text.push_str(&format!(" Debian {}", Digest::of(dpkg).short()));
     }
-    InstalledRecord { name: format!("{cp}:{}", entry.slot), text }
+    InstalledRecord {
+        name: format!("{cp}:{}", entry.slot),
+        text,
+    }
 }

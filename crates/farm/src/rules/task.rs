@@ -78,9 +78,10 @@ fn restore(context: &Context, path: &Path, kept: &KeptFile) -> Result<(), String
     }
     remove(path).map_err(|error| failed(&error))?;
     match kept {
-        KeptFile::File { blob, executable } => {
-            context.store.copy_to(blob, path, *executable).map_err(|error| failed(&error))
-        }
+        KeptFile::File { blob, executable } => context
+            .store
+            .copy_to(blob, path, *executable)
+            .map_err(|error| failed(&error)),
         KeptFile::Link { target } => std::os::unix::fs::symlink(target, path).map_err(|error| failed(&error)),
     }
 }
@@ -113,7 +114,9 @@ fn remove_outputs(folder: &Path, task: &Task) -> Result<(), Failure> {
         }
     }
     for output in &task.outputs {
-        let parent = Path::new(output.value.trim_end_matches('/')).parent().unwrap_or(Path::new(""));
+        let parent = Path::new(output.value.trim_end_matches('/'))
+            .parent()
+            .unwrap_or(Path::new(""));
         if !glob::is_pattern(&parent.to_string_lossy()) {
             fs::create_dir_all(folder.join(parent)).map_err(|error| io_failure("make room for an output", &error))?;
         }
@@ -161,7 +164,10 @@ fn keep_outputs(context: &Context, folder: &Path, task: &Task) -> Result<Vec<Out
             hasher.update(&[tag]);
             hasher.update(digest.as_bytes());
         }
-        let place = Place::Files { files, folder: task.folder.to_string() };
+        let place = Place::Files {
+            files,
+            folder: task.folder.to_string(),
+        };
         outputs.push(place.output(&declared, Digest::from(hasher.finalize())));
     }
     if outputs.is_empty() {
@@ -188,7 +194,12 @@ fn collect_files(
             }
         } else if found.is_symlink() {
             let target = fs::read_link(&full).map_err(failed)?;
-            files.insert(path, KeptFile::Link { target: target.to_string_lossy().into_owned() });
+            files.insert(
+                path,
+                KeptFile::Link {
+                    target: target.to_string_lossy().into_owned(),
+                },
+            );
         } else {
             let blob = context
                 .store
@@ -235,9 +246,9 @@ fn on_host(context: &Context, name: &str, folder: &Path, task: &Task) -> Result<
                 .stdout(writer)
                 .stderr(stderr)
                 .process_group(0);
-            command.spawn().map_err(|error| {
-                Failure::new(FailureKind::Step, format!("{} cannot be run: {error}", argv[0]))
-            })?
+            command
+                .spawn()
+                .map_err(|error| Failure::new(FailureKind::Step, format!("{} cannot be run: {error}", argv[0])))?
         };
         let group = rustix::process::Pid::from_child(&child);
         let (sender, output) = channel();
@@ -280,7 +291,11 @@ fn on_host(context: &Context, name: &str, folder: &Path, task: &Task) -> Result<
         }
         let status = child.wait().map_err(|error| io_failure("wait for a task", &error))?;
         kill(rustix::process::Signal::KILL);
-        if status.success() { Ok(()) } else { Err(log.failure(ended(status), None)) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(log.failure(ended(status), None))
+        }
     })
 }
 
@@ -316,7 +331,10 @@ fn in_container(
                 upload = files.into_iter().fold(upload, |upload, (path, kept)| {
                     let target = format!("task/{path}");
                     match kept {
-                        KeptFile::File { blob, executable: false } => upload.blob(target, blob),
+                        KeptFile::File {
+                            blob,
+                            executable: false,
+                        } => upload.blob(target, blob),
                         KeptFile::File { blob, executable: true } => upload.program(target, blob),
                         KeptFile::Link { target: link } => {
                             upload.files("task", [(path, FileNode::Link { target: link })].into())
@@ -327,20 +345,35 @@ fn in_container(
         }
     }
     for output in &data.task.outputs {
-        let parent = Path::new(output.value.trim_end_matches('/')).parent().unwrap_or(Path::new(""));
+        let parent = Path::new(output.value.trim_end_matches('/'))
+            .parent()
+            .unwrap_or(Path::new(""));
         if !parent.as_os_str().is_empty() && !glob::is_pattern(&parent.to_string_lossy()) {
             upload = upload.folder(format!("task/{}", parent.display()));
         }
     }
     let container = ContainerData {
-        env: data.task.env.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
+        env: data
+            .task
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.value.clone()))
+            .collect(),
         ..ContainerData::default()
     };
     let files: Vec<Box<dyn TarSource>> = vec![Box::new(upload)];
-    let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), "cd /task && exec \"$@\"".to_owned(), "sh".to_owned()];
+    let mut argv = vec![
+        "/bin/sh".to_owned(),
+        "-c".to_owned(),
+        "cd /task && exec \"$@\"".to_owned(),
+        "sh".to_owned(),
+    ];
     argv.extend(command_line(&data.task));
     context.with_scratch(|scratch| {
-        let mut outputs = TakeOutputs { scratch: scratch.to_owned(), found: false };
+        let mut outputs = TakeOutputs {
+            scratch: scratch.to_owned(),
+            found: false,
+        };
         container::run(
             context,
             run,
@@ -372,14 +405,23 @@ fn add_input(upload: Upload, folder: &Path, input: &str) -> Result<Upload, Failu
         let found = fs::symlink_metadata(&full).map_err(failed)?;
         if found.is_dir() {
             for entry in fs::read_dir(&full).map_err(failed)? {
-                pending.push(format!("{path}/{}", entry.map_err(failed)?.file_name().to_string_lossy()));
+                pending.push(format!(
+                    "{path}/{}",
+                    entry.map_err(failed)?.file_name().to_string_lossy()
+                ));
             }
         } else if found.is_symlink() {
             let target = fs::read_link(&full).map_err(failed)?.to_string_lossy().into_owned();
             files.insert(path, FileNode::Link { target });
         } else {
             let executable = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o111 != 0;
-            files.insert(path, FileNode::File { bytes: fs::read(&full).map_err(failed)?, executable });
+            files.insert(
+                path,
+                FileNode::File {
+                    bytes: fs::read(&full).map_err(failed)?,
+                    executable,
+                },
+            );
         }
     }
     Ok(upload.files("task", files))
@@ -397,7 +439,10 @@ fn bring_out(from: &Path, folder: &Path, task: &Task) -> Result<(), Failure> {
                 if found.is_dir() {
                     fs::create_dir_all(&target).map_err(failed)?;
                     for entry in fs::read_dir(&source).map_err(failed)? {
-                        pending.push(format!("{path}/{}", entry.map_err(failed)?.file_name().to_string_lossy()));
+                        pending.push(format!(
+                            "{path}/{}",
+                            entry.map_err(failed)?.file_name().to_string_lossy()
+                        ));
                     }
                     continue;
                 }

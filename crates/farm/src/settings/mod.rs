@@ -7,6 +7,7 @@
 //!
 //! Flags are farm-wide: binfarm and subjects together are one configuration, so that a package has one instance a flavour.
 
+mod losing;
 mod packages;
 mod render;
 mod route;
@@ -14,6 +15,7 @@ mod select;
 
 use crate::files::{Files, below};
 
+pub use losing::losing_lines;
 pub use render::{RenderInput, RenderedLayer, render};
 
 /// Name of the generated repository that holds the profile nodes.

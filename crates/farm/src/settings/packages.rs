@@ -10,10 +10,14 @@ pub(super) struct PackageLines {
 
 impl PackageLines {
     fn push(&mut self, file: &'static str, line: &str) {
-        let at = self.files.iter().position(|(name, _)| *name == file).unwrap_or_else(|| {
-            self.files.push((file, String::new()));
-            self.files.len() - 1
-        });
+        let at = self
+            .files
+            .iter()
+            .position(|(name, _)| *name == file)
+            .unwrap_or_else(|| {
+                self.files.push((file, String::new()));
+                self.files.len() - 1
+            });
         self.files[at].1.push_str(line);
         self.files[at].1.push('\n');
     }
@@ -29,10 +33,17 @@ pub(super) fn lines(settings: &[SettingsOf<'_>], environments: &[String]) -> Pac
         let values = entry.settings;
         let words = |words: Vec<String>| format!("{atom} {}", words.join(" "));
         if !values.use_flags.is_empty() {
-            lines.push("package.use", &words(values.use_flags.iter().map(ToString::to_string).collect()));
+            lines.push(
+                "package.use",
+                &words(values.use_flags.iter().map(ToString::to_string).collect()),
+            );
         }
         if !values.accept_keywords.is_empty() {
-            let keywords = values.accept_keywords.iter().map(|keyword| keyword.value.clone()).collect();
+            let keywords = values
+                .accept_keywords
+                .iter()
+                .map(|keyword| keyword.value.clone())
+                .collect();
             lines.push("package.accept_keywords", &words(keywords));
         }
         if !values.license.is_empty() {
@@ -40,7 +51,11 @@ pub(super) fn lines(settings: &[SettingsOf<'_>], environments: &[String]) -> Pac
             lines.push("package.license", &words(licences));
         }
         if !values.env.is_empty() {
-            let names = values.env.iter().map(|name| environment_file(&name.value, environments)).collect();
+            let names = values
+                .env
+                .iter()
+                .map(|name| environment_file(&name.value, environments))
+                .collect();
             lines.push("package.env", &words(names));
         }
         for masked in &values.mask {
@@ -56,5 +71,9 @@ pub(super) fn lines(settings: &[SettingsOf<'_>], environments: &[String]) -> Pac
 fn environment_file(name: &str, environments: &[String]) -> String {
     let with_suffix = format!("{name}.conf");
     let exists = |name: &String| environments.contains(name);
-    if !exists(&name.to_owned()) && exists(&with_suffix) { with_suffix } else { name.to_owned() }
+    if !exists(&name.to_owned()) && exists(&with_suffix) {
+        with_suffix
+    } else {
+        name.to_owned()
+    }
 }

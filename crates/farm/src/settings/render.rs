@@ -36,8 +36,14 @@ pub struct RenderInput<'a> {
 /// Renders a configuration. A pure function: equal inputs give equal bytes.
 #[must_use]
 pub fn render(input: &RenderInput<'_>) -> Settings {
-    let mut renderer = Renderer { parents: vec![input.profile.to_owned()], settings: Settings::default() };
-    renderer.node("farm-defaults", Files::from([("make.defaults".to_owned(), FileNode::text(FARM_DEFAULTS))]));
+    let mut renderer = Renderer {
+        parents: vec![input.profile.to_owned()],
+        settings: Settings::default(),
+    };
+    renderer.node(
+        "farm-defaults",
+        Files::from([("make.defaults".to_owned(), FileNode::text(FARM_DEFAULTS))]),
+    );
     for (at, layer) in input.layers.iter().enumerate() {
         renderer.layer(&format!("{:02}-{}", at + 1, layer.name.replace('/', "-")), &layer.files);
     }
@@ -58,7 +64,9 @@ impl Renderer {
         }
         files.insert("eapi".to_owned(), FileNode::text("8\n"));
         for (path, node) in files {
-            self.settings.repo.insert(format!("profiles/layers/{name}/{path}"), node);
+            self.settings
+                .repo
+                .insert(format!("profiles/layers/{name}/{path}"), node);
         }
         self.parents.push(format!("../layers/{name}"));
     }
@@ -91,19 +99,33 @@ impl Renderer {
     }
 
     fn packages(&mut self, input: &RenderInput<'_>) {
-        let environments: Vec<String> =
-            self.settings.etc.keys().filter_map(|path| path.strip_prefix("env/")).map(str::to_owned).collect();
+        let environments: Vec<String> = self
+            .settings
+            .etc
+            .keys()
+            .filter_map(|path| path.strip_prefix("env/"))
+            .map(str::to_owned)
+            .collect();
         let lines = packages::lines(input.packages, &environments);
-        let files = lines.files.into_iter().map(|(name, text)| (name.to_owned(), FileNode::text(text)));
+        let files = lines
+            .files
+            .into_iter()
+            .map(|(name, text)| (name.to_owned(), FileNode::text(text)));
         self.layer("99-packages", &files.collect());
     }
 
     fn finish(mut self, input: &RenderInput<'_>) -> Settings {
         let repo = &mut self.settings.repo;
-        repo.insert("profiles/repo_name".to_owned(), FileNode::text(format!("{SETTINGS_REPO}\n")));
+        repo.insert(
+            "profiles/repo_name".to_owned(),
+            FileNode::text(format!("{SETTINGS_REPO}\n")),
+        );
         repo.insert("profiles/eapi".to_owned(), FileNode::text("8\n"));
         repo.insert("profiles/farm/eapi".to_owned(), FileNode::text("8\n"));
-        repo.insert("profiles/farm/parent".to_owned(), FileNode::text(self.parents.join("\n") + "\n"));
+        repo.insert(
+            "profiles/farm/parent".to_owned(),
+            FileNode::text(self.parents.join("\n") + "\n"),
+        );
         let layout = format!(
             "masters = {}\nprofile-formats = portage-2\nthin-manifests = true\ncache-formats =\n",
             input.repos.join(" ")
@@ -111,7 +133,9 @@ impl Renderer {
         repo.insert("metadata/layout.conf".to_owned(), FileNode::text(layout));
 
         let etc = &mut self.settings.etc;
-        let profile = FileNode::Link { target: format!("../../var/db/repos/{SETTINGS_REPO}/profiles/farm") };
+        let profile = FileNode::Link {
+            target: format!("../../var/db/repos/{SETTINGS_REPO}/profiles/farm"),
+        };
         etc.insert("make.profile".to_owned(), profile);
         etc.insert("repos.conf".to_owned(), FileNode::text(repos_conf(input.repos)));
         self.settings
@@ -125,7 +149,9 @@ fn repos_conf(repos: &[String]) -> String {
         text.push_str(&format!("[DEFAULT]\nmain-repo = {main}\n"));
     }
     for name in repos.iter().map(String::as_str).chain([SETTINGS_REPO]) {
-        text.push_str(&format!("\n[{name}]\nlocation = /var/db/repos/{name}\nauto-sync = no\n"));
+        text.push_str(&format!(
+            "\n[{name}]\nlocation = /var/db/repos/{name}\nauto-sync = no\n"
+        ));
     }
     text
 }
@@ -135,10 +161,83 @@ fn append(files: &mut Files, path: &str, text: &str) {
     if text.trim().is_empty() {
         return;
     }
-    let mut whole = files.get(path).map(|node| node.as_text().to_owned()).unwrap_or_default();
+    let mut whole = files
+        .get(path)
+        .map(|node| node.as_text().to_owned())
+        .unwrap_or_default();
     whole.push_str(text);
     if !whole.ends_with('\n') {
         whole.push('\n');
     }
     files.insert(path.to_owned(), FileNode::text(whole));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(name: &str, files: &[(&str, &str)]) -> RenderedLayer {
+        let files = files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), FileNode::text(*text)))
+            .collect();
+        RenderedLayer {
+            name: name.to_owned(),
+            files,
+        }
+    }
+
+    #[test]
+    fn layers_become_profile_nodes_in_their_order() {
+        let layers = [
+            layer(
+                "common",
+                &[
+                    ("make.conf", "USE=\"-* x\""),
+                    ("package.use/a", "a/b c\n"),
+                    ("package.license", "a/b L"),
+                ],
+            ),
+            layer(
+                "type/dbg",
+                &[
+                    ("package.use/b", "*/* VIDEO_CARDS: -* amdgpu\na/b -c"),
+                    ("patches/a/b/x.patch", "p"),
+                ],
+            ),
+        ];
+        let repos = ["gentoo".to_owned(), "hep".to_owned()];
+        let input = RenderInput {
+            profile: "hep:binfarm/dbg",
+            repos: &repos,
+            layers: &layers,
+            packages: &[],
+        };
+        let settings = render(&input);
+        assert_eq!(
+            settings.repo["profiles/farm/parent"].as_text(),
+            "hep:binfarm/dbg\n../layers/farm-defaults\n../layers/01-common\n../layers/02-type-dbg\n\
+             ../layers/02-type-dbg-everybody\n"
+        );
+        assert_eq!(
+            settings.repo["profiles/layers/01-common/make.defaults"].as_text(),
+            "USE=\"-* x\"\n"
+        );
+        assert_eq!(
+            settings.repo["profiles/layers/02-type-dbg/package.use"].as_text(),
+            "a/b -c\n"
+        );
+        assert_eq!(
+            settings.repo["profiles/layers/02-type-dbg-everybody/make.defaults"].as_text(),
+            "VIDEO_CARDS=\"-* amdgpu\"\n"
+        );
+        assert_eq!(settings.etc["package.license/01-common"].as_text(), "a/b L\n");
+        assert_eq!(settings.etc["patches/a/b/x.patch"].as_text(), "p");
+        assert!(
+            settings.etc["repos.conf"]
+                .as_text()
+                .starts_with("[DEFAULT]\nmain-repo = gentoo\n")
+        );
+        assert_eq!(render(&input), settings);
+    }
 }

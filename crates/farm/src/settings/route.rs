@@ -7,7 +7,12 @@
 use farm_portage::lines::{Dialect, parse_keywords, parse_masks, parse_use};
 
 /// Files of lines `ATOM value...` or `ATOM` that a profile node can hold.
-const PROFILE_LINES: &[&str] = &["package.use", "package.accept_keywords", "package.mask", "package.unmask"];
+const PROFILE_LINES: &[&str] = &[
+    "package.use",
+    "package.accept_keywords",
+    "package.mask",
+    "package.unmask",
+];
 
 /// Files of a profile node that are taken as they are.
 const PROFILE_VERBATIM: &[&str] = &[
@@ -24,7 +29,12 @@ const PROFILE_VERBATIM: &[&str] = &[
 ];
 
 /// Files of lines that only `/etc/portage` can hold, one file a layer in a folder of that name.
-const ETC_LINES: &[&str] = &["package.accept_restrict", "package.env", "package.license", "package.properties"];
+const ETC_LINES: &[&str] = &[
+    "package.accept_restrict",
+    "package.env",
+    "package.license",
+    "package.properties",
+];
 
 /// What a file of a layer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +56,11 @@ pub(super) enum Kind {
 /// Says what a file of a layer is, by its path below `/etc/portage`.
 pub(super) fn kind(path: &str) -> Kind {
     let top = path.split('/').next().unwrap_or(path);
-    let top = if top == "package.keywords" { "package.accept_keywords" } else { top };
+    let top = if top == "package.keywords" {
+        "package.accept_keywords"
+    } else {
+        top
+    };
     let among = |list: &'static [&'static str]| list.iter().copied().find(|name| *name == top);
     if matches!(top, "make.conf" | "make.defaults") {
         Kind::MakeDefaults
@@ -80,13 +94,19 @@ pub(super) fn lines(name: &str, text: &str) -> Routed {
     let mut flags: Vec<&str> = Vec::new();
     for line in text.lines() {
         let bare = line.split_once('#').map_or(line, |(bare, _)| bare).trim();
-        let Some(word) = bare.split_whitespace().next() else { continue };
+        let Some(word) = bare.split_whitespace().next() else {
+            continue;
+        };
         let rest = bare[word.len()..].trim();
         if name == "package.use" && word == "*/*" {
             everybody(rest, &mut flags, &mut routed.everybody);
             continue;
         }
-        let target = if fits_profile(name, bare) { &mut routed.profile } else { &mut routed.etc };
+        let target = if fits_profile(name, bare) {
+            &mut routed.profile
+        } else {
+            &mut routed.etc
+        };
         target.push_str(bare);
         target.push('\n');
     }
@@ -137,7 +157,10 @@ mod tests {
                     dev-qt/* widgets\na/b::hep x\nx/y PYTHON_TARGETS: python3_11\n";
         let routed = lines("package.use", text);
         assert_eq!(routed.profile, "sci-libs/gsl cblas\n");
-        assert_eq!(routed.etc, "dev-qt/* widgets\na/b::hep x\nx/y PYTHON_TARGETS: python3_11\n");
+        assert_eq!(
+            routed.etc,
+            "dev-qt/* widgets\na/b::hep x\nx/y PYTHON_TARGETS: python3_11\n"
+        );
         assert_eq!(routed.everybody, "VIDEO_CARDS=\"-* amdgpu radeonsi\"\nUSE=\"-* amd\"\n");
     }
 }

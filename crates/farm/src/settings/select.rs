@@ -39,7 +39,9 @@ pub(super) fn for_packages(settings: &Settings, packages: &BTreeSet<String>) -> 
         let mut parts = path.splitn(4, '/');
         let (top, category, name) = (parts.next(), parts.next(), parts.next());
         if let (Some("patches" | "savedconfig"), Some(category), Some(name)) = (top, category, name)
-            && packages.iter().any(|package| names_package(&format!("{category}/{name}"), package))
+            && packages
+                .iter()
+                .any(|package| names_package(&format!("{category}/{name}"), package))
         {
             selected.etc.insert(path.clone(), node.clone());
         }
@@ -53,9 +55,8 @@ fn keep_used_environments(settings: &mut Settings, packages: &BTreeSet<String>) 
         .flat_map(|line| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>())
         .collect();
     settings.etc.retain(|path, _| {
-        path.strip_prefix("env/").is_none_or(|file| {
-            used.contains(file) || packages.iter().any(|package| names_package(file, package))
-        })
+        path.strip_prefix("env/")
+            .is_none_or(|file| used.contains(file) || packages.iter().any(|package| names_package(file, package)))
     });
 }
 
@@ -72,7 +73,8 @@ fn is_lines(name: &str) -> bool {
 
 /// Whether a path `CATEGORY/NAME[-VERSION][:SLOT]` may mean the package `CATEGORY/NAME`.
 fn names_package(path: &str, package: &str) -> bool {
-    path.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ':', '/']))
+    path.strip_prefix(package)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ':', '/']))
 }
 
 /// The lines whose atom may match one of the packages; those that cannot be read are kept.
@@ -80,13 +82,15 @@ fn concerning(text: &str, packages: &BTreeSet<String>) -> String {
     let mut kept = String::new();
     for line in text.lines() {
         let bare = line.split_once('#').map_or(line, |(bare, _)| bare).trim();
-        let Some(word) = bare.split_whitespace().next() else { continue };
+        let Some(word) = bare.split_whitespace().next() else {
+            continue;
+        };
         let word = word.strip_prefix('-').unwrap_or(word);
         let concerns = Atom::parse(word, AtomSyntax::USER).map_or(true, |atom| {
             packages.iter().any(|package| {
-                package.split_once('/').is_some_and(|(category, name)| {
-                    wildcard(atom.category(), category) && wildcard(atom.name(), name)
-                })
+                package
+                    .split_once('/')
+                    .is_some_and(|(category, name)| wildcard(atom.category(), category) && wildcard(atom.name(), name))
             })
         });
         if concerns {
@@ -101,9 +105,13 @@ fn concerning(text: &str, packages: &BTreeSet<String>) -> String {
 fn wildcard(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
     let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
     for part in middle {
         let Some(at) = rest.find(part) else { return false };
         rest = &rest[at + part.len()..];
@@ -116,8 +124,14 @@ mod tests {
     use super::*;
 
     fn settings(etc: &[(&str, &str)]) -> Settings {
-        let etc = etc.iter().map(|(path, text)| ((*path).to_owned(), FileNode::text(*text))).collect();
-        Settings { etc, ..Settings::default() }
+        let etc = etc
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), FileNode::text(*text)))
+            .collect();
+        Settings {
+            etc,
+            ..Settings::default()
+        }
     }
 
     #[test]
@@ -142,7 +156,12 @@ mod tests {
         let paths: Vec<_> = selected.etc.keys().map(String::as_str).collect();
         assert_eq!(
             paths,
-            ["env/debug.conf", "env/sci-libs/gsl", "package.env/01", "patches/sci-libs/gsl-2.7/a.patch"]
+            [
+                "env/debug.conf",
+                "env/sci-libs/gsl",
+                "package.env/01",
+                "patches/sci-libs/gsl-2.7/a.patch"
+            ]
         );
         assert_eq!(selected.etc["package.env/01"].as_text(), "sci-libs/gsl debug.conf\n");
     }

@@ -216,6 +216,8 @@ fn a_publication_that_is_killed_while_it_writes_a_package() {
     command
         .args(["--core=0", "--fsize=30000"])
         .arg(std::env::current_exe().unwrap());
+    // What is killed does not clean up, so its temporary folder lies in this test's.
+    command.env("TMPDIR", lab.path("packages"));
     let succeeded = in_child(
         &mut command,
         "failures::a_publication_that_is_killed_while_it_writes_a_package",

@@ -1,19 +1,18 @@
 //! From a farm's manifest to the nodes that are known before Portage is asked.
 
+mod tasks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use farm_engine::{Class, Dependency, Input, NodeSpec};
+use farm_engine::NodeSpec;
 use farm_executor::Limits;
 use farm_manifest::Loaded;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{
-    Base, Binfarm, Farm, GitPin, Image, ImageFrom, Place, RepoSource, Run as TaskCommand, Target, Task,
-};
-use farm_store::{FileKind, glob};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, RepoSource};
 
-use crate::action::{Action, ContainerData, ResolveData, RootData, TaskData};
+use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
 use crate::command::pins::{git_key, hosted_spec};
 use crate::context::Context;
@@ -29,14 +28,22 @@ use crate::rules::repo::RepoSourcePinned;
 use crate::rules::{base, join, publish_pkgs, repo, resolve, root};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
+type Nodes = Vec<NodeSpec<Action>>;
+
 /// Makes the nodes of a farm.
 ///
 /// # Errors
 ///
 /// The user's: what the manifest reader could not know, such as a glob that matches nothing.
-pub fn lower(context: &Context, loaded: &Loaded, lock: &FarmLock) -> Result<Vec<NodeSpec<Action>>, FarmError> {
+pub fn lower(context: &Context, loaded: &Loaded, lock: &FarmLock) -> Result<Nodes, FarmError> {
     let farm = &loaded.farm;
-    let lowering = Lowering { context, loaded, farm, lock, name: farm.name.value.clone() };
+    let lowering = Lowering {
+        context,
+        loaded,
+        farm,
+        lock,
+        name: farm.name.value.clone(),
+    };
     let (early, late) = lowering.tasks()?;
     let mut nodes = early;
     match &farm.binfarm {
@@ -52,6 +59,20 @@ pub fn settings(loaded: &Loaded, binfarm: &Binfarm) -> Result<Settings, FarmErro
     let Some(profile) = &binfarm.profile else {
         return Err(FarmError::input("the binfarm has no profile").hint("add `profile: REPOSITORY:PATH` to `binfarm:`"));
     };
+    let layers = layers(loaded, binfarm);
+    let repos: Vec<String> = binfarm.repos.iter().map(|repo| repo.name.value.clone()).collect();
+    let packages = farm.package_settings();
+    Ok(render(&RenderInput {
+        profile: &profile.value,
+        repos: &repos,
+        layers: &layers,
+        packages: &packages,
+    }))
+}
+
+/// The configuration layers of the binfarm and then of the subjects, each once.
+pub fn layers(loaded: &Loaded, binfarm: &Binfarm) -> Vec<RenderedLayer> {
+    let farm = &loaded.farm;
     let mut names: Vec<&str> = binfarm.config.iter().map(|name| name.value.as_str()).collect();
     for subject in &farm.subjects {
         for name in &subject.config {
@@ -60,23 +81,29 @@ pub fn settings(loaded: &Loaded, binfarm: &Binfarm) -> Result<Settings, FarmErro
             }
         }
     }
-    let layers: Vec<RenderedLayer> = names
+    names
         .iter()
         .filter_map(|name| loaded.layers.get(*name))
         .map(|layer| RenderedLayer {
             name: layer.name.clone(),
-            files: layer.files.iter().map(|(path, file)| (path.to_string(), file_node(file))).collect(),
+            files: layer
+                .files
+                .iter()
+                .map(|(path, file)| (path.to_string(), file_node(file)))
+                .collect(),
         })
-        .collect();
-    let repos: Vec<String> = binfarm.repos.iter().map(|repo| repo.name.value.clone()).collect();
-    let packages = farm.package_settings();
-    Ok(render(&RenderInput { profile: &profile.value, repos: &repos, layers: &layers, packages: &packages }))
+        .collect()
 }
 
 fn file_node(file: &LayerFile) -> FileNode {
     match &file.link {
-        Some(target) => FileNode::Link { target: target.to_string() },
-        None => FileNode::File { bytes: file.bytes.clone(), executable: file.executable },
+        Some(target) => FileNode::Link {
+            target: target.to_string(),
+        },
+        None => FileNode::File {
+            bytes: file.bytes.clone(),
+            executable: file.executable,
+        },
     }
 }
 
@@ -98,7 +125,12 @@ impl Lowering<'_> {
     }
 
     fn tag(&self, what: &str) -> String {
-        format!("farm/{}-{}:{}", image_word(&self.name), image_word(what), image_word(self.flavour()))
+        format!(
+            "farm/{}-{}:{}",
+            image_word(&self.name),
+            image_word(what),
+            image_word(self.flavour())
+        )
     }
 
     fn pinned(&self, reference: &str) -> Result<String, FarmError> {
@@ -109,11 +141,15 @@ impl Lowering<'_> {
         Ok(pinned_reference(reference, pin))
     }
 
-    fn binfarm(&self, binfarm: &Binfarm, late: Vec<NodeSpec<Action>>) -> Result<Vec<NodeSpec<Action>>, FarmError> {
+    fn binfarm(&self, binfarm: &Binfarm, late: Nodes) -> Result<Nodes, FarmError> {
         let epoch = self.context.epoch;
         let mut nodes = vec![self.base(&binfarm.base)?];
         let container = container(binfarm);
-        nodes.push(root::node(self.node("root"), self.root_data(binfarm, &container), epoch));
+        nodes.push(root::node(
+            self.node("root"),
+            self.root_data(binfarm, &container),
+            epoch,
+        ));
         let mut repos = Vec::new();
         for repository in &binfarm.repos {
             let name = &repository.name.value;
@@ -125,7 +161,10 @@ impl Lowering<'_> {
             if let ImageFrom::Reference(reference) = &image.from.value
                 && bases.insert(reference)
             {
-                nodes.push(base::image_node(self.node(&format!("base/{reference}")), self.pinned(reference)?));
+                nodes.push(base::image_node(
+                    self.node(&format!("base/{reference}")),
+                    self.pinned(reference)?,
+                ));
             }
         }
 
@@ -148,11 +187,19 @@ impl Lowering<'_> {
             nodes.push(node);
         };
         if !binfarm.packages.is_empty() {
-            let members = binfarm.packages.members().map(|member| member.value.to_string()).collect();
+            let members = binfarm
+                .packages
+                .members()
+                .map(|member| member.value.to_string())
+                .collect();
             resolve(TOOLS_SUBJECT, members, Vec::new());
         }
         for subject in &self.farm.subjects {
-            let members = subject.packages.members().map(|member| member.value.to_string()).collect();
+            let members = subject
+                .packages
+                .members()
+                .map(|member| member.value.to_string())
+                .collect();
             resolve(&subject.name.value, members, self.needs_closure(&subject.name.value));
         }
         nodes.push(join::node(JoinData {
@@ -177,10 +224,17 @@ impl Lowering<'_> {
             Base::Image(reference) => Ok(base::image_node(self.node("base"), self.pinned(&reference.value)?)),
             Base::Hosted(hosted) => {
                 let spec = hosted_spec(hosted);
-                let lock = self.lock.hosted.iter().find(|lock| lock.answers(&spec)).ok_or_else(|| unpinned("the base"))?;
+                let lock = self
+                    .lock
+                    .hosted
+                    .iter()
+                    .find(|lock| lock.answers(&spec))
+                    .ok_or_else(|| unpinned("the base"))?;
                 Ok(base::hosted_node(self.node("base"), lock.clone(), self.context.epoch))
             }
-            Base::Stage3(_) => Err(FarmError::input("a base from a stage3 archive is not built yet").hint("use `image:`")),
+            Base::Stage3(_) => {
+                Err(FarmError::input("a base from a stage3 archive is not built yet").hint("use `image:`"))
+            }
         }
     }
 
@@ -195,14 +249,27 @@ impl Lowering<'_> {
         let scripts = binfarm
             .scripts
             .iter()
-            .filter_map(|path| Some((path.value.file_name()?.to_owned(), self.loaded.scripts.get(&path.value)?.bytes.clone())))
+            .filter_map(|path| {
+                Some((
+                    path.value.file_name()?.to_owned(),
+                    self.loaded.scripts.get(&path.value)?.bytes.clone(),
+                ))
+            })
             .collect();
-        RootData { base: self.node("base"), files, scripts, container: container.clone(), tag: self.tag("root") }
+        RootData {
+            base: self.node("base"),
+            files,
+            scripts,
+            container: container.clone(),
+            tag: self.tag("root"),
+        }
     }
 
     fn repo_source(&self, source: &RepoSource) -> Result<RepoSourcePinned, FarmError> {
         Ok(match source {
-            RepoSource::Image(reference) => RepoSourcePinned::Image { reference: self.pinned(&reference.value)? },
+            RepoSource::Image(reference) => RepoSourcePinned::Image {
+                reference: self.pinned(&reference.value)?,
+            },
             RepoSource::Path(path) => {
                 let folder = self.context.workspace.join(&path.value);
                 let listing = repo::listing(&folder, &self.context.hasher)?;
@@ -214,14 +281,20 @@ impl Lowering<'_> {
                     GitPin::Branch(branch) => self.git_pin(&url.value, Some(&branch.value))?,
                     GitPin::Default => self.git_pin(&url.value, None)?,
                 };
-                RepoSourcePinned::Git { url: url.value.clone(), commit }
+                RepoSourcePinned::Git {
+                    url: url.value.clone(),
+                    commit,
+                }
             }
             RepoSource::Archive { url, sha256 } => {
                 let pinned = sha256.as_ref().map(|sha256| sha256.value.clone());
                 let sha256 = pinned
                     .or_else(|| self.lock.archives.get(&url.value).cloned())
                     .ok_or_else(|| unpinned(&url.value))?;
-                RepoSourcePinned::Archive { url: url.value.clone(), sha256 }
+                RepoSourcePinned::Archive {
+                    url: url.value.clone(),
+                    sha256,
+                }
             }
         })
     }
@@ -248,7 +321,10 @@ impl Lowering<'_> {
     fn sources(&self) -> Sources {
         let distfiles = &self.farm.distfiles;
         Sources {
-            dir: distfiles.dir.as_ref().map(|dir| self.context.workspace.join(&dir.value)),
+            dir: distfiles
+                .dir
+                .as_ref()
+                .map(|dir| self.context.workspace.join(&dir.value)),
             mirrors: distfiles.mirrors.iter().map(|mirror| mirror.value.clone()).collect(),
             proxy: distfiles.proxy.as_ref().map(|proxy| proxy.value.clone()),
             ..Sources::default()
@@ -268,7 +344,11 @@ impl Lowering<'_> {
             },
             tag: self.tag(local),
         };
-        let tools = if binfarm.packages.is_empty() { Vec::new() } else { vec![TOOLS_SUBJECT.to_owned()] };
+        let tools = if binfarm.packages.is_empty() {
+            Vec::new()
+        } else {
+            vec![TOOLS_SUBJECT.to_owned()]
+        };
         let mut images = vec![plain("binfarm", false, tools), plain("env", true, Vec::new())];
         images.extend(self.farm.images.iter().map(|image| self.image(image)));
         images
@@ -276,9 +356,13 @@ impl Lowering<'_> {
 
     fn image(&self, image: &Image) -> ImagePlan {
         let name = &image.name.value;
-        let texts = |values: &[farm_manifest::Spanned<String>]| values.iter().map(|value| value.value.clone()).collect();
+        let texts =
+            |values: &[farm_manifest::Spanned<String>]| values.iter().map(|value| value.value.clone()).collect();
         let map = |values: &BTreeMap<String, farm_manifest::Spanned<String>>| {
-            values.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
+            values
+                .iter()
+                .map(|(name, value)| (name.clone(), value.value.clone()))
+                .collect()
         };
         ImagePlan {
             local: format!("image/{name}"),
@@ -304,16 +388,26 @@ impl Lowering<'_> {
     }
 
     fn publish_pkgs(&self) -> Result<Option<PublishPkgsPlan>, FarmError> {
-        let Some(publish) = &self.farm.publish.pkgs else { return Ok(None) };
-        let Some(folder) = local_folder(&publish.to.value, &self.context.workspace) else { return Ok(None) };
+        let Some(publish) = &self.farm.publish.pkgs else {
+            return Ok(None);
+        };
+        let Some(folder) = local_folder(&publish.to.value, &self.context.workspace) else {
+            return Ok(None);
+        };
         let folder = folder.join(self.flavour());
         let deny = self.farm.publish.deny.iter().chain(&publish.deny);
         Ok(Some(PublishPkgsPlan {
             to: format!("{}/{}", publish.to.value.trim_end_matches('/'), self.flavour()),
             folder,
-            deny: deny.map(|deny| publish_pkgs::deny(&deny.value)).collect::<Result<_, _>>()?,
+            deny: deny
+                .map(|deny| publish_pkgs::deny(&deny.value))
+                .collect::<Result<_, _>>()?,
             private: publish.private,
-            needs: publish.needs.iter().map(|target| self.target_node(&target.value)).collect(),
+            needs: publish
+                .needs
+                .iter()
+                .map(|target| self.target_node(&target.value))
+                .collect(),
         }))
     }
 
@@ -325,180 +419,42 @@ impl Lowering<'_> {
             .iter()
             .map(|image| {
                 let name = &image.name.value;
-                (self.node(&format!("image/{name}")), name.clone(), publish.reference(name))
+                (
+                    self.node(&format!("image/{name}")),
+                    name.clone(),
+                    publish.reference(name),
+                )
             })
             .collect();
-        let needs = publish.needs.iter().map(|target| self.target_node(&target.value)).collect();
+        let needs = publish
+            .needs
+            .iter()
+            .map(|target| self.target_node(&target.value))
+            .collect();
         Some(PublishImagesPlan { images, needs })
     }
-
-    /// The node that stands for a target in somebody's `needs:`. All packages together are the binhost.
-    fn target_node(&self, target: &Target) -> String {
-        match target {
-            Target::Pkgs | Target::PkgsOf(_) => self.node("binhost"),
-            other => self.node(&other.to_string()),
-        }
-    }
-
-    /// The tasks that can be described before Portage is asked, and those that need what a plan brings forth.
-    fn tasks(&self) -> Result<(Vec<NodeSpec<Action>>, Vec<NodeSpec<Action>>), FarmError> {
-        let mut nodes = Vec::new();
-        for task in &self.farm.tasks {
-            nodes.push(self.task(task)?);
-        }
-        let names: BTreeSet<String> = nodes.iter().map(|node| node.name.clone()).collect();
-        let early_nodes = [self.node("root"), self.node("base")];
-        let mut late: BTreeSet<String> = BTreeSet::new();
-        loop {
-            let before = late.len();
-            for node in &nodes {
-                let waits = node.dependencies.iter().any(|dependency| {
-                    let other = &dependency.node;
-                    late.contains(other) || !(names.contains(other) || early_nodes.contains(other))
-                });
-                if waits {
-                    late.insert(node.name.clone());
-                }
-            }
-            if late.len() == before {
-                break;
-            }
-        }
-        Ok(nodes.into_iter().partition(|node| !late.contains(&node.name)))
-    }
-
-    fn task(&self, task: &Task) -> Result<NodeSpec<Action>, FarmError> {
-        let folder = self.context.workspace.join(&task.folder);
-        let place = |message: String| {
-            FarmError::input(format!("{}: task {}: {message}", self.loaded.sources.place(task.span), task.name.value))
-        };
-        let mut inputs = Vec::new();
-        let mut dependencies: Vec<Dependency> = Vec::new();
-        let mut brought = BTreeSet::new();
-        for input in &task.inputs {
-            if let Some((other, output)) = self.output_of(task, &input.value) {
-                dependencies.push(Dependency::output(self.node(&format!("task/{other}")), output));
-                continue;
-            }
-            let expansion = glob::expand(&folder, &[&input.value]).map_err(|error| place(error.to_string()))?;
-            if !expansion.unmatched.is_empty() {
-                let message = format!("its input {} matches nothing in {}", input.value, task.folder);
-                return Err(place(message).hint("mend the path, or name the task that makes it under `needs:`"));
-            }
-            brought.extend(expansion.paths);
-        }
-        for path in &brought {
-            self.hash_input(&folder, path, &mut inputs).map_err(|error| place(error.to_string()))?;
-        }
-        let (command, text) = match &task.run.value {
-            TaskCommand::Shell(line) => ("shell", line.clone()),
-            TaskCommand::Arguments(words) => ("arguments", words.join("\u{0}")),
-        };
-        inputs.push(Input::text(format!("run/{command}"), text));
-        inputs.extend(task.env.iter().map(|(name, value)| Input::text(format!("env/{name}"), &value.value)));
-        inputs.extend(task.outputs.iter().map(|output| Input::text(format!("output/{}", output.value), "declared")));
-        for need in &task.needs {
-            let node = self.target_node(&need.value);
-            let keyed = dependencies.iter().any(|dependency| dependency.node == node);
-            if !keyed {
-                dependencies.extend(self.need(&need.value, node));
-            }
-        }
-        let image = match &task.place.value {
-            Place::Host => None,
-            Place::Base => Some(self.node("base")),
-            Place::Binfarm => Some(self.node("binfarm")),
-            Place::Env => Some(self.node("env")),
-            Place::Image(name) => Some(self.node(&format!("image/{name}"))),
-        };
-        if let Some(image) = &image {
-            dependencies.push(Dependency::output(image, "image"));
-        }
-        inputs.push(Input::text("in", if image.is_some() { "image" } else { "host" }));
-        Ok(NodeSpec {
-            name: self.node(&format!("task/{}", task.name.value)),
-            kind: "task".to_owned(),
-            rule_version: 1,
-            class: Class::Build,
-            inputs,
-            dependencies,
-            expands: false,
-            memory: 0,
-            action: Action::Task(Box::new(TaskData {
-                task: task.clone(),
-                image,
-                inputs: brought.into_iter().collect(),
-            })),
-        })
-    }
-
-    /// What a task needs decides its output, so that everything the other one makes enters the key.
-    fn need(&self, target: &Target, node: String) -> Vec<Dependency> {
-        match target {
-            Target::Task(name) => {
-                let outputs = self.farm.task(name).map(|task| task.outputs.as_slice()).unwrap_or_default();
-                if outputs.is_empty() {
-                    return vec![Dependency::output(node, "done")];
-                }
-                outputs.iter().map(|output| Dependency::output(&node, &output.value)).collect()
-            }
-            Target::Image(_) | Target::Binfarm | Target::Env => vec![Dependency::output(node, "image")],
-            Target::Binhost | Target::Pkgs | Target::PkgsOf(_) => vec![Dependency::output(node, "index")],
-            _ => vec![Dependency::before_run(node)],
-        }
-    }
-
-    /// The task and its declared output in which `input` is or lies.
-    fn output_of(&self, task: &Task, input: &str) -> Option<(String, String)> {
-        for other in self.farm.tasks.iter().filter(|other| other.name.value != task.name.value) {
-            if other.folder != task.folder {
-                continue;
-            }
-            for output in &other.outputs {
-                if covers(&output.value, input) {
-                    return Some((other.name.value.clone(), output.value.clone()));
-                }
-            }
-        }
-        None
-    }
-
-    fn hash_input(&self, folder: &std::path::Path, path: &str, inputs: &mut Vec<Input>) -> Result<(), FarmError> {
-        let full = folder.join(path);
-        if full.is_dir() && !full.is_symlink() {
-            let listing = farm_store::hash_tree(&full, &|_| true, &self.context.hasher)
-                .map_err(|error| FarmError::environment(error.to_string()))?;
-            inputs.push(Input::digest(format!("input/{path}"), listing.digest));
-            return Ok(());
-        }
-        let found = self.context.hasher.hash(&full).map_err(|error| FarmError::environment(error.to_string()))?;
-        let kind = match (found.kind, found.executable) {
-            (FileKind::Symlink, _) => "link",
-            (FileKind::File, true) => "program",
-            (FileKind::File, false) => "file",
-        };
-        inputs.push(Input::text(format!("input/{path}"), format!("{kind} {}", found.digest.to_hex())));
-        Ok(())
-    }
-}
-
-/// Whether a declared output is, holds, or matches an input.
-fn covers(output: &str, input: &str) -> bool {
-    let folder = output.trim_end_matches('/');
-    input.trim_end_matches('/') == folder
-        || input.starts_with(&format!("{folder}/"))
-        || glob::matches(folder, input).unwrap_or(false)
-        || (!glob::is_pattern(folder) && glob::matches(input, folder).unwrap_or(false))
 }
 
 fn container(binfarm: &Binfarm) -> ContainerData {
     ContainerData {
-        capabilities: binfarm.capabilities.iter().map(|capability| capability.value.clone()).collect(),
+        capabilities: binfarm
+            .capabilities
+            .iter()
+            .map(|capability| capability.value.clone())
+            .collect(),
         limits: Limits {
             memory: binfarm.limits.memory.as_ref().map(|memory| memory.value),
-            pids: binfarm.limits.pids.as_ref().map(|pids| u32::try_from(pids.value).unwrap_or(u32::MAX)),
+            pids: binfarm
+                .limits
+                .pids
+                .as_ref()
+                .map(|pids| u32::try_from(pids.value).unwrap_or(u32::MAX)),
         },
-        env: binfarm.env.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
+        env: binfarm
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.value.clone()))
+            .collect(),
     }
 }
 
