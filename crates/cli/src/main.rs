@@ -10,10 +10,10 @@ mod domain;
 mod environment;
 mod error;
 mod exit;
+mod invocation;
 mod output;
 mod paint;
 mod progress;
-mod session;
 mod stop;
 mod summary;
 mod text;
@@ -28,9 +28,9 @@ use crate::args::Cli;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::App;
 use crate::paint::Paint;
 use crate::progress::{Display, Mode};
-use crate::session::App;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell_of_panic));

@@ -89,10 +89,28 @@ impl Context {
     pub fn with_scratch<T>(&self, action: impl FnOnce(&Path) -> Result<T, Failure>) -> Result<T, Failure> {
         fs_err::create_dir_all(&self.scratch).map_err(|error| io_failure("make room for temporary files", &error))?;
         let folder = tempfile::Builder::new()
-            .prefix("farm-")
+            .prefix(&self.scratch_prefix())
             .tempdir_in(&self.scratch)
             .map_err(|error| io_failure("make room for temporary files", &error))?;
         action(folder.path())
+    }
+
+    /// Removes the temporary folders that runs of this workspace left which were killed. The caller holds the workspace's lock.
+    pub fn sweep_scratch(&self) {
+        let Ok(entries) = fs_err::read_dir(&self.scratch) else {
+            return;
+        };
+        let prefix = self.scratch_prefix();
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                // What cannot be removed takes room and does no harm.
+                let _ = fs_err::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    fn scratch_prefix(&self) -> String {
+        format!("farm-{}-", self.workspace_id)
     }
 
     /// Puts bytes in the store.

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = folder.join("files");
     fetch(&lock, &|_| None, &files, &scratch)?;
     let mut out = fs_err::File::create(folder.join("root.tar"))?;
-    let report = build(&lock, &files, &scratch, SOURCE_DATE_EPOCH, &mut out)?;
+    let report = build(&lock, &files, &scratch, SOURCE_DATE_EPOCH, &|| false, &mut out)?;
     let summary = format!(
         "{} packages, {} stubs, {} entries, {} bytes, {}\nunowned:\n{}\n",
         lock.debs.len(),

@@ -54,7 +54,7 @@ pub fn recipe_digest() -> blake3::Hash {
 /// `files` is a folder with exactly what [`fetch`](crate::fetch) put there; `scratch` a folder on a filesystem with
 /// about 1 GB to spare, in which nothing is left; `epoch` the time of everything in the root, normally
 /// [`SOURCE_DATE_EPOCH`]. Needs mmdebstrap, and for anybody but root also uidmap with a range of subordinate ids;
-/// takes some 20 s. The bytes depend on lock, epoch and [`recipe_digest`] only.
+/// takes some 20 s, most of which ends soon after `stop` says so. The bytes depend on lock, epoch and [`recipe_digest`] only.
 ///
 /// # Errors
 /// See [`BuildError`]. On error what was written to `out` is to be thrown away.
@@ -63,6 +63,7 @@ pub fn build(
     files: &Path,
     scratch: &Path,
     epoch: u64,
+    stop: &dyn Fn() -> bool,
     out: &mut dyn Write,
 ) -> Result<BuildReport, BuildError> {
     fs_err::create_dir_all(scratch)?;
@@ -74,7 +75,7 @@ pub fn build(
     portage.write_tar(epoch, BufWriter::new(File::create(stage.path().join(OVERLAY))?))?;
 
     let modules: Vec<&str> = portage.modules.iter().map(String::as_str).collect();
-    let archive = bootstrap(lock, stage.path(), &modules, epoch)?;
+    let archive = bootstrap(lock, stage.path(), &modules, epoch, stop)?;
     let mut tree = Tree::read(&archive, normalise::keep)?;
 
     let installed = parse_status(&tree.text("var/lib/dpkg/status")?);

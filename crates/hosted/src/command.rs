@@ -1,11 +1,20 @@
 //! Programs of the machine: how they are started and what is kept of what they say.
 
-use std::process::{Command, Output, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::error::CommandError;
 
 /// How much of a failed program's output an error message carries.
 const KEPT_LINES: usize = 15;
+
+/// How often a program is looked at that may be stopped.
+const POLL: Duration = Duration::from_millis(50);
+/// How long a program may take to clean up after itself.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a program to its end and returns what it wrote, whatever its exit status.
 ///
@@ -25,6 +34,30 @@ pub(crate) fn run_checked(command: &mut Command, package: &'static str) -> Resul
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
         Err(failed(command, &output))
+    }
+}
+
+/// Runs a program to its end, unless `stop` says so first: then it and everything it started are asked to end, and made to
+/// if they do not. `None` means that it was stopped.
+pub(crate) fn run_stoppable(command: &mut Command, stop: &dyn Fn() -> bool) -> std::io::Result<Option<ExitStatus>> {
+    let mut child = command.process_group(0).spawn()?;
+    let group = Pid::from_child(&child);
+    let mut patience = GRACE;
+    let mut stopped = false;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok((!stopped).then_some(status));
+        }
+        if stop() {
+            let signal = if patience.is_zero() { Signal::KILL } else { Signal::TERM };
+            if !stopped || patience.is_zero() {
+                // A group that is gone already is what is wanted.
+                let _ = kill_process_group(group, signal);
+            }
+            stopped = true;
+            patience = patience.saturating_sub(POLL);
+        }
+        std::thread::sleep(POLL);
     }
 }
 
@@ -73,6 +106,15 @@ mod tests {
             error.to_string(),
             "no-such-program-of-farm is not installed (Debian package nothing)"
         );
+    }
+
+    #[test]
+    fn a_program_that_is_stopped_ends_with_all_it_started() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 1000 & sleep 1000; wait"]);
+        assert!(run_stoppable(&mut command, &|| true).unwrap().is_none());
+        let mut command = Command::new("true");
+        assert!(run_stoppable(&mut command, &|| false).unwrap().unwrap().success());
     }
 
     #[test]

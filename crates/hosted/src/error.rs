@@ -185,6 +185,9 @@ impl FetchError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
     /// A file of the lock is missing or has other bytes.
     #[error("{file} is not the file of the lock: {reason}")]
     WrongFile {
@@ -233,7 +236,9 @@ impl BuildError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnknownPortage { .. } => ErrorKind::Input,
-            Self::WrongFile { .. } | Self::Wheel(_) | Self::Command { .. } | Self::Io(_) => ErrorKind::Environment,
+            Self::Stopped | Self::WrongFile { .. } | Self::Wheel(_) | Self::Command { .. } | Self::Io(_) => {
+                ErrorKind::Environment
+            }
             Self::NotTheLock { .. } | Self::BadRoot { .. } => ErrorKind::Bug,
         }
     }

@@ -17,7 +17,13 @@ pub(crate) const OVERLAY: &str = "overlay.tar";
 /// compiles the Python modules below `python`, and returns the path of the resulting archive in `stage`.
 ///
 /// Root gets mmdebstrap's mode `root`, anybody else `unshare`, which needs a range of subordinate ids.
-pub(crate) fn bootstrap(lock: &HostedLock, stage: &Path, python: &[&str], epoch: u64) -> Result<PathBuf, BuildError> {
+pub(crate) fn bootstrap(
+    lock: &HostedLock,
+    stage: &Path,
+    python: &[&str],
+    epoch: u64,
+    stop: &dyn Fn() -> bool,
+) -> Result<PathBuf, BuildError> {
     let names: Vec<&str> = lock.debs.iter().map(|deb| deb.name.as_str()).collect();
     let mode = if rustix::process::geteuid().is_root() {
         "root"
@@ -63,10 +69,13 @@ pub(crate) fn bootstrap(lock: &HostedLock, stage: &Path, python: &[&str], epoch:
     command.stderr(File::create(&log)?.into_parts().0);
 
     let operation = "cannot make the Debian root";
-    let status = command.status().map_err(|source| BuildError::Command {
+    let status = command::run_stoppable(&mut command, stop).map_err(|source| BuildError::Command {
         operation,
         source: command::start_error(&command, "mmdebstrap", source),
     })?;
+    let Some(status) = status else {
+        return Err(BuildError::Stopped);
+    };
     if !status.success() {
         let said = fs_err::read(&log)?;
         let source = CommandError::Failed {

@@ -74,7 +74,7 @@ fn a_hosted_base_is_the_same_bytes_for_everybody_and_portage_works_in_it() {
 
 fn build_to(lock: &HostedLock, files: &Path, scratch: &Path, root: &Path) -> BuildReport {
     let mut out = fs_err::File::create(root).unwrap();
-    build(lock, files, scratch, SOURCE_DATE_EPOCH, &mut out).unwrap()
+    build(lock, files, scratch, SOURCE_DATE_EPOCH, &|| false, &mut out).unwrap()
 }
 
 fn check_report(report: &BuildReport, lock: &HostedLock) {
@@ -166,7 +166,15 @@ fn build_for_another_user() {
     let lock: HostedLock = toml::from_str(&request).unwrap();
     let scratch = home.join("another scratch");
     let mut out = std::io::sink();
-    let report = build(&lock, &home.join("files"), &scratch, SOURCE_DATE_EPOCH, &mut out).unwrap();
+    let report = build(
+        &lock,
+        &home.join("files"),
+        &scratch,
+        SOURCE_DATE_EPOCH,
+        &|| false,
+        &mut out,
+    )
+    .unwrap();
     fs_err::write(home.join("digest"), report.digest.to_string()).unwrap();
 }
 

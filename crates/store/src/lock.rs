@@ -136,8 +136,11 @@ impl DirLock {
 
 impl Drop for DirLock {
     fn drop(&mut self) {
-        // Only a courtesy to people who look into the file: the lock itself goes with the descriptor.
+        // Only a courtesy to people who look into the file.
         let _ = self.file.set_len(0);
+        // Not left to the closing of the descriptor: a child that another thread is just starting holds a copy of it until
+        // it executes its program, and the lock would outlive this value.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 

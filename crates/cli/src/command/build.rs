@@ -7,15 +7,15 @@ use crate::args::RunArgs;
 use crate::domain::{self, BuildOptions, FarmError, Words};
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::{App, Invocation};
 use crate::output::Results;
 use crate::progress::{Both, JsonLines, Mode};
-use crate::session::{App, Session};
 use crate::summary;
 
 /// Builds targets.
 pub(crate) fn run(app: &App, args: &RunArgs, results: &mut Results) -> Result<Status, CliError> {
-    run_with(app, args, results, |session, words, options, events| {
-        Ok((domain::build(&session.setup, words, options, events)?, Vec::new()))
+    run_with(app, args, results, |invocation, words, options, events| {
+        Ok((domain::build(&invocation.setup, words, options, events)?, Vec::new()))
     })
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Line {
 /// Builds, publishes perhaps, and tells of it. `action` returns what became of the run and the lines that are its results.
 pub(super) fn run_with<F>(app: &App, args: &RunArgs, results: &mut Results, action: F) -> Result<Status, CliError>
 where
-    F: FnOnce(&Session, &Words, &BuildOptions, &dyn EventSink) -> Result<(Summary, Vec<Line>), FarmError>,
+    F: FnOnce(&Invocation, &Words, &BuildOptions, &dyn EventSink) -> Result<(Summary, Vec<Line>), FarmError>,
 {
     let words = Words::parse(&args.words.words);
     let options = options(args);
@@ -36,20 +36,20 @@ where
     let mode = if args.json && !args.dry_run {
         Mode::Quiet
     } else {
-        Session::mode(app)
+        Invocation::mode(app)
     };
-    let session = Session::start(app, args.executor.executor, mode, args.explain && !args.dry_run)?;
+    let invocation = Invocation::start(app, args.executor.executor, mode, args.explain && !args.dry_run)?;
     let outcome = if args.json && !args.dry_run {
         let json = JsonLines::new(results);
-        action(&session, &words, &options, &Both(&*session.display, &json))
+        action(&invocation, &words, &options, &Both(&*invocation.display, &json))
     } else {
-        action(&session, &words, &options, &*session.display)
+        action(&invocation, &words, &options, &*invocation.display)
     };
     let (summary, lines) = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return session.fail(error),
+        Err(error) => return invocation.fail(error),
     };
-    session.display.close();
+    invocation.display.close();
     let paint = app.environment.paint;
     if args.dry_run {
         if args.json {
@@ -62,7 +62,7 @@ where
         results.flush();
         let mut said = summary::problems(&summary, paint);
         said.push(summary::of_dry_run(&summary));
-        session.display.say(&said);
+        invocation.display.say(&said);
     } else {
         for line in &lines {
             if args.json {
@@ -72,11 +72,11 @@ where
             }
         }
         results.flush();
-        session
+        invocation
             .display
-            .say(&summary::of_build(&summary, session.elapsed(), paint));
+            .say(&summary::of_build(&summary, invocation.elapsed(), paint));
     }
-    Ok(summary::status(&summary, session.stopped()))
+    Ok(summary::status(&summary, invocation.stopped()))
 }
 
 fn options(args: &RunArgs) -> BuildOptions {

@@ -4,24 +4,24 @@ use crate::args::ExecutorArgs;
 use crate::domain::{self, CleanReport};
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::{App, Invocation};
 use crate::output::Results;
 use crate::progress::Mode;
-use crate::session::{App, Session};
 use crate::text::count;
 
 /// Removes what farm made, and prints what that was.
 pub(crate) fn run(app: &App, args: &ExecutorArgs, results: &mut Results) -> Result<Status, CliError> {
-    let session = Session::start(app, args.executor, Mode::Quiet, false)?;
-    let report = match domain::clean(&session.setup, &*session.display) {
+    let invocation = Invocation::start(app, args.executor, Mode::Quiet, false)?;
+    let report = match domain::clean(&invocation.setup, &*invocation.display) {
         Ok(report) => report,
-        Err(error) => return session.fail(error),
+        Err(error) => return invocation.fail(error),
     };
     let lines = in_words(&report);
     for line in &lines {
         results.line(line);
     }
     if lines.is_empty() {
-        session.display.say(&["nothing to remove".to_owned()]);
+        invocation.display.say(&["nothing to remove".to_owned()]);
     }
     Ok(Status::Done)
 }

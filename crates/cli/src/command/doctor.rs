@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use crate::args::ExecutorArgs;
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::App;
 use crate::output::Results;
-use crate::session::App;
 
 /// A program that farm calls, the Debian package that has it, and what needs it.
 struct Tool {

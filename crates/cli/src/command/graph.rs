@@ -11,9 +11,9 @@ use crate::args::{ExecutorArgs, WordArgs};
 use crate::domain::{self, GraphView, Words};
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::{App, Invocation};
 use crate::output::Results;
 use crate::progress::Mode;
-use crate::session::{App, Session};
 
 /// The arguments of `farm graph`.
 #[derive(Debug, Args)]
@@ -42,10 +42,10 @@ enum Format {
 /// Draws the graph.
 pub(crate) fn run(app: &App, args: &GraphArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = Words::parse(&args.words.words);
-    let session = Session::start(app, args.executor.executor, Mode::Quiet, false)?;
-    let view = match domain::graph(&session.setup, &words, &*session.display) {
+    let invocation = Invocation::start(app, args.executor.executor, Mode::Quiet, false)?;
+    let view = match domain::graph(&invocation.setup, &words, &*invocation.display) {
         Ok(view) => view,
-        Err(error) => return session.fail(error),
+        Err(error) => return invocation.fail(error),
     };
     match args.format {
         Format::Dot => results.bytes(dot(&view).as_bytes()),

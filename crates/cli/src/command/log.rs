@@ -6,8 +6,8 @@ use crate::args::{ExecutorChoice, WordArgs};
 use crate::domain::{self, Words};
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::App;
 use crate::output::Results;
-use crate::session::App;
 
 /// The arguments of `farm log`.
 #[derive(Debug, Args)]

@@ -18,8 +18,8 @@ pub(crate) mod why;
 use crate::args::Command;
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::App;
 use crate::output::Results;
-use crate::session::App;
 
 /// Carries out a command, and hands its results to whoever reads standard output.
 ///

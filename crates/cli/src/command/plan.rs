@@ -6,8 +6,8 @@ use crate::args::{ExecutorArgs, WordArgs};
 use crate::domain::{self, PlanView, Words};
 use crate::error::CliError;
 use crate::exit::{Status, exit_code};
+use crate::invocation::{App, Invocation};
 use crate::output::Results;
-use crate::session::{App, Session};
 use crate::summary;
 
 /// The arguments of `farm plan`.
@@ -34,29 +34,29 @@ pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<S
         );
     }
     let words = Words::parse(&args.words.words);
-    let session = Session::start(app, args.executor.executor, Session::mode(app), false)?;
-    let view = match domain::plan(&session.setup, &words, &*session.display) {
+    let invocation = Invocation::start(app, args.executor.executor, Invocation::mode(app), false)?;
+    let view = match domain::plan(&invocation.setup, &words, &*invocation.display) {
         Ok(view) => view,
-        Err(error) => return session.fail(error),
+        Err(error) => return invocation.fail(error),
     };
-    session.display.close();
+    invocation.display.close();
     if args.json {
         results.json(&view.json);
     } else {
         results.bytes(view.text.as_bytes());
     }
     results.flush();
-    Ok(end(app, &session, &view))
+    Ok(end(app, &invocation, &view))
 }
 
 /// Tells of plans that could not be made. A subject that does not resolve is the user's to mend: Portage says how.
-pub(super) fn end(app: &App, session: &Session, view: &PlanView) -> Status {
-    session
+pub(super) fn end(app: &App, invocation: &Invocation, view: &PlanView) -> Status {
+    invocation
         .display
         .say(&summary::failures(&view.failures, app.environment.paint));
     exit_code(
         view.failures.iter().map(|(_, failure)| failure.kind),
         false,
-        session.stopped(),
+        invocation.stopped(),
     )
 }

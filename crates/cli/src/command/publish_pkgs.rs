@@ -6,8 +6,8 @@ use crate::args::RunArgs;
 use crate::domain;
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::App;
 use crate::output::Results;
-use crate::session::App;
 
 /// The arguments of `farm publish-pkgs`.
 #[derive(Debug, Args)]
@@ -27,8 +27,8 @@ pub(crate) fn run(app: &App, args: &PublishPkgsArgs, results: &mut Results) -> R
         )
         .hint("add `--unsigned` to publish them without signatures"));
     }
-    super::build::run_with(app, &args.run, results, |session, words, options, events| {
-        let summary = domain::publish_pkgs(&session.setup, words, options, args.unsigned, events)?;
+    super::build::run_with(app, &args.run, results, |invocation, words, options, events| {
+        let summary = domain::publish_pkgs(&invocation.setup, words, options, args.unsigned, events)?;
         Ok((summary, Vec::new()))
     })
 }

@@ -7,9 +7,9 @@ use crate::args::{ExecutorArgs, WordArgs};
 use crate::domain::{self, Words};
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::{App, Invocation};
 use crate::output::Results;
 use crate::progress::Mode;
-use crate::session::{App, Session};
 use crate::text::columns;
 
 /// The arguments of `farm targets`.
@@ -27,10 +27,10 @@ pub(crate) struct TargetsArgs {
 /// Lists what can be built.
 pub(crate) fn run(app: &App, args: &TargetsArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = Words::parse(&args.words.words);
-    let session = Session::start(app, args.executor.executor, Mode::Quiet, false)?;
-    let targets = match domain::targets(&session.setup, &words, &*session.display) {
+    let invocation = Invocation::start(app, args.executor.executor, Mode::Quiet, false)?;
+    let targets = match domain::targets(&invocation.setup, &words, &*invocation.display) {
         Ok(targets) => targets,
-        Err(error) => return session.fail(error),
+        Err(error) => return invocation.fail(error),
     };
     if args.json {
         let targets: Vec<_> = targets

@@ -7,8 +7,8 @@ use crate::args::{ExecutorArgs, WordArgs};
 use crate::domain::{self, Words};
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::{App, Invocation};
 use crate::output::Results;
-use crate::session::{App, Session};
 
 /// The arguments of `farm update`.
 #[derive(Debug, Args)]
@@ -25,12 +25,12 @@ pub(crate) struct UpdateArgs {
 /// Moves the lock file; prints what moved, then the plan.
 pub(crate) fn run(app: &App, args: &UpdateArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = Words::parse(&args.words.words);
-    let session = Session::start(app, args.executor.executor, Session::mode(app), false)?;
-    let view = match domain::update(&session.setup, &words, &*session.display) {
+    let invocation = Invocation::start(app, args.executor.executor, Invocation::mode(app), false)?;
+    let view = match domain::update(&invocation.setup, &words, &*invocation.display) {
         Ok(view) => view,
-        Err(error) => return session.fail(error),
+        Err(error) => return invocation.fail(error),
     };
-    session.display.close();
+    invocation.display.close();
     if args.json {
         results.json(&json!({ "changes": view.changes, "plan": view.plan.as_ref().map(|plan| &plan.json) }));
     } else {
@@ -43,11 +43,11 @@ pub(crate) fn run(app: &App, args: &UpdateArgs, results: &mut Results) -> Result
     }
     results.flush();
     if view.changes.is_empty() {
-        session
+        invocation
             .display
             .say(&["nothing moved: the lock file says what the names stand for today".to_owned()]);
     }
     Ok(view
         .plan
-        .map_or(Status::Done, |plan| super::plan::end(app, &session, &plan)))
+        .map_or(Status::Done, |plan| super::plan::end(app, &invocation, &plan)))
 }

@@ -7,9 +7,9 @@ use crate::args::{ExecutorArgs, WordArgs};
 use crate::domain::{self, WhyAnswer, Words};
 use crate::error::CliError;
 use crate::exit::Status;
+use crate::invocation::{App, Invocation};
 use crate::output::Results;
 use crate::progress::{Mode, change_words};
-use crate::session::{App, Session};
 use crate::text::one_line;
 
 /// The arguments of `farm why`.
@@ -30,10 +30,10 @@ pub(crate) fn run(app: &App, args: &WhyArgs, results: &mut Results) -> Result<St
     if words.targets.is_empty() {
         return Err(CliError::input("which node? `farm why` needs a target").hint("`farm targets` lists them"));
     }
-    let session = Session::start(app, args.executor.executor, Mode::Quiet, false)?;
-    let answers = match domain::why(&session.setup, &words, &*session.display) {
+    let invocation = Invocation::start(app, args.executor.executor, Mode::Quiet, false)?;
+    let answers = match domain::why(&invocation.setup, &words, &*invocation.display) {
         Ok(answers) => answers,
-        Err(error) => return session.fail(error),
+        Err(error) => return invocation.fail(error),
     };
     for answer in &answers {
         if args.json {

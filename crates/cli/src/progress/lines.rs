@@ -74,6 +74,10 @@ pub(super) fn lines(
             lines
         }
         Event::Note { message } => {
+            // What the manifest's reader has to say comes with a heading of its own.
+            if message.starts_with("warning") || message.starts_with("note") {
+                return message.lines().map(str::to_owned).collect();
+            }
             let word = paint.paint(Role::Note, "note:");
             vec![format!("{word} {message}")]
         }
@@ -174,6 +178,13 @@ mod tests {
             message: "using docker".to_owned(),
         };
         insta::assert_snapshot!(said(&note, FAILURES), @"note: using docker");
+        let headed = Event::Note {
+            message: "warning: the layer says nothing\n --> profiles/x".to_owned(),
+        };
+        insta::assert_snapshot!(said(&headed, FAILURES), @r"
+        warning: the layer says nothing
+         --> profiles/x
+        ");
     }
 
     #[test]

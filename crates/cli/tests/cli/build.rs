@@ -144,10 +144,10 @@ fn a_failure() {
     failed failing:task/bad after TIME: it ended with status 4
       | compiling
       | no such header
-      log: $SPACE/work/.farm/logs/failing/task/bad.log
+      log: $SPACE/workspace/.farm/logs/failing/task/bad.log
     failed:
       failing:task/bad: it ended with status 4
-        log: $SPACE/work/.farm/logs/failing/task/bad.log
+        log: $SPACE/workspace/.farm/logs/failing/task/bad.log
     skipped:
       failing:task/after: failing:task/bad failed
     0 built, 1 failed, 1 skipped in TIME
@@ -164,12 +164,12 @@ fn keep_going() {
     failed failing:task/bad after TIME: it ended with status 4
       | compiling
       | no such header
-      log: $SPACE/work/.farm/logs/failing/task/bad.log
+      log: $SPACE/workspace/.farm/logs/failing/task/bad.log
     start  failing:task/good (never built)
     built  failing:task/good in TIME
     failed:
       failing:task/bad: it ended with status 4
-        log: $SPACE/work/.farm/logs/failing/task/bad.log
+        log: $SPACE/workspace/.farm/logs/failing/task/bad.log
     skipped:
       failing:task/after: it needs failing:task/bad
     built:

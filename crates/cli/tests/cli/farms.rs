@@ -16,7 +16,7 @@ fn two() -> Space {
 fn no_workspace() {
     assert_run!(Space::new().farm(&["build"]), @r"
     --- stderr
-    error: there is no workspace at $SPACE/work or above: no folder `farms`
+    error: there is no workspace at $SPACE/workspace or above: no folder `farms`
     hint: make farms/NAME/farm.yaml, or say where with -C FOLDER
     --- status 2
     ");

@@ -139,14 +139,14 @@ fn log() {
     ");
     assert_run!(space.farm(&["log", "task/make", "--path"]), @r"
     --- stdout
-    $SPACE/work/.farm/logs/pair/task/make.log
+    $SPACE/workspace/.farm/logs/pair/task/make.log
     --- status 0
     ");
     assert_run!(space.farm(&["log", "pair"]), @r"
     --- stderr
     error: several nodes have a log:
-      $SPACE/work/.farm/logs/pair/task/make.log
-      $SPACE/work/.farm/logs/pair/task/use.log
+      $SPACE/workspace/.farm/logs/pair/task/make.log
+      $SPACE/workspace/.farm/logs/pair/task/use.log
     hint: name one node
     --- status 2
     ");
@@ -163,7 +163,7 @@ fn clean() {
     assert_eq!(space.farm(&["build"]).status, Some(0));
     assert_run!(space.farm(&["clean"]), @r"
     --- stdout
-    removed $SPACE/work/.farm
+    removed $SPACE/workspace/.farm
     --- status 0
     ");
     assert!(space.exists("farms/pair/used"), "what tasks made is the user's");

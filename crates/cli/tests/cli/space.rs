@@ -22,7 +22,7 @@ pub(crate) struct Ended {
 impl Space {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["home", "tmp", "work"] {
+        for name in ["home", "tmp", "workspace"] {
             fs_err::create_dir(folder.path().join(name)).unwrap();
         }
         Self { folder }
@@ -36,7 +36,7 @@ impl Space {
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join("work").join(path)
+        self.folder.path().join("workspace").join(path)
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
@@ -59,7 +59,7 @@ impl Space {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("farm"));
         command
             .args(arguments)
-            .current_dir(root.join("work"))
+            .current_dir(root.join("workspace"))
             .stdin(Stdio::null())
             .env_clear()
             .env("HOME", root.join("home"))

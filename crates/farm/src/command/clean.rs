@@ -7,6 +7,7 @@ use farm_guard_file::{GuardFile, Mode};
 use farm_store::{DirLock, Holder};
 use fs_err as fs;
 
+use super::killed::workspace_id;
 use super::{FarmError, Setup};
 use crate::context::{LABEL, WORKSPACE_LABEL, executor_failure};
 use crate::place::Place;
@@ -52,13 +53,15 @@ pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmE
             images.insert((id.0, tag));
         }
     }
-    let id = fs::read_to_string(state.join("workspace-id")).unwrap_or_default();
-    if !images.is_empty() || !id.is_empty() {
+    let id = workspace_id(&state);
+    if !images.is_empty() || id.is_some() {
         let connected = (setup.connect)(&std::collections::BTreeMap::new());
         match connected {
             Ok(executor) => {
                 let failed = |error| FarmError::from(executor_failure(&error));
-                report.containers = executor.remove_leftovers(WORKSPACE_LABEL, id.trim()).map_err(failed)?;
+                if let Some(id) = &id {
+                    report.containers = executor.remove_leftovers(WORKSPACE_LABEL, id).map_err(failed)?;
+                }
                 for (id, tag) in images {
                     // Pulled images are not farm's, and neither is one that somebody else named.
                     let Some(info) = executor.inspect(&id).map_err(failed)? else {

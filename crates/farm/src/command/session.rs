@@ -10,10 +10,11 @@ use farm_manifest::{Loaded, Overrides};
 use farm_store::{DirLock, FileHasher, Holder, Store};
 use fs_err as fs;
 
+use super::killed::{RunningMark, workspace_id, workspace_id_or_new};
 use super::pins::{Pinning, pin};
 use super::{FarmError, Words};
 use crate::action::Action;
-use crate::context::{Connect, Context, WORKSPACE_LABEL};
+use crate::context::{Connect, Context};
 use crate::driver::FarmDriver;
 use crate::lockfile::FarmLock;
 use crate::lower::{layers, lower};
@@ -63,9 +64,6 @@ pub(super) struct Session {
     running: Option<RunningMark>,
     _lock: Option<DirLock>,
 }
-
-/// Says that a run is under way: one that finds it knows that the last run was killed.
-struct RunningMark(PathBuf);
 
 impl Session {
     /// Opens the workspace: manifests first, so that a mistake in them is said before anything is touched.
@@ -144,6 +142,11 @@ impl Session {
         } else {
             Store::open_read_only(&state.join("store"))
         };
+        let id = if mode == Mode::Write {
+            workspace_id_or_new(&state)?
+        } else {
+            workspace_id(&state).unwrap_or_default()
+        };
         let context = Context::new(
             workspace.root.as_std_path(),
             &state,
@@ -152,7 +155,7 @@ impl Session {
             &setup.scratch,
             settings.source_date_epoch,
             setup.cancel.clone(),
-            workspace_id(&state, mode)?,
+            id,
             Box::new(move |labels| connect(labels)),
         );
         let mut session = Self {
@@ -168,28 +171,10 @@ impl Session {
             _lock: lock,
         };
         if access != Access::Read {
-            session.recover(events)?;
+            session.running = Some(RunningMark::set(&session.context, events)?);
         }
         let changes = session.lower(access, pinning)?;
         Ok((session, changes))
-    }
-
-    /// Cleans up after a run that was killed.
-    fn recover(&mut self, events: &dyn EventSink) -> Result<(), FarmError> {
-        let path = self.context.state.join("running");
-        if path.exists() {
-            if let Ok(executor) = self.context.executor() {
-                let removed = executor.remove_leftovers(WORKSPACE_LABEL, &self.context.workspace_id);
-                if let Ok(count @ 1..) = removed {
-                    let message = format!("the last run was killed; {count} containers it left are removed");
-                    events.event(&Event::Note { message });
-                }
-            }
-            self.context.store.sweep()?;
-        }
-        fs::write(&path, "")?;
-        self.running = Some(RunningMark(path));
-        Ok(())
     }
 
     fn lower(&mut self, access: Access, pinning: Pinning) -> Result<Vec<String>, FarmError> {
@@ -281,8 +266,8 @@ impl Session {
     pub(super) fn close(self) -> Vec<PathBuf> {
         // A cache that cannot be written costs time, not truth.
         let changed = self.context.hasher.save().unwrap_or_default();
-        if let Some(RunningMark(path)) = &self.running {
-            let _ = fs::remove_file(path);
+        if let Some(mark) = &self.running {
+            mark.lift(&self.context);
         }
         changed
     }
@@ -291,22 +276,6 @@ impl Session {
 fn is_success(result: farm_engine::NodeResult) -> bool {
     use farm_engine::NodeResult::{Built, Cached, Cutoff};
     matches!(result, Built | Cached | Cutoff)
-}
-
-/// A name for containers, made once a workspace; no key contains it.
-fn workspace_id(state: &Path, mode: Mode) -> Result<String, FarmError> {
-    let path = state.join("workspace-id");
-    match fs::read_to_string(&path) {
-        Ok(id) => Ok(id.trim().to_owned()),
-        Err(_) if mode == Mode::Read => Ok(String::new()),
-        Err(_) => {
-            // Two workspaces made in the same nanosecond by the same process number would share a name.
-            let seed = format!("{} {} {}", state.display(), std::process::id(), jiff::Timestamp::now());
-            let id = farm_engine::Digest::of(seed.as_bytes()).short();
-            fs::write(&path, &id)?;
-            Ok(id)
-        }
-    }
 }
 
 /// Goals that the manifest alone can tell to be wrong.

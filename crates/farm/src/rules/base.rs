@@ -95,8 +95,15 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
             .open(&path)
             .map_err(|error| io_failure("make the base", &error))?;
         let mut tar = Sha256Writer::new(file);
-        farm_hosted::build(lock, &downloads, scratch, context.epoch, &mut tar)
-            .map_err(|error| Failure::new(failure_kind(error.kind()), chain(&error)))?;
+        farm_hosted::build(
+            lock,
+            &downloads,
+            scratch,
+            context.epoch,
+            &|| context.cancel.is_cancelled(),
+            &mut tar,
+        )
+        .map_err(|error| Failure::new(failure_kind(error.kind()), chain(&error)))?;
         let (mut file, diff_id, _, size) = tar.finish();
         file.seek(SeekFrom::Start(0))
             .map_err(|error| io_failure("read the base", &error))?;

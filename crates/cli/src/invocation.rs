@@ -36,7 +36,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// See [`Session::start`].
+    /// See [`Invocation::start`].
     pub(crate) fn setup(&self, executor: ExecutorChoice) -> Result<Setup, CliError> {
         let options = connect_options(&self.environment, executor)?;
         let connect = move |labels: &BTreeMap<String, String>| -> Result<Arc<dyn Executor>, ExecutorError> {
@@ -63,7 +63,7 @@ impl App {
 }
 
 /// A command that runs nodes, or may.
-pub(crate) struct Session {
+pub(crate) struct Invocation {
     /// What the domain is given.
     pub(crate) setup: Setup,
     /// What people see.
@@ -72,7 +72,7 @@ pub(crate) struct Session {
     begun: Instant,
 }
 
-impl Session {
+impl Invocation {
     /// Opens the display and watches for signals. No executor is asked for yet.
     ///
     /// # Errors
@@ -133,8 +133,8 @@ impl Session {
     }
 }
 
-/// Whatever happens, no picture stays on the terminal. (The display itself outlives the session: signals write to it.)
-impl Drop for Session {
+/// Whatever happens, no picture stays on the terminal. (The display itself outlives the invocation: signals write to it.)
+impl Drop for Invocation {
     fn drop(&mut self) {
         self.display.close();
     }

@@ -1,0 +1,4 @@
+//! Whole farms: the real program, real Portage, real containers.
+
+mod support;
+mod truth_table;

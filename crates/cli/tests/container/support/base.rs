@@ -1,0 +1,109 @@
+//! The base that all workspaces under test stand on, and variants of it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use farm_guard_file::{GuardFile, Mode};
+use fs_err as fs;
+use serde_json::Value;
+
+use super::docker::{docker, image_exists};
+use super::space::program;
+use super::{copy, example, kept};
+
+/// The name of a local image that is the hosted base of `examples/tiny`, made by `farm` itself.
+///
+/// It is made once, kept from run to run with the lock file that says what is in it, and shared by all who test on this
+/// machine at once.
+pub(crate) fn base_image() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let folder = kept().join("farm-base");
+        fs::create_dir_all(&folder).unwrap();
+        let lock = fs::File::create(folder.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let workspace = folder.join("tiny");
+        if !workspace.exists() {
+            copy(&example(), &workspace);
+        }
+        // The manifest may have changed since; the lock file stays, so that the base is the same.
+        fs::copy(
+            example().join("farms/tiny/farm.yaml"),
+            workspace.join("farms/tiny/farm.yaml"),
+        )
+        .unwrap();
+        let output = program(&workspace, &folder, &["build", "tiny:base", "--json"])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "no base: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+
+        let guards = GuardFile::open(&workspace.join(".farm/guards"), Mode::Read)
+            .unwrap()
+            .guards;
+        let mut guards = guards.all();
+        guards.retain(|guard| guard.node == "tiny:base");
+        let newest = guards.iter().max_by_key(|guard| guard.started_ms).unwrap();
+        let image = newest.outputs.iter().find(|output| output.role == "image").unwrap();
+        let place: Value = serde_json::from_str(&image.place).unwrap();
+        let id = place["id"].as_str().unwrap();
+        let name = format!("farm-test/base:{}", &id.trim_start_matches("sha256:")[..12]);
+        if !image_exists(&name) {
+            docker(&["tag", id, &name]);
+        }
+        name
+    })
+}
+
+/// A base that differs from [`base_image`]; gone when dropped.
+pub(crate) struct Variant {
+    name: String,
+}
+
+impl Variant {
+    /// What the base becomes when `script` ran in it as root.
+    pub(crate) fn new(script: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("farm-test/variant:{}-{number}", std::process::id());
+        let container = docker(&[
+            "create",
+            "--label",
+            "org.farm.test=1",
+            "--network",
+            "none",
+            base_image(),
+            "/bin/sh",
+            "-ec",
+            script,
+        ]);
+        let status = docker(&["start", "--attach", &container]);
+        assert_eq!(status, "", "the script of a base's variant said something");
+        // What a command of the container was is no part of the base.
+        docker(&[
+            "commit",
+            "--change",
+            "CMD [\"/bin/bash\"]",
+            "--change",
+            "LABEL org.farm.test=1",
+            &container,
+            &name,
+        ]);
+        docker(&["rm", &container]);
+        Self { name }
+    }
+
+    /// Its name in the engine.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Variant {
+    fn drop(&mut self) {
+        super::remove_tags(&self.name);
+    }
+}
