@@ -1,5 +1,7 @@
 //! The scheduler with a fake driver: what runs, what is cut off, what is skipped, what expands.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::queue::{Queue, path_lengths};
 use super::state::{Pending, State};
-use super::worker::{self, Finished, Job, Message};
-use super::{EngineError, NodeReport, NodeState, Options, Summary};
-use crate::driver::{Clock, Driver, Failure, Presence};
+use super::worker::{self, Job, Message};
+use super::{EngineError, Options, Summary};
+use crate::driver::{Clock, Driver, Presence};
 use crate::event::{Event, EventSink, NodeResult};
 use crate::graph::{Graph, NodeId, NodeMap};
-use crate::guard::{Guard, GuardStore, Output};
+use crate::guard::{Guard, GuardStore};
 use crate::input::{KeyHasher, Value, describe};
 use crate::node::{Need, NodeSpec};
 use crate::reason::{Reason, changes};
@@ -21,25 +21,25 @@ use crate::reason::{Reason, changes};
 const STOP_POLL: Duration = Duration::from_millis(50);
 
 pub(super) struct Dispatcher<'a, D: Driver> {
-    graph: &'a mut Graph<D::Action>,
-    driver: &'a D,
-    guards: &'a dyn GuardStore,
+    pub(super) graph: &'a mut Graph<D::Action>,
+    pub(super) driver: &'a D,
+    pub(super) guards: &'a dyn GuardStore,
     clock: &'a dyn Clock,
-    events: &'a dyn EventSink,
-    options: &'a Options,
-    states: NodeMap<State>,
+    pub(super) events: &'a dyn EventSink,
+    pub(super) options: &'a Options,
+    pub(super) states: NodeMap<State>,
     path_ms: NodeMap<u64>,
     /// Nodes to be looked at: just demanded, or the last thing they waited for was just settled.
     agenda: Vec<NodeId>,
     queue: Queue,
-    jobs_free: usize,
-    memory_used: u64,
-    running: usize,
+    pub(super) jobs_free: usize,
+    pub(super) memory_used: u64,
+    pub(super) running: usize,
     wanted: u64,
     /// Why nothing new is started any more: a failure without `keep_going`, a stop, or a failure of the engine itself.
-    closing: Option<String>,
-    fatal: Option<EngineError>,
-    summary: Summary,
+    pub(super) closing: Option<String>,
+    pub(super) fatal: Option<EngineError>,
+    pub(super) summary: Summary,
 }
 
 impl<'a, D: Driver> Dispatcher<'a, D> {
@@ -132,7 +132,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
     }
 
     /// Takes new nodes into the run and demands those that are goals.
-    fn admit(&mut self, new: &[NodeId]) {
+    pub(super) fn admit(&mut self, new: &[NodeId]) {
         self.states.grow(self.graph.len(), &State::Idle);
         let graph = &*self.graph;
         self.path_ms = path_lengths(graph, |node| self.guards.duration_ms(&graph.spec(node).name));
@@ -183,7 +183,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
     }
 
     /// The only place where a state changes. Settling a node puts whoever waited for nothing else on the agenda.
-    fn set(&mut self, node: NodeId, state: State) {
+    pub(super) fn set(&mut self, node: NodeId, state: State) {
         debug_assert!(!self.states[node].is_settled(), "a settled node stays as it is");
         let settled = state.is_settled();
         if state.waiting() == Some(0) {
@@ -366,7 +366,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
     }
 
     /// What a node takes of the memory pool; one that needs more than all of it runs alone.
-    fn memory(&self, node: NodeId) -> u64 {
+    pub(super) fn memory(&self, node: NodeId) -> u64 {
         self.graph.spec(node).memory.min(self.options.memory)
     }
 
@@ -411,172 +411,6 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         }
         Ok(())
     }
-
-    fn finish(&mut self, finished: Finished) {
-        let node = finished.node;
-        self.running -= 1;
-        self.jobs_free += finished.jobs;
-        self.memory_used -= self.memory(node);
-        let State::Running(pending) = self.states[node].clone() else {
-            return;
-        };
-        match finished.outcome {
-            Ok(outputs) => self.record(node, &pending, outputs, finished.started_ms, finished.ms),
-            Err(_) if self.summary.interrupted || self.options.stop.load(Ordering::Acquire) => {
-                self.skip(node, "the run was stopped".to_owned());
-            }
-            Err(failure) => self.fail(node, failure, pending.reason.clone(), finished.ms),
-        }
-    }
-
-    /// A node is finished when its guard is written, and before anybody is told.
-    fn record(&mut self, node: NodeId, pending: &Pending, outputs: Vec<Output>, started_ms: u64, ms: u64) {
-        let name = self.graph.spec(node).name.clone();
-        let reason = Some(pending.reason.clone());
-        if let Some(former) = &pending.compare {
-            if let Some(difference) = difference(&former.outputs, &outputs) {
-                self.summary.not_reproducible.push((name, difference));
-            }
-            return self.done(node, Arc::clone(former), NodeResult::Built, reason, ms);
-        }
-        let guard = Guard {
-            node: name,
-            key: pending.key,
-            inputs: pending.inputs.clone(),
-            outputs,
-            reason: pending.reason.clone(),
-            started_ms,
-            duration_ms: ms,
-            version: self.options.version.clone(),
-        };
-        if let Err(error) = self.guards.record(guard.clone()) {
-            return self.give_up(node, error.into());
-        }
-        self.done(node, Arc::new(guard), NodeResult::Built, reason, ms);
-    }
-
-    /// A node is up to date; what it brings forth joins the graph.
-    fn done(&mut self, node: NodeId, guard: Arc<Guard>, result: NodeResult, reason: Option<Reason>, ms: u64) {
-        let spec = Arc::clone(self.graph.spec(node));
-        let mut new = Vec::new();
-        if spec.expands {
-            match self.driver.expand(&spec, &guard) {
-                Ok(specs) => match self.graph.add(specs) {
-                    Ok(ids) => {
-                        new = ids;
-                        self.states.grow(self.graph.len(), &State::Idle);
-                    }
-                    Err(error) => return self.give_up(node, error.into()),
-                },
-                Err(failure) => {
-                    let reason = reason.unwrap_or(Reason::Forced);
-                    return self.fail(node, failure, reason, ms);
-                }
-            }
-        }
-        self.tell(node, result, ms, None, None);
-        self.set(node, State::Done { result, guard, reason });
-        if !new.is_empty() {
-            self.admit(&new);
-        }
-    }
-
-    fn fail(&mut self, node: NodeId, failure: Failure, reason: Reason, ms: u64) {
-        let name = self.graph.spec(node).name.clone();
-        self.tell(node, NodeResult::Failed, ms, None, Some(&failure));
-        if !self.options.keep_going && self.closing.is_none() {
-            self.closing = Some(format!("{name} failed"));
-        }
-        self.summary.failures.push((name, failure.clone()));
-        self.set(node, State::Failed(Arc::new(failure), reason));
-    }
-
-    fn skip(&mut self, node: NodeId, why: String) {
-        self.set_and_tell(node, State::Skipped(why));
-    }
-
-    fn set_and_tell(&mut self, node: NodeId, state: State) {
-        if let State::Skipped(why) = &state {
-            self.tell(node, NodeResult::Skipped, 0, Some(why.clone()), None);
-        }
-        self.set(node, state);
-    }
-
-    /// The engine itself cannot go on.
-    fn give_up(&mut self, node: NodeId, error: EngineError) {
-        let why = error.to_string();
-        self.fatal.get_or_insert(error);
-        self.closing = Some(why.clone());
-        self.skip(node, why);
-    }
-
-    fn tell(&mut self, node: NodeId, result: NodeResult, ms: u64, why: Option<String>, failure: Option<&Failure>) {
-        self.summary.counts.add(result);
-        let spec = self.graph.spec(node);
-        self.events.event(&Event::NodeFinished {
-            name: spec.name.clone(),
-            kind: spec.kind.clone(),
-            result,
-            ms,
-            message: why.or_else(|| failure.map(|failure| failure.message.clone())),
-            failure: failure.map(|failure| failure.kind),
-            hint: failure.and_then(|failure| failure.hint.clone()),
-            log: failure.and_then(|failure| failure.log.clone()),
-        });
-    }
-
-    fn report(&mut self) {
-        for node in self.graph.ids() {
-            let spec = self.graph.spec(node);
-            let (state, result, reason, message, log) = match &self.states[node] {
-                State::Done { result, reason, .. } => (NodeState::Cached, Some(*result), reason.clone(), None, None),
-                State::Failed(failure, reason) => (
-                    NodeState::Run,
-                    Some(NodeResult::Failed),
-                    Some(reason.clone()),
-                    Some(failure.message.clone()),
-                    failure.log.clone(),
-                ),
-                State::Skipped(why) => (
-                    NodeState::Unknown,
-                    Some(NodeResult::Skipped),
-                    None,
-                    Some(why.clone()),
-                    None,
-                ),
-                State::Would { reason, known } => {
-                    let state = if *known { NodeState::Run } else { NodeState::Unknown };
-                    (state, None, Some(reason.clone()), None, None)
-                }
-                _ => continue,
-            };
-            self.summary.nodes.push(NodeReport {
-                name: spec.name.clone(),
-                kind: spec.kind.clone(),
-                state,
-                result,
-                reason,
-                message,
-                log,
-            });
-        }
-    }
-}
-
-/// What differs between two sets of outputs, in words.
-fn difference(former: &[Output], now: &[Output]) -> Option<String> {
-    let differing: Vec<String> = now
-        .iter()
-        .filter(|output| {
-            former
-                .iter()
-                .find(|other| other.role == output.role)
-                .map(|other| other.digest)
-                != Some(output.digest)
-        })
-        .map(|output| format!("{} ({})", output.role, output.place))
-        .collect();
-    (!differing.is_empty()).then(|| differing.join(", "))
 }
 
 /// A node's name without the farm it belongs to: a farm may be renamed or included without new keys.

@@ -4,6 +4,7 @@
 //! that events are linear. The states of a node and what holds in each are in [`state`].
 
 mod dispatch;
+mod outcome;
 mod queue;
 mod state;
 mod worker;

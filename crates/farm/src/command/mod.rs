@@ -4,6 +4,7 @@ mod build;
 mod clean;
 mod error;
 mod inspect;
+mod killed;
 pub mod pins;
 mod plan;
 mod session;

@@ -1,11 +1,12 @@
 //! One run of a command in a workspace: everything open that it needs, and closed in order.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use farm_engine::{Event, EventSink, Graph, Options, Summary, SystemClock};
 use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
+use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
 use farm_store::{DirLock, FileHasher, Holder, Store};
 use fs_err as fs;
@@ -202,7 +203,7 @@ impl Session {
 
     /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
     pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
-        let driver = FarmDriver::new(&self.context, self.wanted.clone());
+        let driver = FarmDriver::new(&self.context, self.wanted_with_plans());
         let options = Options {
             salt: self.salt.clone(),
             stop: self.context.cancel.flag(),
@@ -212,6 +213,23 @@ impl Session {
         self.check_found(&driver, &summary)?;
         self.subjects = driver.into_subjects();
         Ok(summary)
+    }
+
+    /// What is wanted, and the plans that bring it forth: until a plan is there, nobody else would want it.
+    fn wanted_with_plans(&self) -> BTreeMap<String, Wanted> {
+        let mut all = self.wanted.clone();
+        for (farm, wanted) in &mut all {
+            let planned = self.farms.get(farm).is_some_and(|loaded| loaded.farm.binfarm.is_some());
+            let from_plan = |goal: &Goal| match goal {
+                // Tasks that need nothing of a plan are nodes from the start, and need no resolver.
+                Goal::Target(Target::Task(name)) => self.graph.find(&format!("{farm}:task/{name}")).is_none(),
+                other => other.needs_plan(),
+            };
+            if planned && wanted.goals().any(from_plan) {
+                *wanted = Wanted::new(wanted.goals().cloned().chain([Goal::Node("plan".to_owned())]));
+            }
+        }
+        all
     }
 
     /// A package that was asked for by name and that no plan has is the user's mistake.
@@ -280,7 +298,6 @@ fn is_success(result: farm_engine::NodeResult) -> bool {
 
 /// Goals that the manifest alone can tell to be wrong.
 fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
-    use farm_manifest::model::Target;
     let farm = &loaded.farm;
     let name = &farm.name.value;
     let known = |what: &str, wanted: &str, known: Vec<&str>| {

@@ -222,6 +222,8 @@ pub fn run(
         if !outputs.found {
             return Err(bug("emerge ended well and left no package".to_owned()));
         }
+        // What was kept of an earlier failure has no reader any more.
+        let _ = fs::remove_file(&outputs.failed);
         keep(context, run, &spec.name, &outputs.target)
     })
 }

@@ -14,12 +14,14 @@ mod base;
 mod docker;
 mod output;
 mod ready;
+mod running;
 mod space;
 
 pub(crate) use base::{Variant, base_image};
 pub(crate) use docker::{docker, image_exists, remove_tags};
 pub(crate) use output::Output;
-pub(crate) use space::FarmSpace;
+pub(crate) use running::{Running, reached};
+pub(crate) use space::{FarmSpace, run};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

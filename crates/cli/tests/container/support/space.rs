@@ -147,8 +147,10 @@ impl FarmSpace {
 
     /// The label of its containers, once anything ran.
     pub(crate) fn label(&self) -> Option<String> {
-        let id = fs::read_to_string(self.path(".farm/workspace-id")).ok()?;
-        Some(format!("org.farm.workspace={}", id.trim()))
+        // The name, and the folder's inode, which tells a copy from the workspace itself.
+        let text = fs::read_to_string(self.path(".farm/workspace-id")).ok()?;
+        let id = text.split_whitespace().next()?;
+        Some(format!("org.farm.workspace={id}"))
     }
 }
 
@@ -208,15 +210,18 @@ fn docker_host() -> Option<std::ffi::OsString> {
     std::env::var_os("DOCKER_HOST")
 }
 
+/// A prepared command as people type it.
+pub(super) fn words(command: &Command) -> String {
+    let words = command.get_args().map(|word| word.to_string_lossy());
+    std::iter::once("farm".into()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 /// Runs a prepared command to its end.
-pub(super) fn run(mut command: Command) -> Output {
-    let words: Vec<String> = command
-        .get_args()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+pub(crate) fn run(mut command: Command) -> Output {
+    let words = words(&command);
     let output = command.output().unwrap();
     Output {
-        command: format!("farm {}", words.join(" ")),
+        command: words,
         status: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),

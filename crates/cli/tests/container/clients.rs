@@ -1,0 +1,246 @@
+//! What stock Portage makes of the published folder, and what a publication that fails leaves of it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use fs_err as fs;
+
+use crate::support::nginx::Nginx;
+use crate::support::{FarmSpace, base_image, docker};
+
+const LEAF: &str = "farms/tiny/overlay/app-misc/leaf/files/leaf.c";
+
+/// A machine with Portage and nothing of farm's, in the host's network.
+struct Client {
+    container: String,
+}
+
+impl Client {
+    /// One that takes binary packages from `url`, as the walkthrough has it, and knows the main repository only.
+    fn of(url: &str, gentoo: &Path) -> Self {
+        let container = docker(&[
+            "run",
+            "--detach",
+            "--init",
+            "--network",
+            "host",
+            "--label",
+            "org.farm.test=1",
+            base_image(),
+            "sleep",
+            "infinity",
+        ]);
+        let client = Self { container };
+        client.shell("mkdir -p /var/db/repos");
+        let target = format!("{}:/var/db/repos/gentoo", client.container);
+        docker(&["cp", &gentoo.display().to_string(), &target]);
+        client.shell(&format!(
+            "mkdir -p /etc/portage/repos.conf /etc/portage/binrepos.conf\n\
+             printf '[DEFAULT]\\nmain-repo = gentoo\\n[gentoo]\\nlocation = /var/db/repos/gentoo\\n' \
+             > /etc/portage/repos.conf/gentoo.conf\n\
+             printf '[farm]\\npriority = 1\\nsync-uri = {url}\\nverify-signature = false\\n' \
+             > /etc/portage/binrepos.conf/farm.conf\n\
+             ln -s ../../var/db/repos/gentoo/profiles/default/linux/amd64 /etc/portage/make.profile\n"
+        ));
+        client
+    }
+
+    /// What a shell script prints; it must succeed.
+    fn shell(&self, script: &str) -> String {
+        let mut process = Command::new("docker")
+            .args(["exec", "--interactive", &self.container, "sh", "-e", "-s"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let output = process.wait_with_output().unwrap();
+        let (printed, said) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(output.status.success(), "{script}\n{printed}\n{said}");
+        printed.trim_end().to_owned()
+    }
+
+    /// `emerge` as users of a binhost call it.
+    fn emerge(&self, arguments: &str) -> String {
+        self.shell(&format!(
+            "emerge --getbinpkg --usepkgonly --color=n --ask=n {arguments} 2>&1"
+        ))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", "--volumes", &self.container]);
+    }
+}
+
+/// `farm publish-pkgs --unsigned` to `folder`, and how its nodes ended.
+fn publish(space: &FarmSpace, folder: &Path) -> BTreeMap<String, String> {
+    let to = format!("PKGS=file://{}", folder.display());
+    let output = space
+        .farm(&["publish-pkgs", "tiny", "--unsigned", "--json", &to])
+        .succeeded();
+    output.results()
+}
+
+/// Every file and folder by path: mode, and for a file its time of change in nanoseconds and its content.
+fn picture(folder: &Path) -> BTreeMap<PathBuf, (u32, Option<(i64, i64, Vec<u8>)>)> {
+    use std::os::unix::fs::MetadataExt;
+    let mut found = BTreeMap::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(path) = pending.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let content = if metadata.is_dir() {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            None
+        } else {
+            Some((metadata.mtime(), metadata.mtime_nsec(), fs::read(&path).unwrap()))
+        };
+        found.insert(path, (metadata.mode() & 0o7777, content));
+    }
+    found
+}
+
+#[test]
+fn stock_portage_installs_what_was_published_and_follows_it_back() {
+    let space = FarmSpace::ready();
+    let folder = space.folder().join("pkgs");
+    let results = publish(&space, &folder);
+    assert_eq!(results.get("tiny:publish-pkgs").map(String::as_str), Some("built"));
+    let published = folder.join(format!("{}.opt", space.flavour()));
+
+    let first = picture(&published);
+    for (path, (mode, content)) in &first {
+        let wanted = if content.is_some() { 0o644 } else { 0o2775 };
+        assert_eq!(*mode, wanted, "{} has mode {mode:o}", path.display());
+    }
+    let again = publish(&space, &folder);
+    assert!(!again.values().any(|result| result != "cached"), "{again:?}");
+    assert_eq!(picture(&published), first, "publishing the same again changes nothing");
+
+    let server = Nginx::serve(&published);
+    let gentoo = space.path("farms/tiny/gentoo");
+    let client = Client::of(&server.url(), &gentoo);
+    let said = client.emerge("app-misc/leaf");
+    assert!(said.contains("Emerging binary"), "{said}");
+    assert_eq!(client.shell("leaf"), "hello, the answer is 42", "version A");
+    let installed = client.shell("cd /var/db/pkg && ls -d app-misc/* dev-libs/* dev-util/* | grep -v ^dev-libs/stub");
+    assert!(
+        installed.contains("dev-libs/libfoo-1.2") && !installed.contains("dev-util/tool"),
+        "a package needed to build others only is not installed:\n{installed}"
+    );
+    assert_eq!(
+        client.shell("cat /var/lib/libfoo/ready"),
+        "1.2",
+        "pkg_postinst ran on the client"
+    );
+
+    // A -> B: the same version with other content.
+    let source = space.read(LEAF);
+    space.write(LEAF, source.replace("return 0;", "puts(\"version B\");\n  return 0;"));
+    publish(&space, &folder);
+    client.emerge("--update --deep app-misc/leaf");
+    assert_eq!(
+        client.shell("leaf"),
+        "hello, the answer is 42\nversion B",
+        "the client follows"
+    );
+
+    // B -> A: nothing is built, and still the client finds something newer than it has.
+    space.write(LEAF, source);
+    let back = publish(&space, &folder);
+    let built: Vec<&String> = back
+        .iter()
+        .filter(|(_, result)| *result == "built")
+        .map(|(name, _)| name)
+        .collect();
+    assert!(!built.iter().any(|name| name.contains(":pkg/")), "{built:?}");
+    client.emerge("--update --deep app-misc/leaf");
+    assert_eq!(client.shell("leaf"), "hello, the answer is 42", "the client follows back");
+    let fresh = Client::of(&server.url(), &gentoo);
+    fresh.emerge("app-misc/leaf");
+    assert_eq!(fresh.shell("leaf"), "hello, the answer is 42", "and so does a fresh one");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_the_environments_fault() {
+    let space = FarmSpace::ready();
+    let file = space.folder().join("a-file");
+    fs::write(&file, "somebody's\n").unwrap();
+    let to = format!("PKGS=file://{}", file.display());
+    let output = space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).ended(3);
+    assert!(output.stderr.contains(&file.display().to_string()), "{output}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's\n");
+}
+
+/// Publishes in a mount namespace of its own, in which the target is a file system of 256 KiB that anybody may make read-only or
+/// fill. What it prints is compared with what the test says.
+const SMALL_DISK: &str = r#"
+mount -t tmpfs -o size=256k,mode=755 tmpfs "$1"
+cd "$2"
+picture() { (cd "$1" && find . -type f -printf '%P %m %T@ ' -exec sha256sum {} \; | sort); }
+publish() { "$3" publish-pkgs tiny --unsigned "PKGS=file://$1" 2>"$4" || return $?; }
+publish "$@" && echo "A is published"
+picture "$1" > "$5"
+
+printf '%s\n' 'puts("version B");' > "$6"
+mount -o remount,ro "$1"
+publish "$@"; echo "read-only: $?"
+picture "$1" | cmp - "$5" && echo "as it was"
+mount -o remount,rw "$1"
+
+head -c 1000000 /dev/zero > "$1/filler" 2>/dev/null || true
+publish "$@"; echo "full: $?"
+mv "$1/filler" /dev/null 2>/dev/null || rm "$1/filler"
+picture "$1" | cmp - "$5" && echo "as it was"
+
+publish "$@" && echo "B is published"
+picture "$1" | cmp -s - "$5" || echo "something new"
+"#;
+
+#[test]
+fn a_publication_that_fails_leaves_what_was_published() {
+    let space = FarmSpace::ready();
+    let source = space.read(LEAF);
+    space.write(
+        LEAF,
+        source.replace("return 0;", "\n#include \"more.h\"\n  return 0;"),
+    );
+    let more = "farms/tiny/overlay/app-misc/leaf/files/more.h";
+    space.write(more, "puts(\"version A\");\n");
+    let target = space.folder().join("small-disk");
+    fs::create_dir(&target).unwrap();
+    let mut command = space.command(&[]);
+    let farm = command.get_program().to_owned();
+    let environment: Vec<_> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    command = Command::new("unshare");
+    let output = command
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK, "sh"])
+        .arg(&target)
+        .arg(space.path(""))
+        .arg(farm)
+        .arg(space.folder().join("said"))
+        .arg(space.folder().join("picture"))
+        .arg(space.path(more))
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = fs::read_to_string(space.folder().join("said")).unwrap_or_default();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "A is published\nread-only: 3\nas it was\nfull: 3\nas it was\nB is published\nsomething new\n",
+        "{errors}\n{said}"
+    );
+}
