@@ -1,8 +1,8 @@
 //! The border to the domain, in one place: what the program calls, and how the domain's errors become the program's.
 
 pub(crate) use farm_domain::command::{
-    BuildOptions, CleanReport, FarmError, GraphView, PlanView, PublishedImage, Setup, WhyAnswer, Words, build, clean,
-    graph, log, plan, publish_image, publish_pkgs, targets, update, why,
+    BuildOptions, CleanReport, FarmError, GraphView, PlanView, PublishedImage, Setup, When, WhyAnswer, Words, build,
+    clean, graph, log, plan, publish_image, publish_pkgs, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};
@@ -23,5 +23,5 @@ impl From<FarmError> for CliError {
 
 /// Whether an answer speaks of the next run, as opposed to the last one.
 pub(crate) fn is_pending(answer: &WhyAnswer) -> bool {
-    serde_json::to_value(answer.when).is_ok_and(|when| when == "pending")
+    answer.when == When::Pending
 }

@@ -27,7 +27,10 @@ impl Workspace {
     /// The user's: there is none.
     pub fn find(given: Option<&Path>, current: &Path) -> Result<Self, FarmError> {
         let start = given.unwrap_or(current);
-        let start = fs::canonicalize(start).map_err(|error| FarmError::input(format!("no workspace: {error}")))?;
+        let start = fs::canonicalize(start).map_err(|_| {
+            FarmError::input(format!("there is no folder {}", start.display()))
+                .hint("say where the workspace is with -C FOLDER")
+        })?;
         let found = if given.is_some() {
             Some(start.as_path()).filter(|folder| folder.join("farms").is_dir())
         } else {

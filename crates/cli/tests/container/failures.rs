@@ -52,7 +52,10 @@ fn a_package_that_does_not_compile() {
     assert!(said.contains(&format!("log: {}", log.display())), "{output}");
     let quoted = |text: &str| said.lines().any(|line| line.starts_with("  | ") && line.contains(text));
     assert!(quoted("no_such_thing"), "{output}");
-    assert!(quoted("ERROR: dev-libs/bar-2.0::tiny failed (compile phase)"), "{output}");
+    assert!(
+        quoted("ERROR: dev-libs/bar-2.0::tiny failed (compile phase)"),
+        "{output}"
+    );
     // `farm log` prints all of it.
     let whole = space.farm(&["log", "tiny:pkg/dev-libs/bar"]).succeeded();
     assert!(whole.stdout.contains(">>> Installing dependencies"), "{whole}");
@@ -80,7 +83,10 @@ fn a_package_that_does_not_compile() {
     space.edit(BAR, "return foo_count() + no_such_thing;", "return 1 + foo_count();");
     let output = space.build(&[]).succeeded();
     assert_eq!(packages(&output, "built"), [LEAF, "pkg/dev-libs/bar-2.0"], "{output}");
-    assert!(!space.path(".farm/failed/tiny/pkg/dev-libs/bar-2.0.tar.zst").exists(), "a mended package keeps its failed tree");
+    assert!(
+        !space.path(".farm/failed/tiny/pkg/dev-libs/bar-2.0.tar.zst").exists(),
+        "a mended package keeps its failed tree"
+    );
     space.build(&[]).assert_ran("after the mending", &[]);
 }
 
@@ -93,6 +99,10 @@ fn without_keep_going_nothing_new_is_started() {
     assert_eq!(packages(&output, "failed"), ["pkg/dev-libs/bar-2.0"], "{output}");
     assert_eq!(packages(&output, "skipped"), [LEAF], "{output}");
     let last = output.events().pop().unwrap();
-    assert_eq!((&last["event"], &last["failed"]), (&"build-finished".into(), &1.into()), "{output}");
+    assert_eq!(
+        (&last["event"], &last["failed"]),
+        (&"build-finished".into(), &1.into()),
+        "{output}"
+    );
     assert_eq!(last["interrupted"], false, "{output}");
 }

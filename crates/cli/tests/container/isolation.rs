@@ -16,12 +16,21 @@ for line in open("/proc/net/route").readlines()[1:]:
 "#;
 
 /// Opens a connection to `HOST PORT`.
-const CONNECT: &str = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 10); print('connected')";
+const CONNECT: &str =
+    "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 10); print('connected')";
 
 #[test]
 fn a_compile_that_tries_the_network_fails() {
     let in_container = |arguments: &[&str]| {
-        let mut all = vec!["run", "--rm", "--label", "org.farm.test=1", base_image(), "python3", "-c"];
+        let mut all = vec![
+            "run",
+            "--rm",
+            "--label",
+            "org.farm.test=1",
+            base_image(),
+            "python3",
+            "-c",
+        ];
         all.extend(arguments);
         docker(&all)
     };
@@ -85,7 +94,11 @@ src_install() {{
     space.write(&format!("{folder}/sly-1.0.ebuild"), ebuild(""));
     let code = "#include <foo.h>\n\nint main(void) { return foo_count() != 41; }\n";
     space.write(&format!("{folder}/files/sly.c"), code);
-    space.edit("farms/tiny/farm.yaml", "    packages: |\n", "    packages: |\n      app-misc/sly\n");
+    space.edit(
+        "farms/tiny/farm.yaml",
+        "    packages: |\n",
+        "    packages: |\n      app-misc/sly\n",
+    );
 
     // libfoo is built, and in the binhost; this package may not see it all the same.
     let output = space.farm(&["build", "tiny:pkg/app-misc/sly"]).ended(1);

@@ -19,9 +19,15 @@ struct Random(u64);
 
 impl Random {
     /// A seed of its own for every run of the tests, unless `FARM_TEST_SEED` asks for one that failed.
-    #[expect(clippy::disallowed_methods, reason = "whoever looks into a failure wants the same moments again")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whoever looks into a failure wants the same moments again"
+    )]
     fn seed() -> u64 {
-        std::env::var("FARM_TEST_SEED").map_or_else(|_| RandomState::new().build_hasher().finish(), |seed| seed.parse().unwrap())
+        std::env::var("FARM_TEST_SEED").map_or_else(
+            |_| RandomState::new().build_hasher().finish(),
+            |seed| seed.parse().unwrap(),
+        )
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -37,7 +43,9 @@ impl Random {
 fn started(output: &Output) -> BTreeSet<String> {
     let events = output.events();
     let started = events.iter().filter(|event| event["event"] == "node-started");
-    started.map(|event| event["name"].as_str().unwrap().to_owned()).collect()
+    started
+        .map(|event| event["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// What must not be there when no run is under way: containers, temporary files, unfinished blobs, the mark of a run.
@@ -46,7 +54,10 @@ fn assert_tidy(space: &FarmSpace, when: &str) {
     let containers = docker(&["ps", "--all", "--filter", &filter, "--format", "{{.ID}} {{.Status}}"]);
     assert_eq!(containers, "", "{when}: containers are left");
     for folder in [space.folder().join("tmp"), space.path(".farm/store/pending")] {
-        let left: Vec<_> = fs_err::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let left: Vec<_> = fs_err::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         assert!(left.is_empty(), "{when}: {left:?}");
     }
     assert!(!space.path(".farm/running").exists(), "{when}: it is marked as running");
@@ -55,7 +66,10 @@ fn assert_tidy(space: &FarmSpace, when: &str) {
 #[test]
 fn killed_at_twenty_random_moments() {
     let seed = Random::seed();
-    #[expect(clippy::print_stderr, reason = "shown with a failure, to have the same moments again")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "shown with a failure, to have the same moments again"
+    )]
     {
         eprintln!("FARM_TEST_SEED={seed}");
     }
@@ -109,8 +123,10 @@ fn stopped_by(signal: Signal, status: i32) {
     // Not even a command that does not listen to anybody is waited for.
     let endless = "src_compile() {\n\ttrap '' TERM INT\n\tsleep infinity\n";
     space.edit(LEAF, "src_compile() {\n", endless);
-    let run = Running::start(space.command(&["build", "tiny", "--json"]))
-        .until("leaf's compilation", reached("tiny:pkg/app-misc/leaf-1.0", "Compiling source"));
+    let run = Running::start(space.command(&["build", "tiny", "--json"])).until(
+        "leaf's compilation",
+        reached("tiny:pkg/app-misc/leaf-1.0", "Compiling source"),
+    );
     run.signal(signal);
     let output = run.end().ended(status);
     assert_tidy(&space, "as soon as it ended");
@@ -118,14 +134,21 @@ fn stopped_by(signal: Signal, status: i32) {
     assert_eq!(results["tiny:pkg/dev-libs/bar-2.0"], "built", "{output}");
     assert_eq!(results["tiny:pkg/app-misc/leaf-1.0"], "skipped", "{output}");
     let last = output.events().pop().unwrap();
-    assert_eq!((&last["event"], &last["interrupted"]), (&"build-finished".into(), &true.into()), "{output}");
+    assert_eq!(
+        (&last["event"], &last["interrupted"]),
+        (&"build-finished".into(), &true.into()),
+        "{output}"
+    );
     assert!(output.stderr.contains("stopped; what is finished is kept"), "{output}");
 
     space.edit(LEAF, endless, "src_compile() {\n");
     let next = space.build(&[]).succeeded();
     let again: Vec<_> = next.ran().intersection(&output.ran()).cloned().collect();
     assert!(next.ran().contains("tiny:image/leaf"), "{next}");
-    assert!(!again.contains(&"tiny:pkg/dev-libs/bar-2.0".to_owned()), "{again:?} ran again");
+    assert!(
+        !again.contains(&"tiny:pkg/dev-libs/bar-2.0".to_owned()),
+        "{again:?} ran again"
+    );
     assert_tidy(&space, "in the end");
 }
 
@@ -145,12 +168,20 @@ fn two_at_once() {
     space.edit(BAR, "foo_count() + 1", "1 + foo_count()");
     let a_container = |event: &Value| event["event"] == "node-progress" && event["name"] == "tiny:pkg/dev-libs/bar-2.0";
     let mut first = Running::start(space.command(&["build", "tiny", "--json"])).until("bar's container", a_container);
-    for arguments in [&["build", "tiny", "-k"][..], &["build", "tiny", "-n"], &["publish-image", "tiny"], &["clean"]] {
+    for arguments in [
+        &["build", "tiny", "-k"][..],
+        &["build", "tiny", "-n"],
+        &["publish-image", "tiny"],
+        &["clean"],
+    ] {
         let second = space.farm(arguments).ended(3);
         let holder = format!("process {} (", first.id());
         assert!(second.stderr.contains(&holder), "{second}");
         assert!(second.stderr.contains("farm build tiny --json"), "{second}");
-        assert!(second.stderr.contains("hint: wait until that run is over, or stop it"), "{second}");
+        assert!(
+            second.stderr.contains("hint: wait until that run is over, or stop it"),
+            "{second}"
+        );
     }
     // Whoever only looks is not kept out.
     let _ = space.farm(&["why", "tiny:pkg/dev-libs/bar"]).succeeded();

@@ -1,7 +1,11 @@
 //! Whole farms: the real program, real Portage, real containers.
 
+mod clients;
 mod failures;
 mod isolation;
 mod kills;
+mod publishing;
+mod refusals;
+mod stand_ins;
 mod support;
 mod truth_table;

@@ -13,7 +13,7 @@ mod words;
 pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs};
 pub use clean::{CleanReport, clean};
 pub use error::FarmError;
-pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, WhyAnswer, graph, log, targets, why};
+pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, When, WhyAnswer, graph, log, targets, why};
 pub use plan::{PlanView, UpdateView, plan, update};
 pub use session::Setup;
 pub use words::Words;

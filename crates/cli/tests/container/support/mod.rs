@@ -12,8 +12,10 @@
 
 mod base;
 mod docker;
+pub(crate) mod nginx;
 mod output;
 mod ready;
+pub(crate) mod registry;
 mod running;
 mod space;
 

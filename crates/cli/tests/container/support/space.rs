@@ -213,7 +213,10 @@ fn docker_host() -> Option<std::ffi::OsString> {
 /// A prepared command as people type it.
 pub(super) fn words(command: &Command) -> String {
     let words = command.get_args().map(|word| word.to_string_lossy());
-    std::iter::once("farm".into()).chain(words).collect::<Vec<_>>().join(" ")
+    std::iter::once("farm".into())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Runs a prepared command to its end.
