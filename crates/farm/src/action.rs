@@ -56,6 +56,18 @@ pub enum Action {
     PublishImages(Box<PublishImagesData>),
 }
 
+impl Action {
+    /// The name that the image this makes has in the engine. A root that only is the base under another node is the base's.
+    #[must_use]
+    pub fn image_name(&self) -> Option<&str> {
+        match self {
+            Self::Root(data) if !(data.files.is_empty() && data.scripts.is_empty()) => Some(&data.tag),
+            Self::Image(data) => Some(&data.plan.tag),
+            _ => None,
+        }
+    }
+}
+
 /// What the rule of the binfarm root needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RootData {

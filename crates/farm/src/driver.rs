@@ -1,12 +1,16 @@
 //! Carries out the nodes of farms for the engine.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Mutex;
 
 use farm_engine::{Driver, Failure, Guard, NodeSpec, Output, Presence, Run};
+use farm_executor::ImageId;
+use fs_err as fs;
 
 use crate::action::Action;
-use crate::context::Context;
+use crate::context::{Context, executor_failure, io_failure};
 use crate::names::{Wanted, farm, local};
 use crate::place::Place;
 use crate::rules::{base, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, task};
@@ -18,6 +22,8 @@ pub struct FarmDriver<'a> {
     wanted: BTreeMap<String, Wanted>,
     /// Subjects of every package node, by the node's name: known once a plan was expanded.
     subjects: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Images that are there, without the name that they have in this farm.
+    unnamed: Mutex<Vec<(ImageId, String)>>,
 }
 
 impl<'a> FarmDriver<'a> {
@@ -28,7 +34,27 @@ impl<'a> FarmDriver<'a> {
             context,
             wanted,
             subjects: Mutex::default(),
+            unnamed: Mutex::default(),
         }
+    }
+
+    /// Gives images that did not have to be made the names under which people look for them: after a change is taken back, or
+    /// for another flavour, the image is there, but its name is another one's or was never given.
+    ///
+    /// # Errors
+    ///
+    /// The environment's: the engine does not answer any more, or the state cannot be written.
+    pub fn name_images(&self) -> Result<(), Failure> {
+        let mut unnamed = self.unnamed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (image, name) in std::mem::take(&mut *unnamed) {
+            remember_name(&self.context.state, &image, &name)
+                .map_err(|error| io_failure("remember an image", &error))?;
+            self.context
+                .executor()?
+                .tag(&image, &name)
+                .map_err(|error| executor_failure(&error))?;
+        }
+        Ok(())
     }
 
     /// The subjects of every package node seen.
@@ -67,12 +93,12 @@ impl Driver for FarmDriver<'_> {
         }
     }
 
-    fn presence(&self, _: &NodeSpec<Action>, guard: &Guard) -> Presence {
+    fn presence(&self, node: &NodeSpec<Action>, guard: &Guard) -> Presence {
         for output in &guard.outputs {
             let Some(place) = Place::parse(&output.place) else {
                 return Presence::Lost(format!("nobody knows where its {} is", output.role));
             };
-            let found = self.find(&output.role, &place);
+            let found = self.find(node, &output.role, &place);
             if found != Presence::Present {
                 return found;
             }
@@ -103,7 +129,7 @@ impl Driver for FarmDriver<'_> {
 }
 
 impl FarmDriver<'_> {
-    fn find(&self, role: &str, place: &Place) -> Presence {
+    fn find(&self, node: &NodeSpec<Action>, role: &str, place: &Place) -> Presence {
         let context = self.context;
         let in_store = |blob| {
             if context.store.present(blob) {
@@ -125,12 +151,43 @@ impl FarmDriver<'_> {
                 .map(|executor| (executor.name(), executor.inspect(&id.0)))
             {
                 Ok((name, Ok(None))) => Presence::Lost(format!("its image is gone from {name}")),
+                Ok((_, Ok(Some(info)))) => {
+                    if let Some(name) = node.action.image_name()
+                        && !info.tags.iter().any(|tag| tag == name)
+                    {
+                        let mut unnamed = self.unnamed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        unnamed.push((id.clone(), name.to_owned()));
+                    }
+                    Presence::Present
+                }
                 // An engine that does not answer does not lose images, and a run with nothing to do needs none.
                 _ => Presence::Present,
             },
             Place::Files { files, folder } => task::presence(context, folder, files),
-            Place::Published { to, index } => publish_pkgs::presence(std::path::Path::new(to), index),
+            Place::Published { to, index } => publish_pkgs::presence(&context.state.join(to), index),
             Place::Pushed { reference, digest } => publish_images::presence(context, reference, digest),
         }
     }
+}
+
+/// Names that images got without being made, one a line: the image's id and the name. Guards know only the first name.
+const NAMES: &str = "image-names";
+
+fn remember_name(state: &Path, image: &ImageId, name: &str) -> std::io::Result<()> {
+    let mut file = fs::File::options().create(true).append(true).open(state.join(NAMES))?;
+    writeln!(file, "{} {name}", image.0)
+}
+
+/// The names that images got without being made, with the images' ids.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn given_names(state: &Path) -> std::io::Result<Vec<(String, String)>> {
+    let text = match fs::read_to_string(state.join(NAMES)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text?,
+    };
+    let named = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(named.map(|(id, name)| (id.to_owned(), name.to_owned())).collect())
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use blake2::Blake2b512;
@@ -82,8 +83,13 @@ impl Sources {
     }
 }
 
-/// The archives that the machine's apt knows, in its order; none on a machine without apt.
+/// The archives that the machine's apt knows, in its order; none on a machine without apt. Asked once a run.
 fn apt_bases() -> Vec<String> {
+    static BASES: OnceLock<Vec<String>> = OnceLock::new();
+    BASES.get_or_init(ask_apt).clone()
+}
+
+fn ask_apt() -> Vec<String> {
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", "$(REPO_URI)"])
         .env("LC_ALL", "C.UTF-8")

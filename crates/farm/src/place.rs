@@ -39,7 +39,7 @@ pub enum Place {
     },
     /// A folder somewhere that says by a file of its own what it holds.
     Published {
-        /// Where, as people wrote it.
+        /// The folder, relative to the workspace's state where it lies in it.
         to: String,
         /// The digest of the file that says what there is.
         index: Digest,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use farm_engine::{Change, Event, NodeResult};
 
+use super::tail::clean;
 use crate::paint::{Paint, Role};
 use crate::text::{cut_pair, duration, one_line};
 
@@ -64,8 +65,11 @@ pub(super) fn lines(
             )];
             if let Some(log) = log {
                 let bar = paint.paint(Role::Dim, "|");
+                // Whoever wrote the log knows best which of its lines matter.
+                let told = quoted(message.as_deref().unwrap_or_default());
+                let shown = if told.is_empty() { tail(log) } else { clean(&told) };
                 lines.extend(
-                    tail(log)
+                    shown
                         .into_iter()
                         .map(|line| format!("  {bar} {line}").trim_end().to_owned()),
                 );
@@ -83,6 +87,12 @@ pub(super) fn lines(
         }
         _ => Vec::new(),
     }
+}
+
+/// The lines of a log that a failure's message quotes with a bar.
+fn quoted(message: &str) -> String {
+    let lines = message.lines().filter_map(|line| line.trim_start().strip_prefix("| "));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// One changed input in words.
@@ -172,6 +182,16 @@ mod tests {
           | cc: error
           |
           | make: *** Error 1
+          log: .farm/logs/a
+        ");
+        let mut quoting = finished(NodeResult::Failed);
+        if let Event::NodeFinished { message, .. } = &mut quoting {
+            *message = Some("exit status 1\n  | \u{1b}[31mcc\u{1b}[0m: error\n  |  * in leaf".to_owned());
+        }
+        insta::assert_snapshot!(said(&quoting, FAILURES), @r"
+        failed hep:task/a after 3.2 s: exit status 1
+          | cc: error
+          |  * in leaf
           log: .farm/logs/a
         ");
         let note = Event::Note {

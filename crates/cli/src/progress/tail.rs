@@ -32,7 +32,7 @@ pub(super) fn last_lines(path: &Path) -> Vec<String> {
 }
 
 /// The last lines of a text as a terminal would show them: what a carriage return overwrote is gone, as are escapes.
-fn clean(text: &str) -> Vec<String> {
+pub(super) fn clean(text: &str) -> Vec<String> {
     let stripped = anstream::adapter::strip_str(text).to_string();
     let mut lines: Vec<String> = stripped
         .lines()

@@ -42,7 +42,7 @@ fn a_package_that_does_not_compile() {
     assert_eq!(listed(said, "failed:"), ["pkg/dev-libs/bar-2.0"], "{output}");
     assert_eq!(
         listed(said, "skipped:"),
-        ["binhost", "image/leaf", LEAF, "task/greet"],
+        [LEAF, "binhost", "image/leaf", "task/greet"],
         "{output}"
     );
     let built = listed(said, "built:");

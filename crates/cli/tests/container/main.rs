@@ -1,6 +1,8 @@
 //! Whole farms: the real program, real Portage, real containers.
 
 mod clients;
+mod contracts;
+mod environment;
 mod failures;
 mod isolation;
 mod kills;

@@ -1,6 +1,6 @@
 //! `farm clean`: removes what this workspace's farms made, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farm_engine::EventSink;
 use farm_guard_file::{GuardFile, Mode};
@@ -10,6 +10,7 @@ use fs_err as fs;
 use super::killed::workspace_id;
 use super::{FarmError, Setup};
 use crate::context::{LABEL, WORKSPACE_LABEL, executor_failure};
+use crate::driver::given_names;
 use crate::place::Place;
 use crate::workspace::Workspace;
 
@@ -47,11 +48,15 @@ pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmE
         },
     )?;
     let guards = GuardFile::open(&state.join("guards"), Mode::Read)?.guards;
-    let mut images = BTreeSet::new();
+    // Two nodes can have made the same image, each with a name of its own.
+    let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for output in guards.all().iter().flat_map(|guard| &guard.outputs) {
         if let Some(Place::Image { id, tag }) = Place::parse(&output.place) {
-            images.insert((id.0, tag));
+            images.entry(id.0).or_default().extend(tag);
         }
+    }
+    for (id, tag) in given_names(&state)? {
+        images.entry(id).or_default().insert(tag);
     }
     let id = workspace_id(&state);
     if !images.is_empty() || id.is_some() {
@@ -62,14 +67,14 @@ pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmE
                 if let Some(id) = &id {
                     report.containers = executor.remove_leftovers(WORKSPACE_LABEL, id).map_err(failed)?;
                 }
-                for (id, tag) in images {
+                for (id, tags) in images {
                     // Pulled images are not farm's, and neither is one that somebody else named.
                     let Some(info) = executor.inspect(&id).map_err(failed)? else {
                         continue;
                     };
-                    if info.labels.contains_key(LABEL) && info.tags.iter().all(|name| tag.as_ref() == Some(name)) {
+                    if info.labels.contains_key(LABEL) && info.tags.iter().all(|name| tags.contains(name)) {
                         executor.remove_image(&id).map_err(failed)?;
-                        report.images.push(tag.unwrap_or(id));
+                        report.images.push(info.tags.first().cloned().unwrap_or(id));
                     }
                 }
             }

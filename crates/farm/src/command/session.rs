@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use farm_engine::{Event, EventSink, Graph, Options, Summary, SystemClock};
+use farm_engine::{Class, Event, EventSink, Graph, Options, Summary, SystemClock};
 use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
@@ -210,6 +210,9 @@ impl Session {
             ..options
         };
         let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
+        if options.run.contains(&Class::Build) && !summary.interrupted {
+            driver.name_images()?;
+        }
         self.check_found(&driver, &summary)?;
         self.subjects = driver.into_subjects();
         Ok(summary)

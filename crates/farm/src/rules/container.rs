@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use farm_engine::{Event, Failure, FailureKind, Run};
+use farm_engine::{Event, Failure, FailureKind, Input, Run};
 use farm_executor::{Collect, Exit, ImageId, LogSink, Network, OutputSink, RunSpec, TarSource};
 use fs_err as fs;
 
@@ -13,6 +13,9 @@ use crate::context::{Context, LABEL, NODE_LABEL, WORKSPACE_LABEL, executor_failu
 
 /// Lines of a failed node's log that are shown with the failure.
 const SHOWN_LINES: usize = 25;
+
+/// With this line emerge begins to repeat what the failed phase said, which would push the compiler's words out of sight.
+const REPETITION: &str = ">>> Failed to emerge ";
 
 /// A run in a container, as rules describe it.
 pub struct ContainerRun<'a> {
@@ -50,6 +53,18 @@ pub fn environment(context: &Context, container: &ContainerData) -> BTreeMap<Str
     env.insert("SOURCE_DATE_EPOCH".to_owned(), context.epoch.to_string());
     env.extend(container.env.iter().map(|(name, value)| (name.clone(), value.clone())));
     env
+}
+
+/// A list as one input: joined with a character that no word contains, so that no two lists look alike.
+pub fn list_input<T: AsRef<str>>(name: &str, words: impl IntoIterator<Item = T>) -> Input {
+    let words: Vec<String> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    Input::text(name, words.join("\u{0}"))
+}
+
+/// The capabilities of a farm's containers, which are an input of whatever runs in one.
+#[must_use]
+pub fn capabilities_input(container: &ContainerData) -> Option<Input> {
+    (!container.capabilities.is_empty()).then(|| list_input("capabilities", &container.capabilities))
 }
 
 /// Runs it. The log is kept whatever happens.
@@ -125,6 +140,7 @@ pub struct NodeLog {
     file: fs::File,
     tail: std::collections::VecDeque<String>,
     line: Vec<u8>,
+    repeats: bool,
 }
 
 impl NodeLog {
@@ -139,6 +155,7 @@ impl NodeLog {
             file,
             tail: std::collections::VecDeque::new(),
             line: Vec::new(),
+            repeats: false,
         })
     }
 
@@ -156,12 +173,16 @@ impl NodeLog {
     }
 
     fn end_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+        self.line.clear();
+        self.repeats |= line.trim_start().starts_with(REPETITION);
+        if self.repeats || line.is_empty() {
+            return;
+        }
         if self.tail.len() == SHOWN_LINES {
             self.tail.pop_front();
         }
-        self.tail
-            .push_back(String::from_utf8_lossy(&self.line).trim_end().to_owned());
-        self.line.clear();
+        self.tail.push_back(line);
     }
 
     /// The failure of a step: what happened, the last lines, and where the rest is.
@@ -243,4 +264,27 @@ pub fn single_file(tar: &mut dyn Read) -> std::io::Result<Option<Vec<u8>>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_shows_what_was_said_and_not_its_repetition() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = NodeLog::create(&folder.path().join("a/log")).unwrap();
+        log.write(b"before\n");
+        for _ in 0..SHOWN_LINES - 2 {
+            log.write(b"cc: error\n\n");
+        }
+        log.write(b" * ERROR: failed\n\n>>> Failed to emerge a/b-1, Log file:\n * ERROR: failed\nlast");
+        let failure = log.failure("it ended with status 1".to_owned(), None);
+        let lines: Vec<&str> = failure.message.lines().collect();
+        assert_eq!(lines[..3], ["it ended with status 1", "  | before", "  | cc: error"]);
+        assert_eq!(lines.last(), Some(&"  |  * ERROR: failed"));
+        assert_eq!(lines.len(), SHOWN_LINES + 1);
+        let log = failure.log.unwrap();
+        assert!(fs::read_to_string(log).unwrap().ends_with("\nlast"));
+    }
 }

@@ -14,7 +14,7 @@ use farm_manifest::model::Strip;
 use fs_err as fs;
 
 use super::base::{config_of, load};
-use super::container::{self, ContainerRun, single_file};
+use super::container::{self, ContainerRun, capabilities_input, list_input, single_file};
 use super::join::JoinData;
 use super::repo::OpenRepo;
 use super::resolve::{PREPARE, settings_upload};
@@ -28,6 +28,9 @@ use crate::settings::Settings;
 use crate::upload::{self, STAGING};
 
 /// Installs the packages in the order of the plan, adds the members to the world file, and removes what is stripped.
+///
+/// Portage records when it made a symbolic link and when it wrote a package's entry. Both are the epoch in the layer, and the
+/// records have to say the same: the image would differ from run to run, and Portage would take the links for somebody else's.
 const ASSEMBLE: &str = r#"set -e
 . /.farm/prepare.sh
 if [ -s /.farm/dependencies ]; then
@@ -35,6 +38,11 @@ if [ -s /.farm/dependencies ]; then
   echo '>>> Installing packages'
   PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --quiet --color=n --oneshot --nodeps --usepkgonly \
     --binpkg-respect-use=n --binpkg-respect-user-patches=n $(cat /.farm/dependencies)
+  while read -r atom; do
+    entry=/var/db/pkg/${atom#=}
+    [ ! -e "$entry/CONTENTS" ] || sed -i -E "s/^(sym .* )[0-9]+\$/\1$SOURCE_DATE_EPOCH/" "$entry/CONTENTS"
+    [ ! -e "$entry/metadata" ] || sed -i -E "s/^(#dir_mtime=).*/\1${SOURCE_DATE_EPOCH}000000000/" "$entry/metadata"
+  done < /.farm/dependencies
 fi
 if [ -s /.farm/world ]; then
   mkdir -p /var/lib/portage
@@ -120,9 +128,9 @@ pub fn node(
                 .join(" "),
         ),
         Input::text("world", world.join(" ")),
-        Input::text("strip", format!("{:?}", plan.strip)),
-        Input::text("entrypoint", config.entrypoint.join(" ")),
-        Input::text("cmd", config.cmd.join(" ")),
+        list_input("strip", plan.strip.iter().map(|strip| strip_word(*strip))),
+        list_input("entrypoint", &config.entrypoint),
+        list_input("cmd", &config.cmd),
         Input::text("user", config.user.clone().unwrap_or_default()),
         Input::text("workdir", config.workdir.clone().unwrap_or_default()),
         Input::text("epoch", epoch.to_string()),
@@ -139,6 +147,7 @@ pub fn node(
             .iter()
             .map(|(name, value)| Input::text(format!("label/{name}"), value)),
     );
+    inputs.extend(capabilities_input(&data.container));
     let mut dependencies = vec![Dependency::output(&plan.from, "image")];
     dependencies.extend(packages.iter().map(|(node, _)| Dependency::output(node, "payload")));
     dependencies.extend(missing.iter().map(|node| Dependency::output(node, "plan")));
@@ -313,6 +322,14 @@ fn changes_nothing(data: &ImageData) -> bool {
         && !data.plan.with_settings
         && data.plan.strip.is_empty()
         && data.plan.config == ImageConfigPlan::default()
+}
+
+/// The manifest's word.
+fn strip_word(strip: Strip) -> &'static str {
+    match strip {
+        Strip::Repos => "repos",
+        Strip::Docs => "docs",
+    }
 }
 
 fn stripped(strip: Strip) -> &'static [&'static str] {

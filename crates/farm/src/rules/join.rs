@@ -116,7 +116,8 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
     NodeSpec {
         name: format!("{}:plan", data.farm),
         kind: "plan".to_owned(),
-        rule_version: 1,
+        // Raised whenever the form of `JoinedPlan` changes: what an older farm wrote must not be read.
+        rule_version: 2,
         class: Class::Plan,
         inputs: vec![Input::text(
             "subjects",

@@ -15,7 +15,7 @@ use farm_portage::normal::{NormalOptions, normalise, stamp};
 use farm_resolver::{Package, keyed_environment};
 use fs_err as fs;
 
-use super::container::{self, ContainerRun};
+use super::container::{self, ContainerRun, capabilities_input};
 use super::fetch;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
 use super::repo::OpenRepo;
@@ -109,9 +109,7 @@ pub fn node(
     for (cpv, reason) in &planned.left_out {
         inputs.push(Input::text(format!("left out/{cpv}"), reason));
     }
-    if !data.container.capabilities.is_empty() {
-        inputs.push(Input::text("capabilities", data.container.capabilities.join(" ")));
-    }
+    inputs.extend(capabilities_input(&data.container));
 
     let dependencies: Vec<(String, String)> = planned
         .dependencies

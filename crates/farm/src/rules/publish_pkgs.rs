@@ -87,7 +87,7 @@ fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str
     inputs.extend(
         plan.deny
             .iter()
-            .map(|deny| Input::text(format!("deny/{deny:?}"), "yes")),
+            .map(|deny| Input::text(format!("deny/{}", deny_word(deny)), "yes")),
     );
     if plan.private {
         inputs.push(Input::text("private", "yes"));
@@ -127,6 +127,14 @@ pub fn deny(deny: &farm_manifest::model::Deny) -> Result<Deny, FarmError> {
         ))
         .hint("name the licences")),
         farm_manifest::model::Deny::License(name) => Ok(Deny::License(name.clone())),
+    }
+}
+
+/// What is denied, as the manifest has it.
+fn deny_word(deny: &Deny) -> String {
+    match deny {
+        Deny::Package(atom) => atom.to_string(),
+        Deny::License(name) | Deny::LicenseGroup { name, .. } => format!("licence {name}"),
     }
 }
 
@@ -170,8 +178,14 @@ pub fn run(
         let message = format!("{} is not published: {}", refused.cpv, refused.reason);
         (run.events)(Event::Note { message });
     }
+    // What lies in farm's own state moves with the workspace, and is looked for where the workspace is then.
+    let folder = data
+        .plan
+        .folder
+        .strip_prefix(&context.state)
+        .unwrap_or(&data.plan.folder);
     let place = Place::Published {
-        to: data.plan.folder.display().to_string(),
+        to: folder.display().to_string(),
         index: published.index.into(),
     };
     Ok(vec![place.output("index", Digest::from(published.index))])

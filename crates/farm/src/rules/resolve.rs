@@ -7,7 +7,7 @@ use farm_executor::{Collect, Network, TarSource};
 use farm_resolver::suggest::{self, Section, SuggestedLine};
 use farm_resolver::{Answer, AnswerError, Outcome, Refusal, Request, program};
 
-use super::container::{self, ContainerRun, Take, environment, single_file};
+use super::container::{self, ContainerRun, Take, capabilities_input, environment, list_input, single_file};
 use super::repo::OpenRepo;
 use crate::action::{Action, ResolveData};
 use crate::context::Context;
@@ -31,10 +31,11 @@ const ANSWER: &str = "/.farm/answer.json";
 pub fn node(farm: &str, data: ResolveData, epoch: u64) -> NodeSpec<Action> {
     let mut inputs = vec![
         Input::digest("resolver", program::digest()),
-        Input::text("members", data.members.join(" ")),
-        Input::text("options", data.options.join(" ")),
+        list_input("members", &data.members),
+        list_input("options", &data.options),
         Input::text("epoch", epoch.to_string()),
     ];
+    inputs.extend(capabilities_input(&data.container));
     for (path, file) in data.settings.tree() {
         inputs.push(Input::digest(format!("settings/{path}"), file.digest()));
     }

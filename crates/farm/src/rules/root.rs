@@ -11,7 +11,7 @@ use farm_image::{ArchiveLayer, Exclusions, Index, LayerOptions, diff};
 use fs_err as fs;
 
 use super::base::{config_of, load};
-use super::container::{self, ContainerRun, Take};
+use super::container::{self, ContainerRun, Take, capabilities_input};
 use super::scan;
 use crate::action::{Action, RootData};
 use crate::context::{Context, LABEL, NODE_LABEL, io_failure};
@@ -37,6 +37,7 @@ pub fn node(name: String, data: RootData, epoch: u64) -> NodeSpec<Action> {
     for (variable, value) in &data.container.env {
         inputs.push(Input::text(format!("env/{variable}"), value));
     }
+    inputs.extend(capabilities_input(&data.container));
     inputs.push(Input::text("epoch", epoch.to_string()));
     NodeSpec {
         name,

@@ -58,6 +58,12 @@ pub(crate) fn base_image() -> &'static str {
     })
 }
 
+/// The lock file that says what [`base_image`] is made of.
+pub(crate) fn base_lock() -> String {
+    base_image();
+    fs::read_to_string(kept().join("farm-base/tiny/farms/tiny/farm.lock")).unwrap()
+}
+
 /// A base that differs from [`base_image`]; gone when dropped.
 pub(crate) struct Variant {
     name: String,

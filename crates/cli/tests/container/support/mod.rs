@@ -12,15 +12,18 @@
 
 mod base;
 mod docker;
+mod host;
 pub(crate) mod nginx;
 mod output;
+mod program;
 mod ready;
 pub(crate) mod registry;
 mod running;
 mod space;
 
-pub(crate) use base::{Variant, base_image};
+pub(crate) use base::{Variant, base_image, base_lock};
 pub(crate) use docker::{docker, image_exists, remove_tags};
+pub(crate) use host::{Mounted, User};
 pub(crate) use output::Output;
 pub(crate) use running::{Running, reached};
 pub(crate) use space::{FarmSpace, run};

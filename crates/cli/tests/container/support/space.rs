@@ -10,7 +10,7 @@ use fs_err as fs;
 use tempfile::TempDir;
 
 use super::docker::{remove_containers, remove_tags};
-use super::{Output, base_image, copy, edit, example, ready};
+use super::{Output, base_image, copy, edit, example, program as under_test, ready};
 
 /// The base of the example, as its manifest has it.
 const HOSTED: &str = "{ hosted: debian, suite: bookworm, portage: 3.0.83, packages: [debugedit, pax-utils] }";
@@ -187,7 +187,7 @@ pub(super) fn program(work: &Path, folder: &Path, arguments: &[&str]) -> Command
     let (home, temporary) = (folder.join("home"), folder.join("tmp"));
     fs::create_dir_all(&home).unwrap();
     fs::create_dir_all(&temporary).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farm"));
+    let mut command = Command::new(under_test::path());
     command
         .args(arguments)
         .current_dir(work)
