@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use farm_engine::{Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
-use farm_store::{Blob, FileHasher, Store};
+use farm_store::{Blob, FileHasher, ReadError, Store};
 
 /// Label on everything farm makes in an executor.
 pub const LABEL: &str = "org.farm";
@@ -122,9 +122,21 @@ impl Context {
 
     /// Reads a blob that a guard names.
     pub fn read(&self, blob: &Blob) -> Result<Vec<u8>, Failure> {
-        self.store
-            .read(blob)
-            .map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))
+        self.store.read(blob).map_err(|error| self.unreadable(blob, &error))
+    }
+
+    /// A blob that cannot be used. A damaged one is removed, so that the next run makes it anew.
+    pub fn unreadable(&self, blob: &Blob, error: &ReadError) -> Failure {
+        let failure = Failure::new(FailureKind::Environment, error.to_string());
+        match error {
+            ReadError::Corrupt(_) => {
+                // What cannot be removed is found damaged again.
+                let _ = self.store.remove(blob);
+                failure.hint("run farm again: it is made anew")
+            }
+            ReadError::Missing { .. } => failure.hint("run farm again: it is made anew"),
+            ReadError::Io(_) => failure,
+        }
     }
 
     /// What the executor says of an image that must be there.
@@ -146,6 +158,7 @@ pub fn executor_failure(error: &ExecutorError) -> Failure {
             "start the engine, or join its group (`adduser YOU docker`, then log in again); `docker info` should answer",
         ),
         ExecutorError::Registry { .. } => failure.hint("check the name, the network, and `docker login`"),
+        _ if is_disk_full(error) => failure.hint(DISK_FULL),
         _ => failure,
     }
 }
@@ -165,13 +178,30 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     message
 }
 
+/// What to do about a full disk.
+pub const DISK_FULL: &str = "free some room, or put scratch space elsewhere with FARM_SCRATCH";
+
 /// A failure of the disk as one of a node.
 #[must_use]
-pub fn io_failure(what: &str, error: &std::io::Error) -> Failure {
-    let failure = Failure::new(FailureKind::Environment, format!("cannot {what}: {error}"));
-    if error.kind() == std::io::ErrorKind::StorageFull {
-        failure.hint("free some room, or put scratch space elsewhere with FARM_SCRATCH")
+pub fn io_failure(what: &str, error: &(dyn std::error::Error + 'static)) -> Failure {
+    let failure = Failure::new(FailureKind::Environment, format!("cannot {what}: {}", chain(error)));
+    if is_disk_full(error) {
+        failure.hint(DISK_FULL)
     } else {
         failure
     }
+}
+
+/// Whether a full disk is at the bottom of an error.
+#[must_use]
+pub fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

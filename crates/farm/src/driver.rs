@@ -57,6 +57,16 @@ impl<'a> FarmDriver<'a> {
         Ok(())
     }
 
+    /// Tells it what an earlier run in the same session saw: nodes that are in the graph already are not expanded again.
+    #[must_use]
+    pub fn knowing(mut self, subjects: &BTreeMap<String, Vec<String>>) -> Self {
+        self.subjects
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .extend(subjects.clone());
+        self
+    }
+
     /// The subjects of every package node seen.
     #[must_use]
     pub fn into_subjects(self) -> BTreeMap<String, Vec<String>> {

@@ -56,8 +56,13 @@ impl Sources {
             addresses.extend(self.mirrors.iter().map(under));
         }
         for uri in &data.file.uris {
+            // EAPI 8: a prefix says what RESTRICT does not apply to; the address is what follows.
+            let uri = ["fetch+", "mirror+"]
+                .iter()
+                .find_map(|prefix| uri.strip_prefix(prefix))
+                .unwrap_or(uri);
             let Some(rest) = uri.strip_prefix("mirror://") else {
-                addresses.push(uri.clone());
+                addresses.push(uri.to_owned());
                 continue;
             };
             let (mirror, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -115,7 +120,7 @@ pub fn fetch(context: &Context, data: &FetchData, target: &Path, progress: &mut 
     if let Some(dir) = &data.sources.dir {
         let path = dir.join(name);
         if path.exists() {
-            fs::copy(&path, target).map_err(|error| io_failure("copy a source file", &error))?;
+            copy_content(&path, target).map_err(|error| io_failure("copy a source file", &error))?;
             match check(target, data) {
                 Ok(()) => return Ok(()),
                 Err(why) => tried.push(format!("{}: {why}", path.display())),
@@ -199,9 +204,14 @@ fn digest<D: sha2::Digest>(path: &Path) -> std::io::Result<String> {
     }
 }
 
+/// Copies bytes only: a file that may not be written must not get in the way of the next attempt.
+fn copy_content(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::io::copy(&mut fs::File::open(from)?, &mut fs::File::create(to)?).map(|_| ())
+}
+
 fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path) -> Result<(), String> {
     if let Some(path) = address.strip_prefix("file://") {
-        return fs::copy(path, target).map(|_| ()).map_err(|error| error.to_string());
+        return copy_content(Path::new(path), target).map_err(|error| error.to_string());
     }
     let proxy = match proxy {
         Some(proxy) => Some(ureq::Proxy::new(proxy).map_err(|error| error.to_string())?),
@@ -215,6 +225,7 @@ fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path
         .proxy(proxy)
         .timeout_connect(Some(PATIENCE))
         .timeout_recv_response(Some(PATIENCE))
+        .timeout_per_read(Some(PATIENCE))
         .build()
         .into();
     let mut response = agent.get(address).call().map_err(|error| error.to_string())?;

@@ -81,7 +81,10 @@ pub fn keep(context: &Context, file: &Path, metadata: &Metadata) -> Result<Kept,
     let stanza = entry_for(metadata, &entry_file)
         .map_err(|error| Failure::new(FailureKind::Step, format!("the package's metadata: {error}")))?;
     let json = serde_json::to_vec(&stanza).map_err(|error| failed(&error))?;
-    let package = context.store.put_file(file).map_err(|error| failed(&error))?;
+    let package = context
+        .store
+        .put_file(file)
+        .map_err(|error| io_failure("keep a package", &error))?;
     Ok(Kept {
         package,
         stanza: context.keep(&json)?,

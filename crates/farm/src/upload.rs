@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use farm_executor::TarSource;
 use farm_image::{Parents, TreeNode, tree_tar};
 use farm_store::{Blob, Store};
 
-use crate::context::Context;
+use crate::context::{Context, chain};
 use crate::files::{FileNode, Files};
 
 /// Where everything farm brings into a container lies until a script puts it in its place.
@@ -95,14 +96,37 @@ impl Upload {
 impl TarSource for Upload {
     fn open(&self) -> std::io::Result<Box<dyn Read + Send>> {
         let (reader, mut writer) = std::io::pipe()?;
+        let failure = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&failure);
         let upload = self.clone();
-        // A failure ends the stream early, which the executor reports as a broken archive.
         std::thread::spawn(move || {
-            if let Ok(nodes) = upload.open_nodes() {
-                let _ = tree_tar(nodes, upload.parents, upload.epoch, &mut writer);
-            }
+            let written = upload.open_nodes().and_then(|nodes| {
+                tree_tar(nodes, upload.parents, upload.epoch, &mut writer)
+                    .map_err(|error| std::io::Error::other(chain(&error)))
+            });
+            // The slot is filled before the pipe is closed, which happens when this thread ends.
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = written.err();
         });
-        Ok(Box::new(reader))
+        Ok(Box::new(Piped { reader, failure }))
+    }
+}
+
+/// The reading end of a tar that another thread writes; its end is an error if the writer failed.
+struct Piped {
+    reader: std::io::PipeReader,
+    failure: Arc<Mutex<Option<std::io::Error>>>,
+}
+
+impl Read for Piped {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        if read == 0
+            && !buffer.is_empty()
+            && let Some(error) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            return Err(error);
+        }
+        Ok(read)
     }
 }
 
@@ -147,7 +171,16 @@ impl Read for LazyBlob {
                 self.store.open_blob(&self.blob).map_err(std::io::Error::other)?,
             ));
         }
-        let read = self.reader.as_mut().map_or(Ok(0), |reader| reader.read(buffer))?;
+        let read = self
+            .reader
+            .as_mut()
+            .map_or(Ok(0), |reader| reader.read(buffer))
+            .inspect_err(|error| {
+                if farm_store::corrupt_blob(error).is_some() {
+                    // A damaged blob is made anew by the next run.
+                    let _ = self.store.remove(&self.blob);
+                }
+            })?;
         if read == 0 {
             self.reader = None;
         }

@@ -20,7 +20,7 @@ pub enum ErrorKind {
 /// Why nothing was published. What clients see is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// Something else than a folder is where packages shall go (input).
+    /// Something else than a folder is where packages shall go (environment).
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
     /// Another publication into this folder is under way (environment).
@@ -78,11 +78,12 @@ impl PublishError {
     /// Tells whose fault this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAFolder(_) => ErrorKind::Input,
             Self::Package { error, .. } => portage_kind(error.kind()),
             Self::Entry { error, .. } => portage_kind(error.kind()),
             Self::WrongName { .. } | Self::LicenseGroup(_) => ErrorKind::Bug,
-            Self::Locked(_) | Self::NewerFormat { .. } | Self::Record { .. } | Self::Io(_) => ErrorKind::Environment,
+            Self::NotAFolder(_) | Self::Locked(_) | Self::NewerFormat { .. } | Self::Record { .. } | Self::Io(_) => {
+                ErrorKind::Environment
+            }
         }
     }
 }

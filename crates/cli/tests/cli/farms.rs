@@ -26,7 +26,8 @@ fn no_workspace() {
 fn no_such_folder() {
     assert_run!(Space::new().farm(&["-C", "nowhere", "targets"]), @r"
     --- stderr
-    error: no workspace: failed to canonicalize path `nowhere`: No such file or directory (os error 2)
+    error: there is no folder nowhere
+    hint: say where the workspace is with -C FOLDER
     --- status 2
     ");
 }

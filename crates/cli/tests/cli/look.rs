@@ -36,7 +36,7 @@ fn why_before_between_and_after() {
     let space = pair();
     assert_run!(space.farm(&["why", "task/use"]), @r"
     --- stdout
-    pair:task/use may have to run: hangs on the output of pair:task/make
+    pair:task/use may have to run: hangs on the output of pair:task/make, which runs: never built
     --- status 0
     ");
     assert_eq!(space.farm(&["build"]).status, Some(0));
@@ -55,7 +55,7 @@ fn why_before_between_and_after() {
     --- stdout
     pair:task/make will run: env/WORD changed
       env/WORD: one → two
-    pair:task/use may have to run: hangs on the output of pair:task/make
+    pair:task/use may have to run: hangs on the output of pair:task/make, which runs: never built
     --- status 0
     ");
     assert_run!(space.farm(&["why", "task/make", "WORD=two", "--json"]), @r#"

@@ -9,7 +9,7 @@ const LEAF: &str = "farms/tiny/overlay/app-misc/leaf/leaf-1.0.ebuild";
 
 /// Makes bar run, and what needs it.
 fn change_bar(space: &FarmSpace) {
-    space.edit(BAR, "foo_count() + 1", "1 + foo_count()");
+    space.edit(BAR, "foo_count() + 1", "foo_count() + 2");
 }
 
 /// Whether a run built bar without having to make its plan again.
@@ -38,8 +38,14 @@ fn an_engine_is_needed_only_when_something_runs_in_it() {
     change_bar(&space);
     let output = without(&["build", "tiny"]).ended(3);
     assert!(output.stderr.contains("no docker engine answers at"), "{output}");
-    assert!(output.stderr.contains("is the engine installed and started?"), "{output}");
-    assert!(output.stderr.contains("hint: start the engine, or join its group"), "{output}");
+    assert!(
+        output.stderr.contains("is the engine installed and started?"),
+        "{output}"
+    );
+    assert!(
+        output.stderr.contains("hint: start the engine, or join its group"),
+        "{output}"
+    );
     let _ = space.build(&[]).succeeded();
 }
 
@@ -63,10 +69,14 @@ fn an_ordinary_user_in_group_docker() {
     let programs = space.folder().join("programs");
     let asked = space.folder().join("sudo-was-called");
     fs_err::create_dir(&programs).unwrap();
-    fs_err::write(programs.join("sudo"), format!("#!/bin/sh\necho \"$@\" > {}\nexec \"$@\"\n", asked.display())).unwrap();
+    fs_err::write(
+        programs.join("sudo"),
+        format!("#!/bin/sh\necho \"$@\" > {}\nexec \"$@\"\n", asked.display()),
+    )
+    .unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs_err::set_permissions(programs.join("sudo"), executable).unwrap();
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display());
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
     user.take(&space);
 
     let farm = |arguments: &[&str]| {
@@ -81,7 +91,11 @@ fn an_ordinary_user_in_group_docker() {
     let variable = format!("PKGS=file://{}", target.display());
     let _ = farm(&["publish-pkgs", "tiny", "--unsigned", &variable]);
     let published = target.join(format!("{}.opt", space.flavour()));
-    assert!(published.join("Packages").is_file(), "nothing at {}", published.display());
+    assert!(
+        published.join("Packages").is_file(),
+        "nothing at {}",
+        published.display()
+    );
     let mode = |path: &Path| std::os::unix::fs::MetadataExt::mode(&fs_err::metadata(path).unwrap()) & 0o7777;
     assert_eq!((mode(&published), mode(&published.join("Packages"))), (0o2775, 0o644));
 
@@ -105,7 +119,12 @@ fn no_room_for_temporary_files() {
     };
     let output = build().ended(3);
     assert!(output.stderr.contains("No space left on device"), "{output}");
-    assert!(output.stderr.contains("hint: free some room, or put scratch space elsewhere with FARM_SCRATCH"), "{output}");
+    assert!(
+        output
+            .stderr
+            .contains("hint: free some room, or put scratch space elsewhere with FARM_SCRATCH"),
+        "{output}"
+    );
     disk.resize(256 * 1024);
     assert_goes_on(&build().succeeded());
 }
@@ -115,8 +134,13 @@ fn no_room_for_results() {
     let space = FarmSpace::ready();
     change_bar(&space);
     // Bar fits, leaf does not: noise cannot be packed.
-    let noise = "python3 -c 'import random; open(\"noise\", \"wb\").write(random.Random(1).randbytes(8 << 20))' || die\n";
-    space.edit(LEAF, "\tdobin leaf\n", &format!("\tdobin leaf\n\t{noise}\tinsinto /usr/share\n\tdoins noise\n"));
+    let noise =
+        "python3 -c 'import random; open(\"noise\", \"wb\").write(random.Random(1).randbytes(8 << 20))' || die\n";
+    space.edit(
+        LEAF,
+        "\tdobin leaf\n",
+        &format!("\tdobin leaf\n\t{noise}\tinsinto /usr/share\n\tdoins noise\n"),
+    );
     let state = space.path(".farm");
     let aside = space.folder().join("state");
     fs_err::rename(&state, &aside).unwrap();
@@ -131,7 +155,11 @@ fn no_room_for_results() {
     let output = space.build(&[]).ended(3);
     assert!(output.stderr.contains("No space left on device"), "{output}");
     assert!(output.ran().contains("tiny:pkg/dev-libs/bar-2.0"), "{output}");
-    assert_eq!(output.with_result("failed").into_iter().collect::<Vec<_>>(), ["tiny:pkg/app-misc/leaf-1.0"], "{output}");
+    assert_eq!(
+        output.with_result("failed").into_iter().collect::<Vec<_>>(),
+        ["tiny:pkg/app-misc/leaf-1.0"],
+        "{output}"
+    );
     disk.resize(256 * 1024);
     let output = space.build(&[]).succeeded();
     assert_goes_on(&output);

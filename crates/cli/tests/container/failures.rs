@@ -80,7 +80,7 @@ fn a_package_that_does_not_compile() {
     assert_eq!(output.ran(), BTreeSet::new(), "{output}");
 
     // Mended otherwise than it was, or it would be had from the store.
-    space.edit(BAR, "return foo_count() + no_such_thing;", "return 1 + foo_count();");
+    space.edit(BAR, "return foo_count() + no_such_thing;", "return foo_count() + 2;");
     let output = space.build(&[]).succeeded();
     assert_eq!(packages(&output, "built"), [LEAF, "pkg/dev-libs/bar-2.0"], "{output}");
     assert!(

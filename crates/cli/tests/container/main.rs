@@ -1,5 +1,7 @@
 //! Whole farms: the real program, real Portage, real containers.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod clients;
 mod contracts;
 mod environment;

@@ -58,11 +58,7 @@ fn every_refusal_comes_with_portages_words_and_with_a_way_out() {
     package(&space, "dev-libs/young-1", "young", "KEYWORDS=\"~amd64\"");
     package(&space, "dev-libs/closed-1", "closed", "LICENSE=\"Closed\"");
     space.write("farms/tiny/gentoo/licenses/Closed", "Nobody may do anything.\n");
-    space.edit(
-        "profiles/common/make.conf",
-        "USE=",
-        "ACCEPT_LICENSE=\"-* MIT\"\nUSE=",
-    );
+    space.edit("profiles/common/make.conf", "USE=", "ACCEPT_LICENSE=\"-* MIT\"\nUSE=");
     package(&space, "dev-libs/broken-1", "broken", "");
     space.write(
         &format!("{OVERLAY}/profiles/package.mask"),
@@ -111,9 +107,17 @@ fn every_refusal_comes_with_portages_words_and_with_a_way_out() {
         ),
         ("mask", "package.mask", "\"=dev-libs/broken-1\": { unmask: true }"),
         ("mask", "package.mask", "It eats files."),
-        ("unknown", "app-misc/laef", "app-misc/leaf"),
+        (
+            "unknown",
+            "app-misc/laef",
+            "instead of app-misc/laef there is app-misc/leaf",
+        ),
         ("renamed", "app-misc/foliage", "app-misc/leaf: {}"),
-        ("cycle", "circular dependencies", "bootstrap: { dev-libs/egg: { use: [-hen] } }"),
+        (
+            "cycle",
+            "circular dependencies",
+            "bootstrap: { dev-libs/egg: { use: [-hen] } }",
+        ),
     ];
     for (subject, said, way_out) in wanted {
         let (message, hint) = &refusals[subject];
@@ -155,7 +159,8 @@ fn what_is_printed_can_be_pasted_and_then_it_builds() {
 
     let plan = space.farm(&["plan", "tiny"]).succeeded();
     for said in [
-        "emerge --pretend --deep --with-bdeps=y",
+        "tiny: keyword\nemerge --pretend ",
+        " --deep --with-bdeps=y --newuse ",
         "dev-libs/need-1",
         "extra",
         "dev-libs/young-1",
@@ -180,48 +185,74 @@ fn what_is_printed_can_be_pasted_and_then_it_builds() {
 
 #[test]
 fn mistakes_in_the_manifest_stop_everything_before_anything_is_written() {
-    // What is edited to what, the line and column, the text that has the caret, the advice.
+    // What is edited to what; the column, the text that the carets are under, the advice.
     let table = [
-        ("flavour: ", "flavor: ", "caret", "did you mean `flavour`?"),
+        ("flavour: ", "flavor: ", 1, "flavor", "did you mean `flavour`?"),
         (
             "config: [greeting]",
             "config: { greeting: yes }",
-            "caret",
-            "",
+            13,
+            "{ greeting: yes }",
+            "write a list: [a, b]",
         ),
-        ("farm: tiny\n", "farm: tiny\nfarm: tiny\n", "caret", ""),
+        (
+            "farm: tiny\n",
+            "farm: tiny\nfarm: tiny\n",
+            1,
+            "farm",
+            "put both into one entry",
+        ),
         (
             "profile: tiny:binfarm/${BINFARM_TYPE}",
             "profile: tiny:binfarm/${BINFRAM_TYPE}",
-            "caret",
-            "BINFARM_TYPE",
+            25,
+            "${BINFRAM_TYPE}",
+            "did you mean `${BINFARM_TYPE}`?",
         ),
         (
             "app-misc/leaf -upper ",
             "app-misc/leaf -upper\n      dev-libs/libfoo loud ",
-            "caret",
-            "",
+            23,
+            "loud",
+            "write `!override loud` if the later is to win",
         ),
         (
             "app-misc/leaf -upper ",
             "=app-misc/leaf -upper ",
-            "caret",
-            "",
+            17,
+            "leaf",
+            "write `app-misc/leaf` for every version",
+        ),
+        (
+            "    packages: |",
+            "    packages:\n      >=app-misc/leaf-1: {}\n    more: |",
+            7,
+            ">=app-misc/leaf-1",
+            "put the atom in quotes: \">=app-misc/leaf-1\"",
         ),
     ];
-    for (from, to, _, advice) in table {
-        let space = FarmSpace::new();
+    let space = FarmSpace::new();
+    let right = space.read(MANIFEST);
+    for (from, to, column, marked, advice) in table {
         space.edit(MANIFEST, from, to);
+        let wrong = space.read(MANIFEST);
         let output = space.farm(&["build", "tiny"]).ended(2);
-        println_mistake(&output);
-        assert!(output.stderr.contains(&format!("--> {MANIFEST}:")), "{output}");
-        assert!(output.stderr.contains(" ^"), "{output}");
+        let place = format!("--> {MANIFEST}:");
+        let (_, rest) = output
+            .stderr
+            .split_once(&place)
+            .unwrap_or_else(|| panic!("no {place} in {output}"));
+        let (line, found) = rest.lines().next().unwrap().split_once(':').unwrap();
+        assert_eq!(found, column.to_string(), "{output}");
+        let text = wrong.lines().nth(line.parse::<usize>().unwrap() - 1).unwrap();
+        assert!(text[column - 1..].starts_with(marked), "{output}");
+        let carets = format!("{}{}", " ".repeat(column), "^".repeat(marked.len()));
+        assert!(output.stderr.contains(&format!("| {text}\n")), "{output}");
+        assert!(output.stderr.contains(&format!("|{carets}")), "{output}");
         assert!(output.stderr.contains(advice), "{output}");
         assert_eq!(output.stdout, "", "{output}");
-        assert!(!space.path(".farm").exists() && !space.path("farms/tiny/farm.lock").exists());
+        assert!(!space.path(".farm").exists(), "{output}");
+        assert!(!space.path("farms/tiny/farm.lock").exists(), "{output}");
+        space.write(MANIFEST, &right);
     }
-}
-
-fn println_mistake(output: &Output) {
-    eprintln!("{}", output.stderr);
 }

@@ -96,7 +96,9 @@ fn images_of_the_layout_of_gentoos_own() {
     let second_folder = space.folder().join("second");
     fs::rename(space.path("farms/tiny/gentoo"), &second_folder).unwrap();
 
-    let built = space.farm(&["build", "tiny", "--json", "tiny:pkgs", "tiny:binhost"]).succeeded();
+    let built = space
+        .farm(&["build", "tiny", "--json", "tiny:pkgs", "tiny:binhost"])
+        .succeeded();
     assert_eq!(warnings(&built), Vec::<String>::new());
     let lock = space.read(LOCK);
     for (name, digest) in [(&stage3_name, &stage3_digest), (&portage_name, &first_digest)] {
@@ -188,7 +190,11 @@ fn a_repository_in_git() {
 
     // Pinned in the manifest: what is committed later does not matter, and the tree is the one that was a path.
     let later = another_commit(&folder);
-    space.edit(MANIFEST, OVERLAY, &format!("tiny: {{ git: \"{url}\", commit: {commit} }}"));
+    space.edit(
+        MANIFEST,
+        OVERLAY,
+        &format!("tiny: {{ git: \"{url}\", commit: {commit} }}"),
+    );
     space.build(&[]).assert_ran("the same tree, from git", &["repo/tiny"]);
 
     // Pinned by the lock file.
@@ -262,7 +268,10 @@ fn a_repository_as_an_archive() {
         &format!("archive: \"{url}\", sha256: {wrong}"),
     );
     let refused = space.farm(&["build", "tiny:repo/tiny"]).ended(3);
-    assert!(refused.stderr.contains(&format!("{sha256} and not {wrong}")), "{refused}");
+    assert!(
+        refused.stderr.contains(&format!("{sha256} and not {wrong}")),
+        "{refused}"
+    );
 }
 
 /// The base of the example, and the lock file that [`base_image`] was made with.
@@ -308,7 +317,8 @@ fn the_lock_file_lists_all_that_is_in_a_hosted_base() {
     assert_eq!(listed, installed);
     assert!(
         lock.lines()
-            .any(|line| line.starts_with("portage = \"3.0.83 ") && line.contains("portage-3.0.83-py3-none-any.whl sha256:")),
+            .any(|line| line.starts_with("portage = \"3.0.83 ")
+                && line.contains("portage-3.0.83-py3-none-any.whl sha256:")),
         "{lock}"
     );
 }
@@ -318,7 +328,10 @@ fn a_version_that_is_no_longer_to_be_had() {
     let space = FarmSpace::new();
     let lock = hosted(&space);
     let line = lock.lines().find(|line| line.contains("\"pax-utils ")).unwrap();
-    let version = line.split(' ').find(|word| word.starts_with(|c: char| c.is_ascii_digit())).unwrap();
+    let version = line
+        .split(' ')
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .unwrap();
     let gone = line.replace(version, "0.0.1-never");
     // Another hash, too: a file with the right one would do, whatever it is called.
     let (start, sha256) = gone.split_once("sha256:").unwrap();
@@ -330,5 +343,9 @@ fn a_version_that_is_no_longer_to_be_had() {
     assert!(output.stderr.contains("pax-utils"), "{output}");
     assert!(output.stderr.contains("0.0.1-never"), "{output}");
     assert!(output.stderr.contains("run `farm update`"), "{output}");
-    assert_eq!(space.read(LOCK), before, "nothing but `farm update` moves the lock file");
+    assert_eq!(
+        space.read(LOCK),
+        before,
+        "nothing but `farm update` moves the lock file"
+    );
 }

@@ -4,7 +4,7 @@ use farm_engine::{Event, EventSink, Options, Summary};
 use farm_manifest::model::Target;
 
 use super::pins::Pinning;
-use super::session::{Access, Session};
+use super::session::{Access, Session, only_farms};
 use super::{FarmError, Setup, Words};
 use crate::lower::local_folder;
 use crate::names::{Goal, Wanted};
@@ -61,6 +61,12 @@ pub fn build(
 ) -> Result<Summary, FarmError> {
     let access = write_access(options);
     let (session, _) = Session::open(setup, words, access, Pinning::AddMissing, events)?;
+    let publishes = |goal: &Goal| matches!(goal, Goal::Target(Target::PublishPkgs));
+    if session.wanted.values().any(|wanted| wanted.goals().any(publishes)) {
+        return Err(FarmError::input(
+            "packages are published by `farm publish-pkgs --unsigned`, not by `farm build`",
+        ));
+    }
     let (summary, session) = run(session, options, events)?;
     tell_changed(&session.close(), events);
     Ok(summary)
@@ -92,10 +98,16 @@ fn named_nodes(session: &mut Session, word: &str) -> Result<Vec<String>, FarmErr
         let local = crate::names::local(&spec.name);
         let asked = wanted
             .get(crate::names::farm(&spec.name))
-            .is_some_and(|wanted| wanted.wants(local, &spec.kind, &[]));
+            .is_some_and(|wanted| wanted.wants(local, &spec.kind, &session.subjects_of(&spec.name)));
         if asked {
             names.push(spec.name.clone());
         }
+    }
+    if names.is_empty() {
+        return Err(FarmError::input(format!(
+            "--rebuild {word}: there is no such node, or its plan was never made"
+        ))
+        .hint("build it first"));
     }
     Ok(names)
 }
@@ -128,6 +140,7 @@ pub fn publish_pkgs(
             return Err(FarmError::input(message).hint("publish to a folder: `to: file:///PATH`"));
         }
     }
+    only_farms(&session, "publish-pkgs")?;
     aim(&mut session, &Target::PublishPkgs)?;
     let (summary, session) = run(session, options, events)?;
     tell_changed(&session.close(), events);
@@ -142,6 +155,7 @@ pub fn publish_image(
     events: &dyn EventSink,
 ) -> Result<(Summary, Vec<PublishedImage>), FarmError> {
     let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
+    only_farms(&session, "publish-image")?;
     aim(&mut session, &Target::PublishImage)?;
     let (summary, session) = run(session, options, events)?;
     let mut images = Vec::new();

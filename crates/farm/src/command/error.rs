@@ -5,6 +5,7 @@ use farm_guard_file::OpenError;
 use farm_manifest::LoadError;
 use farm_store::LockError;
 
+use crate::context::{DISK_FULL, chain, is_disk_full};
 use crate::lockfile::LockFileError;
 
 /// A command that could not be carried out. Failures of nodes are not errors but part of a run's summary.
@@ -48,6 +49,16 @@ impl FarmError {
         }
     }
 
+    /// The disk's, with all that caused it.
+    fn of_disk(error: &(dyn std::error::Error + 'static)) -> Self {
+        let failed = Self::environment(chain(error));
+        if is_disk_full(error) {
+            failed.hint(DISK_FULL)
+        } else {
+            failed
+        }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -69,7 +80,7 @@ impl From<Failure> for FarmError {
 
 impl From<std::io::Error> for FarmError {
     fn from(error: std::io::Error) -> Self {
-        Self::environment(error.to_string())
+        Self::of_disk(&error)
     }
 }
 
@@ -106,7 +117,7 @@ impl From<LockError> for FarmError {
             LockError::Held { .. } => {
                 Self::environment(error.to_string()).hint("wait until that run is over, or stop it")
             }
-            LockError::Io { .. } => Self::environment(error.to_string()),
+            LockError::Io { .. } => Self::of_disk(&error),
         }
     }
 }
@@ -118,7 +129,7 @@ impl From<OpenError> for FarmError {
             OpenError::Foreign { .. } => {
                 Self::environment(error.to_string()).hint("move it away: what it recorded is built again")
             }
-            OpenError::Io(_) => Self::environment(error.to_string()),
+            OpenError::Io(_) => Self::of_disk(&error),
         }
     }
 }

@@ -171,8 +171,27 @@ fn all_farms(setup: &Setup, words: &Words) -> Result<Words, FarmError> {
 }
 
 /// Why the nodes of the targets will run, or ran last.
+///
+/// What becomes of a package only its plan knows: where that is out of date, it is made, as a dry run does.
 pub fn why(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<WhyAnswer>, FarmError> {
     let (session, summary) = look(setup, words, events)?;
+    let mut answers = answers(&session, &summary);
+    if answers.is_empty() {
+        let (mut session, _) = Session::open(setup, words, Access::DryRun, Pinning::AddMissing, &())?;
+        let summary = session.run(Options::dry_run(true), &())?;
+        answers = self::answers(&session, &summary);
+        session.close();
+    }
+    if answers.is_empty() {
+        return Err(FarmError::input(
+            "nothing is known of that yet: its plan cannot be made before what it is made from",
+        )
+        .hint("`farm plan` makes that, and the plan"));
+    }
+    Ok(answers)
+}
+
+fn answers(session: &Session, summary: &Summary) -> Vec<WhyAnswer> {
     let mut answers = Vec::new();
     for report in &summary.nodes {
         let wanted = session.wanted.get(crate::names::farm(&report.name));
@@ -188,21 +207,43 @@ pub fn why(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<W
                 session.guards.newest(&report.name).map(|guard| guard.reason),
             ),
         };
+        let (words, changes) = match &reason {
+            Some(Reason::Waiting { on }) => cause(on, summary),
+            Some(reason) => (reason.to_string(), reason.changes().to_vec()),
+            None => (String::new(), Vec::new()),
+        };
         answers.push(WhyAnswer {
             node: report.name.clone(),
             state: report.state,
             when,
-            reason: reason.as_ref().map(ToString::to_string).unwrap_or_default(),
-            changes: reason.as_ref().map(Reason::changes).unwrap_or_default().to_vec(),
+            reason: words,
+            changes,
         });
     }
-    if answers.is_empty() {
-        return Err(
-            FarmError::input("nothing is known of that yet: its plan was never made, or is out of date")
-                .hint("run `farm plan` or `farm build -n` first"),
-        );
+    answers
+}
+
+/// What a waiting node waits for in the end: the first node on the way whose own inputs changed, and how.
+fn cause(on: &str, summary: &Summary) -> (String, Vec<Change>) {
+    let find = |name: &str| summary.nodes.iter().find(|node| node.name == name);
+    let mut at = on.to_owned();
+    while let Some(Reason::Waiting { on }) = find(&at).and_then(|node| node.reason.as_ref()) {
+        at.clone_from(on);
     }
-    Ok(answers)
+    let reason = find(&at).and_then(|node| node.reason.as_ref());
+    let why = reason
+        .map(|reason| format!(", which runs: {reason}"))
+        .unwrap_or_default();
+    let local = crate::names::local(&at);
+    let changes = reason
+        .map(Reason::changes)
+        .unwrap_or_default()
+        .iter()
+        .map(|change| Change {
+            input: format!("{local}: {}", change.input),
+            ..change.clone()
+        });
+    (format!("hangs on the output of {at}{why}"), changes.collect())
 }
 
 /// The graph as far as the plans that are there tell.

@@ -7,7 +7,7 @@ use farm_resolver::mergelist::{Colour, render};
 use farm_resolver::{Answer, Outcome};
 
 use super::pins::Pinning;
-use super::session::{Access, Session};
+use super::session::{Access, Session, only_farms};
 use super::{FarmError, Setup, Words};
 use crate::names::{Goal, Wanted};
 use crate::rules::join::{self, JoinedPlan};
@@ -52,6 +52,7 @@ pub fn update(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Up
 }
 
 fn plan_in(mut session: Session, events: &dyn EventSink) -> Result<PlanView, FarmError> {
+    only_farms(&session, "plan")?;
     for (farm, wanted) in &mut session.wanted {
         if session
             .farms

@@ -18,7 +18,7 @@ use crate::action::Action;
 use crate::context::{Connect, Context};
 use crate::driver::FarmDriver;
 use crate::lockfile::FarmLock;
-use crate::lower::{layers, lower};
+use crate::lower::{UNPINNED_HINT, layers, lower};
 use crate::names::{Goal, Wanted};
 use crate::settings::losing_lines;
 use crate::workspace::Workspace;
@@ -90,6 +90,9 @@ impl Session {
                 events.event(&Event::Note {
                     message: message.trim_end().to_owned(),
                 });
+            }
+            for message in not_built_yet(&loaded) {
+                events.event(&Event::Note { message });
             }
             if let Some(binfarm) = &loaded.farm.binfarm {
                 for message in losing_lines(&layers(&loaded, binfarm)) {
@@ -190,7 +193,11 @@ impl Session {
             if access == Access::Write && lock != former {
                 lock.write(&path)?;
             }
-            let nodes = lower(&self.context, loaded, &lock)?;
+            let nodes = match lower(&self.context, loaded, &lock) {
+                // Whoever only looks learns from the manifest what there is; names are pinned by the first build.
+                Err(error) if access == Access::Read && error.hint.as_deref() == Some(UNPINNED_HINT) => continue,
+                nodes => nodes?,
+            };
             self.graph.add(nodes).map_err(farm_engine::EngineError::from)?;
         }
         Ok(all_changes)
@@ -203,7 +210,7 @@ impl Session {
 
     /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
     pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
-        let driver = FarmDriver::new(&self.context, self.wanted_with_plans());
+        let driver = FarmDriver::new(&self.context, self.wanted_with_plans()).knowing(&self.subjects);
         let options = Options {
             salt: self.salt.clone(),
             stop: self.context.cancel.flag(),
@@ -286,17 +293,50 @@ impl Session {
     /// Closes the workspace: what was hashed is remembered. Returns files that changed while the run was under way.
     pub(super) fn close(self) -> Vec<PathBuf> {
         // A cache that cannot be written costs time, not truth.
-        let changed = self.context.hasher.save().unwrap_or_default();
-        if let Some(mark) = &self.running {
+        self.context.hasher.save().unwrap_or_default()
+    }
+}
+
+/// The farms that a command works on as a whole.
+pub(super) fn only_farms(session: &Session, command: &str) -> Result<(), FarmError> {
+    let whole = |wanted: &Wanted| wanted.goals().all(|goal| matches!(goal, Goal::Everything));
+    if session.wanted.values().all(whole) {
+        return Ok(());
+    }
+    Err(FarmError::input(format!(
+        "`farm {command}` takes farms, not targets of them"
+    )))
+}
+
+/// However a session ends short of being killed, nothing of it is under way any more.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(mark) = self.running.take() {
             mark.lift(&self.context);
         }
-        changed
     }
 }
 
 fn is_success(result: farm_engine::NodeResult) -> bool {
     use farm_engine::NodeResult::{Built, Cached, Cutoff};
     matches!(result, Built | Cached | Cutoff)
+}
+
+/// What the manifest has words for and farm does not build yet.
+fn not_built_yet(loaded: &Loaded) -> Vec<String> {
+    let farm = &loaded.farm;
+    [
+        ("kernels", &farm.kernels),
+        ("stages", &farm.stages),
+        ("disks", &farm.disks),
+    ]
+    .into_iter()
+    .filter(|(_, entries)| !entries.is_empty())
+    .map(|(word, entries)| {
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        format!("{}: {word} are not built yet: {}", farm.name.value, names.join(", "))
+    })
+    .collect()
 }
 
 /// Goals that the manifest alone can tell to be wrong.

@@ -10,7 +10,7 @@ use farm_engine::NodeSpec;
 use farm_executor::Limits;
 use farm_manifest::Loaded;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, RepoSource};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Place, Repo, RepoSource, Target};
 
 use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
@@ -26,7 +26,10 @@ use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
 use crate::rules::{base, join, publish_pkgs, repo, resolve, root};
-use crate::settings::{RenderInput, RenderedLayer, Settings, render};
+use crate::settings::{self, RenderInput, RenderedLayer, Settings, render};
+
+/// What to do about a name that nobody pinned.
+pub const UNPINNED_HINT: &str = "`farm build` pins what is missing, `farm update` pins everything anew";
 
 type Nodes = Vec<NodeSpec<Action>>;
 
@@ -44,6 +47,7 @@ pub fn lower(context: &Context, loaded: &Loaded, lock: &FarmLock) -> Result<Node
         lock,
         name: farm.name.value.clone(),
     };
+    lowering.check_needs()?;
     let (early, late) = lowering.tasks()?;
     let mut nodes = early;
     match &farm.binfarm {
@@ -60,7 +64,11 @@ pub fn settings(loaded: &Loaded, binfarm: &Binfarm) -> Result<Settings, FarmErro
         return Err(FarmError::input("the binfarm has no profile").hint("add `profile: REPOSITORY:PATH` to `binfarm:`"));
     };
     let layers = layers(loaded, binfarm);
-    let repos: Vec<String> = binfarm.repos.iter().map(|repo| repo.name.value.clone()).collect();
+    check_layers(&layers)?;
+    let repos: Vec<String> = sorted_repos(binfarm)
+        .iter()
+        .map(|repo| repo.name.value.clone())
+        .collect();
     let packages = farm.package_settings();
     Ok(render(&RenderInput {
         profile: &profile.value,
@@ -95,6 +103,44 @@ pub fn layers(loaded: &Loaded, binfarm: &Binfarm) -> Vec<RenderedLayer> {
         .collect()
 }
 
+/// The repositories in the order Portage gets them: the main one first, the others by name, wherever the manifest has them.
+fn sorted_repos(binfarm: &Binfarm) -> Vec<&Repo> {
+    let mut repos: Vec<&Repo> = binfarm.repos.iter().collect();
+    repos.sort_by_key(|repo| (repo.name.value != "gentoo", repo.name.value.clone()));
+    repos
+}
+
+/// Files of layers that could not have the effect somebody means them to have.
+fn check_layers(layers: &[RenderedLayer]) -> Result<(), FarmError> {
+    for layer in layers {
+        for (path, file) in &layer.files {
+            let place = format!("profiles/{}/{path}", layer.name);
+            let top = path.split('/').next().unwrap_or(path);
+            if matches!(top, "repos.conf" | "make.profile") {
+                return Err(
+                    FarmError::input(format!("{place}: farm itself writes /etc/portage/{top}"))
+                        .hint("name repositories under `binfarm.repos:`, the profile under `binfarm.profile:`"),
+                );
+            }
+            if !settings::is_read_by_line(path) {
+                continue;
+            }
+            if matches!(file, FileNode::File { bytes, .. } if std::str::from_utf8(bytes).is_err()) {
+                return Err(
+                    FarmError::input(format!("{place} is not UTF-8")).hint("convert it, for example with iconv")
+                );
+            }
+            if matches!(file, FileNode::Link { .. }) {
+                return Err(
+                    FarmError::input(format!("{place} is a symbolic link, which farm does not follow here"))
+                        .hint("put a copy of the file there"),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 fn file_node(file: &LayerFile) -> FileNode {
     match &file.link {
         Some(target) => FileNode::Link {
@@ -118,6 +164,40 @@ struct Lowering<'a> {
 impl Lowering<'_> {
     fn node(&self, local: &str) -> String {
         format!("{}:{local}", self.name)
+    }
+
+    /// What tasks and publications may not wait for, and what needs a binfarm that is not there.
+    fn check_needs(&self) -> Result<(), FarmError> {
+        let place = |span| self.loaded.sources.place(span);
+        for task in &self.farm.tasks {
+            for need in &task.needs {
+                let why = match &need.value {
+                    Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
+                        "stages, kernels and disks are not built yet"
+                    }
+                    Target::PublishPkgs | Target::PublishImage => "a task cannot publish: publications come last",
+                    Target::Task(_) => continue,
+                    _ if self.farm.binfarm.is_none() => "the farm has no `binfarm:`",
+                    _ => continue,
+                };
+                return Err(FarmError::input(format!(
+                    "{}: needs {}: {why}",
+                    place(need.span),
+                    need.value
+                )));
+            }
+            if task.place.value != Place::Host && self.farm.binfarm.is_none() {
+                let message = "a task in an image needs a `binfarm:`, which the farm has not";
+                return Err(FarmError::input(format!("{}: {message}", place(task.place.span))));
+            }
+        }
+        match self.farm.images.first() {
+            Some(image) if self.farm.binfarm.is_none() => {
+                let message = "images need a `binfarm:`, which the farm has not";
+                Err(FarmError::input(format!("{}: {message}", place(image.span))))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn flavour(&self) -> &str {
@@ -147,11 +227,11 @@ impl Lowering<'_> {
         let container = container(binfarm);
         nodes.push(root::node(
             self.node("root"),
-            self.root_data(binfarm, &container),
+            self.root_data(binfarm, &container)?,
             epoch,
         ));
         let mut repos = Vec::new();
-        for repository in &binfarm.repos {
+        for repository in sorted_repos(binfarm) {
             let name = &repository.name.value;
             nodes.push(repo::node(&self.name, name, self.repo_source(&repository.source)?));
             repos.push((name.clone(), self.node(&format!("repo/{name}"))));
@@ -171,7 +251,9 @@ impl Lowering<'_> {
         let settings = Arc::new(settings(self.loaded, binfarm)?);
         let options: Vec<String> = self.farm.resolve.iter().map(|option| option.value.clone()).collect();
         let mut subjects = Vec::new();
-        let mut resolve = |subject: &str, members: Vec<String>, needs: Vec<String>| {
+        let mut resolve = |subject: &str, mut members: Vec<String>, needs: Vec<String>| {
+            members.sort();
+            members.dedup();
             let data = ResolveData {
                 subject: subject.to_owned(),
                 members,
@@ -186,14 +268,6 @@ impl Lowering<'_> {
             subjects.push((subject.to_owned(), node.name.clone()));
             nodes.push(node);
         };
-        if !binfarm.packages.is_empty() {
-            let members = binfarm
-                .packages
-                .members()
-                .map(|member| member.value.to_string())
-                .collect();
-            resolve(TOOLS_SUBJECT, members, Vec::new());
-        }
         for subject in &self.farm.subjects {
             let members = subject
                 .packages
@@ -201,6 +275,15 @@ impl Lowering<'_> {
                 .map(|member| member.value.to_string())
                 .collect();
             resolve(&subject.name.value, members, self.needs_closure(&subject.name.value));
+        }
+        // Last, so that a tool that needs a package otherwise never takes its plain name from a subject.
+        if !binfarm.packages.is_empty() {
+            let members = binfarm
+                .packages
+                .members()
+                .map(|member| member.value.to_string())
+                .collect();
+            resolve(TOOLS_SUBJECT, members, Vec::new());
         }
         nodes.push(join::node(JoinData {
             farm: self.name.clone(),
@@ -238,7 +321,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn root_data(&self, binfarm: &Binfarm, container: &ContainerData) -> RootData {
+    fn root_data(&self, binfarm: &Binfarm, container: &ContainerData) -> Result<RootData, FarmError> {
         let files: Files = self
             .loaded
             .root
@@ -246,6 +329,16 @@ impl Lowering<'_> {
             .flat_map(|root| &root.files)
             .map(|(path, file)| (path.to_string(), file_node(file)))
             .collect();
+        let settings = ["etc/portage/", "var/db/repos/"];
+        if let Some(path) = files
+            .keys()
+            .find(|path| settings.iter().any(|folder| path.starts_with(folder)))
+        {
+            return Err(
+                FarmError::input(format!("binfarm.root: {path} is never part of the root"))
+                    .hint("put settings into a layer (profiles/NAME), and repositories under `binfarm.repos:`"),
+            );
+        }
         let scripts = binfarm
             .scripts
             .iter()
@@ -256,13 +349,13 @@ impl Lowering<'_> {
                 ))
             })
             .collect();
-        RootData {
+        Ok(RootData {
             base: self.node("base"),
             files,
             scripts,
             container: container.clone(),
             tag: self.tag("root"),
-        }
+        })
     }
 
     fn repo_source(&self, source: &RepoSource) -> Result<RepoSourcePinned, FarmError> {
@@ -374,7 +467,14 @@ impl Lowering<'_> {
             },
             subjects: image.subjects.iter().map(|subject| subject.value.clone()).collect(),
             with_settings: false,
-            strip: image.strip.iter().map(|strip| strip.value).collect(),
+            // A set: in what order things are left out says nothing.
+            strip: image
+                .strip
+                .iter()
+                .map(|strip| strip.value)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
             config: ImageConfigPlan {
                 entrypoint: texts(&image.entrypoint),
                 cmd: texts(&image.cmd),
@@ -469,7 +569,7 @@ fn pinned_reference(reference: &str, pin: &str) -> String {
 }
 
 fn unpinned(what: &str) -> FarmError {
-    FarmError::input(format!("{what} is not in the lock file")).hint("run `farm update`")
+    FarmError::input(format!("{what} is not in the lock file")).hint(UNPINNED_HINT)
 }
 
 /// The folder that an address means, if it means one.

@@ -41,9 +41,13 @@ pub struct ContainerRun<'a> {
 #[must_use]
 pub fn environment(context: &Context, container: &ContainerData) -> BTreeMap<String, String> {
     let mut env: BTreeMap<String, String> = [
+        // Where farm puts and looks for things: a layer's make.conf cannot move them.
+        ("DISTDIR", "/var/cache/distfiles"),
         ("HOME", "/root"),
         ("LC_ALL", "C.UTF-8"),
         ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("PKGDIR", "/var/cache/binpkgs"),
+        ("PORTAGE_TMPDIR", "/var/tmp"),
         ("TERM", "dumb"),
         ("TZ", "UTC"),
     ]

@@ -90,7 +90,7 @@ pub fn run(context: &Context, run: &Run<'_>, name: &str, data: &FetchData) -> Re
         let blob = context
             .store
             .put_file(&target)
-            .map_err(|error| io_failure("keep a source file", &std::io::Error::other(error.to_string())))?;
+            .map_err(|error| io_failure("keep a source file", &error))?;
         Ok(vec![Place::Store { blob }.output("file", blob.digest)])
     })
 }

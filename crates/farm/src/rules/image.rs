@@ -36,7 +36,8 @@ const ASSEMBLE: &str = r#"set -e
 if [ -s /.farm/dependencies ]; then
   command -v emerge >/dev/null || { echo 'the image this one is made from has no emerge, so no packages can be installed in it'; exit 1; }
   echo '>>> Installing packages'
-  PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --quiet --color=n --oneshot --nodeps --usepkgonly \
+  PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --ignore-default-opts --quiet --color=n \
+    --oneshot --nodeps --usepkgonly \
     --binpkg-respect-use=n --binpkg-respect-user-patches=n $(cat /.farm/dependencies)
   while read -r atom; do
     entry=/var/db/pkg/${atom#=}
@@ -99,6 +100,8 @@ pub struct ImageData {
     pub packages: Vec<(String, String)>,
     /// Lines for the world file.
     pub world: Vec<String>,
+    /// Why these packages cannot be in one image, if so.
+    pub conflict: Option<String>,
     /// Repositories and their nodes.
     pub repos: Vec<(String, String)>,
     /// The farm's configuration.
@@ -107,16 +110,25 @@ pub struct ImageData {
     pub container: ContainerData,
 }
 
+/// What is installed in an image.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Contents {
+    /// Nodes of the packages in merge order, and their `CATEGORY/PF`.
+    pub packages: Vec<(String, String)>,
+    /// Lines for the world file.
+    pub world: Vec<String>,
+    /// Why these packages cannot be in one image, if so.
+    pub conflict: Option<String>,
+}
+
 /// The node of an image. `missing` are plans that failed: the image waits for them, and is skipped for that reason.
 #[must_use]
-pub fn node(
-    data: &JoinData,
-    plan: &ImagePlan,
-    packages: Vec<(String, String)>,
-    world: Vec<String>,
-    missing: &[String],
-    epoch: u64,
-) -> NodeSpec<Action> {
+pub fn node(data: &JoinData, plan: &ImagePlan, contents: Contents, missing: &[String], epoch: u64) -> NodeSpec<Action> {
+    let Contents {
+        packages,
+        world,
+        conflict,
+    } = contents;
     let config = &plan.config;
     let mut inputs = vec![
         Input::text(
@@ -129,6 +141,7 @@ pub fn node(
         ),
         Input::text("world", world.join(" ")),
         list_input("strip", plan.strip.iter().map(|strip| strip_word(*strip))),
+        Input::digest("script", Digest::of([PREPARE, ASSEMBLE].concat().as_bytes())),
         list_input("entrypoint", &config.entrypoint),
         list_input("cmd", &config.cmd),
         Input::text("user", config.user.clone().unwrap_or_default()),
@@ -172,6 +185,7 @@ pub fn node(
             plan: plan.clone(),
             packages,
             world,
+            conflict,
             repos: data.repos.clone(),
             settings: Arc::clone(&data.settings),
             container: data.container.clone(),
@@ -191,6 +205,10 @@ pub fn run(
         run.dependency(spec, node)
             .ok_or_else(|| bug(format!("{node} is not there")))
     };
+    if let Some(conflict) = &data.conflict {
+        return Err(Failure::new(FailureKind::Input, conflict.clone())
+            .hint("make an image of each subject, or let one of them need the other (`needs:`)"));
+    }
     let lower = needed(&data.plan.from)?;
     let lower_image = place::image(lower, "image")?;
     if changes_nothing(data) {

@@ -26,7 +26,7 @@ pub struct JoinData {
     pub farm: String,
     /// What must not be mixed.
     pub flavour: String,
-    /// Subjects and their plans' nodes, in the order of the manifest; people's tools first, under [`TOOLS_SUBJECT`].
+    /// Subjects and their plans' nodes, in the order of the manifest; people's tools last, under [`TOOLS_SUBJECT`].
     pub subjects: Vec<(String, String)>,
     /// The root's node.
     pub root: String,
@@ -166,7 +166,10 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         let lines = farm_resolver::suggest::bootstrap_lines(&error);
         let failure = Failure::new(FailureKind::Input, format!("{subject}: {error}"));
         match lines.first() {
-            Some(line) => failure.hint(format!("break the circle with `bootstrap: {{ {} }}`", line.text)),
+            Some(line) => failure.hint(format!(
+                "break the circle with `bootstrap: {{ {} }}` (which is not built yet), or with other flags",
+                line.text
+            )),
             None => failure,
         }
     })?;
@@ -381,18 +384,17 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
             }
         }
         packages.sort_unstable();
+        let conflict = conflict(joined, &packages);
         let named = packages
             .iter()
             .map(|index| (name_of(index), joined.packages[*index].package.cpv.clone()))
             .collect();
-        tail.push(image::node(
-            data,
-            plan,
-            named,
-            world.into_iter().collect(),
-            &missing,
-            context.epoch,
-        ));
+        let contents = image::Contents {
+            packages: named,
+            world: world.into_iter().collect(),
+            conflict,
+        };
+        tail.push(image::node(data, plan, contents, &missing, context.epoch));
     }
     if let Some(plan) = &data.publish_pkgs {
         tail.push(publish_pkgs::publish_node(data, plan, joined, context.epoch));
@@ -412,4 +414,23 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
     }
     nodes.extend(tail);
     Ok(nodes)
+}
+
+/// Two packages for one slot, in words: an image can hold one of them only.
+fn conflict(joined: &JoinedPlan, packages: &[usize]) -> Option<String> {
+    let mut slots: BTreeMap<String, &PlannedPackage> = BTreeMap::new();
+    for planned in packages.iter().map(|&index| &joined.packages[index]) {
+        let package = &planned.package;
+        let slot = format!("{}/{}:{}", package.category, package.name, package.slot);
+        if let Some(other) = slots.insert(slot.clone(), planned) {
+            return Some(format!(
+                "its subjects disagree on {slot}: {} for {}, {} for {}",
+                other.name,
+                other.subjects.join(", "),
+                planned.name,
+                planned.subjects.join(", ")
+            ));
+        }
+    }
+    None
 }

@@ -33,12 +33,13 @@ const BUILD: &str = r#"set -e
 . /.farm/prepare.sh
 if [ -s /.farm/dependencies ]; then
   echo '>>> Installing dependencies'
-  PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --quiet --color=n --oneshot --nodeps --usepkgonly \
+  PKGDIR=/.farm/packages CONFIG_PROTECT='-*' emerge --ignore-default-opts --quiet --color=n \
+    --oneshot --nodeps --usepkgonly \
     --binpkg-respect-use=n --binpkg-respect-user-patches=n $(cat /.farm/dependencies)
 fi
 rm -rf /.farm/packages
 echo ">>> Building $1"
-exec emerge --color=n --oneshot --nodeps --buildpkgonly --usepkg=n --quiet-build=n "=$1"
+exec emerge --ignore-default-opts --color=n --oneshot --nodeps --buildpkgonly --usepkg=n --quiet-build=n "=$1"
 "#;
 
 /// Where Portage works, and leaves a failed build.
@@ -87,6 +88,7 @@ pub fn node(
         Input::text("epoch", epoch.to_string()),
         Input::text("portage", &planned.portage),
         Input::text("rebuild", "exact"),
+        Input::digest("script", Digest::of([PREPARE, BUILD].concat().as_bytes())),
         Input::digest("base/files that no package owns", planned.unowned),
     ];
     inputs.extend(planned.files.iter().map(|(name, digest)| Input::digest(name, *digest)));
@@ -102,6 +104,9 @@ pub fn node(
             format!("{}/{path}", file.role),
             format!("sha256:{}", file.sha256),
         ));
+    }
+    for (path, file) in data.settings.other_files() {
+        inputs.push(Input::digest(format!("settings/{path}"), file.digest()));
     }
     for record in &planned.installed {
         inputs.push(Input::text(format!("base/{}", record.name), &record.text));

@@ -146,9 +146,12 @@ fn pack_folder(context: &Context, name: &str, folder: &Path) -> Result<Vec<Outpu
     pack(context, name, folder, &listing)
 }
 
-/// What a repository's folder holds. Version control and editors' backups are no part of it.
+/// What a repository's folder holds. Version control, editors' backups and farm's own state are no part of it.
 pub fn listing(folder: &Path, hasher: &farm_store::FileHasher) -> Result<TreeListing, Failure> {
-    farm_store::hash_tree(folder, &farm_store::tree::standard_filter, hasher)
+    let filter = |path: &str| {
+        farm_store::tree::standard_filter(path) && !path.split('/').any(|name| name == crate::workspace::STATE)
+    };
+    farm_store::hash_tree(folder, &filter, hasher)
         .map_err(|error| Failure::new(FailureKind::Input, format!("the repository cannot be read: {error}")))
 }
 
@@ -205,7 +208,19 @@ fn checkout(url: &str, commit: &str, folder: &Path) -> Result<(), Failure> {
 
 /// Runs git and returns what it printed.
 pub fn git(arguments: &[&str]) -> Result<String, Failure> {
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    // Run from a hook, git would take these for the repository to work in.
+    for name in [
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_WORK_TREE",
+    ] {
+        command.env_remove(name);
+    }
+    let output = command
+        .args(["-c", "core.autocrlf=false"])
         .args(arguments)
         .env("GIT_TERMINAL_PROMPT", "0")
         .output()
@@ -312,6 +327,7 @@ pub struct OpenRepo {
     /// The tar as a whole.
     pub tar: Blob,
     path: PathBuf,
+    store: farm_store::Store,
 }
 
 impl OpenRepo {
@@ -331,6 +347,7 @@ impl OpenRepo {
             listing,
             tar,
             path: context.store.path(&tar),
+            store: context.store.clone(),
         })
     }
 
@@ -347,6 +364,8 @@ impl OpenRepo {
         let mut bytes = Vec::new();
         file.take(found.size).read_to_end(&mut bytes).map_err(failed)?;
         if Digest::of(&bytes) != found.digest {
+            // What cannot be removed is found damaged again.
+            let _ = self.store.remove(&self.tar);
             let message = format!("the store's copy of {path} is damaged");
             return Err(Failure::new(FailureKind::Environment, message).hint("run farm again: it is made anew"));
         }

@@ -31,6 +31,7 @@ const ANSWER: &str = "/.farm/answer.json";
 pub fn node(farm: &str, data: ResolveData, epoch: u64) -> NodeSpec<Action> {
     let mut inputs = vec![
         Input::digest("resolver", program::digest()),
+        Input::digest("script", Digest::of(PREPARE.as_bytes())),
         list_input("members", &data.members),
         list_input("options", &data.options),
         Input::text("epoch", epoch.to_string()),
@@ -169,20 +170,27 @@ pub fn run(
 /// Portage's own explanation, and what to put into the manifest.
 fn refused(subject: &str, refusal: &Refusal) -> Failure {
     let message = format!("Portage cannot resolve {subject}:\n{}", refusal.explanation.trim_end());
-    let lines = suggest::manifest_lines(refusal);
     let failure = Failure::new(FailureKind::Input, message);
-    if lines.is_empty() {
-        return failure;
+    let unknown = refusal.unknown.iter().filter(|unknown| !unknown.near.is_empty());
+    let mut hints: Vec<String> = unknown
+        .map(|unknown| format!("instead of {} there is {}", unknown.atom, unknown.near.join(", ")))
+        .collect();
+    let lines: Vec<String> = suggest::manifest_lines(refusal).iter().map(shown).collect();
+    if !lines.is_empty() {
+        hints.push(format!("put into the manifest, where it fits:\n{}", lines.join("\n")));
     }
-    let lines: Vec<String> = lines.iter().map(shown).collect();
-    failure.hint(format!("put into the manifest, where it fits:\n{}", lines.join("\n")))
+    if hints.is_empty() {
+        failure
+    } else {
+        failure.hint(hints.join("\n"))
+    }
 }
 
 fn shown(line: &SuggestedLine) -> String {
     let wanted: Vec<&str> = line.wanted_by.iter().map(|wanted| wanted.parent.as_str()).collect();
     let mut text = format!("  {}", line.text);
     if line.section == Section::Bootstrap {
-        text = format!("  bootstrap: {{ {} }}", line.text);
+        text = format!("  bootstrap: {{ {} }}   # not built yet", line.text);
     }
     if !wanted.is_empty() {
         text.push_str(&format!("   # wanted by {}", wanted.join(", ")));

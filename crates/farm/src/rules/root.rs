@@ -150,7 +150,8 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Roo
         )?;
 
         // What is installed is read from the image itself, so that it is what builds will see.
-        let scan = scan::image(context, &id)?;
+        let mut scan = scan::image(context, &id)?;
+        scan.count_changes(&lower);
         let mut outputs = scan.outputs(context)?;
         let digest = Digest::of(id.0.as_bytes());
         outputs.push(

@@ -10,7 +10,7 @@ use std::path::Path;
 use farm_engine::{Digest, Failure, FailureKind, Output};
 use farm_executor::ImageId;
 use farm_hosted::{FARM_DPKG, Ownership};
-use farm_image::{EntryKind, Index};
+use farm_image::{EntryKind, Exclusions, Index};
 use farm_portage::vdb::Installed;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,9 @@ const GENERATED: &[&str] = &[
     "etc/ld.so.conf",
     "etc/portage",
     "etc/profile.env",
+    // Holds the day of the last change, and nothing that a package could see.
+    "etc/shadow",
+    "etc/shadow-",
     "root/.bash_history",
     "usr/share/info/dir",
     "var/db/repos",
@@ -77,6 +80,18 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// Counts everything that differs from `lower` as unowned, whoever owns it there: a literal file or a script that
+    /// replaces a package's file makes it the farm's, and the package's record does not tell.
+    pub fn count_changes(&mut self, lower: &Index) {
+        let changed = self.index.digest_where(|path, entry| {
+            !entry.is_dir() && !is_ignored(&path.to_string_lossy()) && lower.get(path) != Some(entry)
+        });
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.installed.unowned.as_bytes());
+        hasher.update(changed.as_bytes());
+        self.installed.unowned = hasher.finalize().into();
+    }
+
     /// The outputs `index` and `installed` of a node that makes a root.
     pub fn outputs(&self, context: &Context) -> Result<Vec<Output>, Failure> {
         let index = context.keep(&self.index.encode())?;
@@ -179,13 +194,18 @@ impl Kept {
         );
         let unowned = index.digest_where(|path, entry| {
             let path = path.to_string_lossy();
-            !entry.is_dir() && !is_generated(&path) && !owned.covers(&path)
+            !entry.is_dir() && !is_ignored(&path) && !owned.covers(&path)
         });
         Ok(InstalledSet {
             packages,
             unowned: unowned.into(),
         })
     }
+}
+
+/// Paths that are no property of a root: the executor's, the moment's, and what is generated from packages.
+fn is_ignored(path: &str) -> bool {
+    is_generated(path) || farm_hosted::is_generated(path) || Exclusions::standard().excludes(Path::new(path))
 }
 
 fn is_generated(path: &str) -> bool {

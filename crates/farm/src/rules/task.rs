@@ -204,7 +204,7 @@ fn collect_files(
             let blob = context
                 .store
                 .put_file(&full)
-                .map_err(|error| Failure::new(FailureKind::Environment, format!("cannot keep {path}: {error}")))?;
+                .map_err(|error| io_failure(&format!("keep {path}"), &error))?;
             let executable = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o111 != 0;
             files.insert(path, KeptFile::File { blob, executable });
         }

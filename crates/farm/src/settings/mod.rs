@@ -13,7 +13,7 @@ mod render;
 mod route;
 mod select;
 
-use crate::files::{Files, below};
+use crate::files::{FileNode, Files, below};
 
 pub use losing::losing_lines;
 pub use render::{RenderInput, RenderedLayer, render};
@@ -45,4 +45,19 @@ impl Settings {
     pub fn for_packages(&self, packages: &std::collections::BTreeSet<String>) -> Self {
         select::for_packages(self, packages)
     }
+
+    /// The files below `/etc/portage` that every build can read and that neither a package's environment nor Portage's own
+    /// list of what acts on it tells of: what a `bashrc` sources, for one.
+    pub fn other_files(&self) -> impl Iterator<Item = (&str, &FileNode)> {
+        self.etc
+            .iter()
+            .map(|(path, node)| (path.as_str(), node))
+            .filter(|(path, _)| select::is_other(path))
+    }
+}
+
+/// Whether Portage reads a file of a layer line by line, so that farm takes it apart.
+#[must_use]
+pub fn is_read_by_line(path: &str) -> bool {
+    !matches!(route::kind(path), route::Kind::Etc)
 }

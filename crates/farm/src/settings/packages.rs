@@ -2,7 +2,8 @@
 
 use farm_manifest::model::SettingsOf;
 
-/// The lines by file name, in the order of the manifest.
+/// The lines by file name, sorted: contradictions are refused, so that their order means nothing, and a manifest whose keys
+/// were only moved about must give the same bytes.
 #[derive(Debug, Default)]
 pub(super) struct PackageLines {
     pub(super) files: Vec<(&'static str, String)>,
@@ -65,6 +66,13 @@ pub(super) fn lines(settings: &[SettingsOf<'_>], environments: &[String]) -> Pac
             lines.push("package.unmask", &unmasked.value.to_string());
         }
     }
+    for (_, text) in &mut lines.files {
+        let mut sorted: Vec<&str> = text.lines().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        *text = sorted.join("\n") + "\n";
+    }
+    lines.files.sort();
     lines
 }
 

@@ -49,6 +49,16 @@ pub(super) fn for_packages(settings: &Settings, packages: &BTreeSet<String>) -> 
     selected
 }
 
+/// See [`Settings::other_files`].
+pub(super) fn is_other(path: &str) -> bool {
+    let top = path.split('/').next().unwrap_or(path);
+    let told = matches!(
+        top,
+        "bashrc" | "env" | "make.profile" | "patches" | "repos.conf" | "savedconfig" | "sets"
+    );
+    !told && !is_lines(top)
+}
+
 /// Files of `env/` that no remaining line of package.env names, and that are no package's own, are left out.
 fn keep_used_environments(settings: &mut Settings, packages: &BTreeSet<String>) {
     let used: BTreeSet<String> = lines_of(&settings.etc, "package.env")

@@ -282,7 +282,7 @@ fn a_link_to_a_folder_will_do_and_a_file_will_not() {
         lab.folder = lab.path(path);
         let error = lab.try_publish(&[]).unwrap_err();
         assert!(matches!(error, PublishError::NotAFolder(_)), "{error}");
-        assert_eq!(error.kind(), ErrorKind::Input);
+        assert_eq!(error.kind(), ErrorKind::Environment);
     }
     assert_eq!(fs::read_to_string(lab.path("file")).unwrap(), "text");
 }

@@ -13,7 +13,11 @@ use super::FarmSpace;
 ///
 /// If it fails, with what it said: these tests need root, and say so instead of passing without having looked.
 fn system(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     assert!(
         output.status.success(),
         "{program} {} (needs root): {}",
@@ -30,7 +34,10 @@ impl Mounted {
     pub(crate) fn disk(folder: &Path, kib: u64) -> Self {
         fs_err::create_dir_all(folder).unwrap();
         let options = format!("size={kib}k,mode=0755");
-        system("mount", &["-t", "tmpfs", "-o", &options, "farm-test", folder.to_str().unwrap()]);
+        system(
+            "mount",
+            &["-t", "tmpfs", "-o", &options, "farm-test", folder.to_str().unwrap()],
+        );
         Self(folder.to_owned())
     }
 
@@ -45,7 +52,10 @@ impl Mounted {
 
     /// Gives the disk another size.
     pub(crate) fn resize(&self, kib: u64) {
-        system("mount", &["-o", &format!("remount,size={kib}k"), self.0.to_str().unwrap()]);
+        system(
+            "mount",
+            &["-o", &format!("remount,size={kib}k"), self.0.to_str().unwrap()],
+        );
     }
 }
 

@@ -53,7 +53,11 @@ fn program() -> &'static Program {
         }
         // From here on others may use it, too, but not remove it.
         lock.lock_shared().unwrap();
-        Program { folder, id, _lock: lock }
+        Program {
+            folder,
+            id,
+            _lock: lock,
+        }
     })
 }
 
@@ -62,8 +66,12 @@ fn remove_others(id: &str) {
     for entry in fs::read_dir(kept()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(other) = name.strip_prefix(PREFIX).filter(|other| *other != id) else { continue };
-        let Ok(lock) = fs::File::open(path.join("lock")) else { continue };
+        let Some(other) = name.strip_prefix(PREFIX).filter(|other| *other != id) else {
+            continue;
+        };
+        let Ok(lock) = fs::File::open(path.join("lock")) else {
+            continue;
+        };
         if lock.try_lock().is_err() {
             continue;
         }

@@ -42,7 +42,9 @@ fn ready() -> &'static Ready {
                 fs::remove_dir_all(&workspace).unwrap();
             }
             prepare(&workspace, &flavour);
-            let output = program(&workspace, &folder, &["build", "tiny", "--json"]).output().unwrap();
+            let output = program(&workspace, &folder, &["build", "tiny", "--json"])
+                .output()
+                .unwrap();
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success(), "the ready workspace cannot be built: {said}");
             keep_images(&workspace, &id);
@@ -82,11 +84,20 @@ fn ingredients() -> String {
 
 /// Gives the images another name that no farm gave them: `farm clean` in a copy of the workspace leaves them alone then.
 fn keep_images(workspace: &Path, id: &str) {
-    let guards = GuardFile::open(&workspace.join(".farm/guards"), Mode::Read).unwrap().guards;
+    let guards = GuardFile::open(&workspace.join(".farm/guards"), Mode::Read)
+        .unwrap()
+        .guards;
     let guards = guards.all();
-    let images = guards.iter().flat_map(|guard| &guard.outputs).filter(|output| output.role == "image");
+    let images = guards
+        .iter()
+        .flat_map(|guard| &guard.outputs)
+        .filter(|output| output.role == "image");
     for (at, image) in images.enumerate() {
         let place: Value = serde_json::from_str(&image.place).unwrap();
-        docker(&["tag", place["id"].as_str().unwrap(), &format!("farm-test/ready-{id}:{at}")]);
+        docker(&[
+            "tag",
+            place["id"].as_str().unwrap(),
+            &format!("farm-test/ready-{id}:{at}"),
+        ]);
     }
 }

@@ -22,16 +22,26 @@ fn another_version() {
         "BDEPEND=\"dev-util/tool\"",
         "BDEPEND=\"dev-util/tool dev-build/make\"",
     );
-    space.runs_for("pkgs", "a tool of the base that is declared", &[&["repo/tiny", LEAF], PLANS]);
+    space.runs_for(
+        "pkgs",
+        "a tool of the base that is declared",
+        &[&["repo/tiny", LEAF], PLANS],
+    );
 
-    let bump = |from: &str, to: &str| {
-        format!("cd /var/db/pkg && mv {from} {to} && basename {to} > {to}/PF")
-    };
+    let bump = |from: &str, to: &str| format!("cd /var/db/pkg && mv {from} {to} && basename {to} > {to}/PF");
     let outside = Variant::new(&bump("net-misc/wget-1.21.3", "net-misc/wget-1.99"));
     space.edit(MANIFEST, base_image(), outside.name());
-    space.runs_for("pkgs", "another version of what nobody uses", &[&["base", "root"], PLANS]);
+    space.runs_for(
+        "pkgs",
+        "another version of what nobody uses",
+        &[&["base", "root"], PLANS],
+    );
 
     let inside = Variant::new(&bump("dev-build/make-4.3", "dev-build/make-4.99"));
     space.edit(MANIFEST, outside.name(), inside.name());
-    space.runs_for("pkgs", "another version of what one uses", &[&["base", "root", LEAF], PLANS]);
+    space.runs_for(
+        "pkgs",
+        "another version of what one uses",
+        &[&["base", "root", LEAF], PLANS],
+    );
 }

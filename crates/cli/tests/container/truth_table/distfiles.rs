@@ -24,18 +24,35 @@ fn hashes() {
     let space = FarmSpace::ready();
     let text = EXTRA_TEXT
         .replace("LICENSE=", "SRC_URI=\"https://example.org/${P}.txt\"\nLICENSE=")
-        .replace("echo \"extra ${PV}\" > extra || die", "cp \"${DISTDIR}/${A}\" extra || die");
+        .replace(
+            "echo \"extra ${PV}\" > extra || die",
+            "cp \"${DISTDIR}/${A}\" extra || die",
+        );
     space.write(&format!("{OVERLAY}/{EXTRA_EBUILD}"), text);
     distfile(&space, "one\n");
     space.edit(MANIFEST, "flavour:", "distfiles: { dir: distfiles }\n\nflavour:");
-    space.edit(MANIFEST, "app-misc/leaf -upper ", "app-misc/extra\n      app-misc/leaf -upper ");
-    space.runs("a package with a source file", &[&["repo/tiny", FETCH, EXTRA], PLANS, PRODUCTS]);
+    space.edit(
+        MANIFEST,
+        "app-misc/leaf -upper ",
+        "app-misc/extra\n      app-misc/leaf -upper ",
+    );
+    space.runs(
+        "a package with a source file",
+        &[&["repo/tiny", FETCH, EXTRA], PLANS, PRODUCTS],
+    );
 
     distfile(&space, "two\n");
     space.runs("another source file", &[&["repo/tiny", FETCH, EXTRA], PLANS, PRODUCTS]);
 
     // What was fetched is kept: the folder may go.
     space.remove("farms/tiny/distfiles/extra-1.0.txt");
-    space.edit(&format!("{OVERLAY}/{EXTRA_EBUILD}"), "insinto /usr/share", "insinto /usr/lib");
-    space.runs("another ebuild with the same source file", &[&["repo/tiny", EXTRA], PLANS, PRODUCTS]);
+    space.edit(
+        &format!("{OVERLAY}/{EXTRA_EBUILD}"),
+        "insinto /usr/share",
+        "insinto /usr/lib",
+    );
+    space.runs(
+        "another ebuild with the same source file",
+        &[&["repo/tiny", EXTRA], PLANS, PRODUCTS],
+    );
 }

@@ -11,9 +11,17 @@ fn the_profile() {
     space.write(&format!("{profile}/parent"), "../opt\n");
     space.write(&format!("{profile}/package.use.force"), "app-misc/leaf upper\n");
     space.runs("a profile that nobody has", &[&["repo/tiny"], PLANS]);
-    space.edit(MANIFEST, "profile: tiny:binfarm/${BINFARM_TYPE}", "profile: tiny:binfarm/loud");
+    space.edit(
+        MANIFEST,
+        "profile: tiny:binfarm/${BINFARM_TYPE}",
+        "profile: tiny:binfarm/loud",
+    );
     space.runs("another profile", &[&[LEAF], PLANS, PRODUCTS]);
-    space.edit(MANIFEST, "profile: tiny:binfarm/loud", "profile: tiny:binfarm/${BINFARM_TYPE}");
+    space.edit(
+        MANIFEST,
+        "profile: tiny:binfarm/loud",
+        "profile: tiny:binfarm/${BINFARM_TYPE}",
+    );
     space.runs("the profile as it was", &[&["binhost"]]);
 }
 

@@ -82,7 +82,11 @@ impl Ran {
     fn assert_cut_off(&self, nodes: &[&str]) {
         let found = self.0.with_result("cutoff");
         for node in nodes {
-            assert!(found.contains(&format!("tiny:{node}")), "{node} is not cut off: {}", self.0);
+            assert!(
+                found.contains(&format!("tiny:{node}")),
+                "{node} is not cut off: {}",
+                self.0
+            );
         }
     }
 }

@@ -9,15 +9,31 @@ use crate::support::{FarmSpace, docker};
 fn an_image_that_somebody_removed() {
     let space = FarmSpace::ready();
     // An image like no other test's.
-    space.edit(MANIFEST, "entrypoint: [/usr/bin/leaf]", &format!("labels: {{ space: {} }}, entrypoint: [/usr/bin/leaf]", space.flavour()));
+    let label = format!("labels: {{ space: {} }}, ", space.flavour());
+    let name = format!("farm/tiny-leaf:{}.opt", space.flavour());
+    space.edit(MANIFEST, "entrypoint: [/usr/bin/leaf]", &format!("{label}entrypoint: [/usr/bin/leaf]"));
     space.runs("a label of an image", &[&["image/leaf", "task/greet"]]);
     let image = space.place("tiny:image/leaf", "image");
     let id = image["id"].as_str().unwrap();
     docker(&["image", "rm", "--force", id]);
     let why = space.farm(&["why", "tiny:image/leaf"]).succeeded();
     assert!(why.stdout.contains("gone"), "{why}");
-    space.runs("an image that is gone", &[&["image/leaf"]]).assert_cut_off(&["task/greet"]);
-    assert_eq!(space.place("tiny:image/leaf", "image")["id"], id, "the same image again");
+    space
+        .runs("an image that is gone", &[&["image/leaf"]])
+        .assert_cut_off(&["task/greet"]);
+    assert_eq!(
+        space.place("tiny:image/leaf", "image")["id"],
+        id,
+        "the same image again"
+    );
+
+    // An image that did not have to be made is found under its name, too.
+    let former = docker(&["image", "inspect", "--format", "{{.Id}}", &name]);
+    assert_eq!(former, id);
+    space.edit(MANIFEST, &label, "");
+    space.runs("no label", &[]);
+    let now = docker(&["image", "inspect", "--format", "{{.Id}}", &name]);
+    assert_ne!(now, id);
 }
 
 #[test]

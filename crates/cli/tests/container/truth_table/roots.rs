@@ -1,6 +1,6 @@
 //! The binfarm root: literal files and scripts.
 
-use super::{LIBFOO, BAR, LEAF, PACKAGES, PLANS, TOOL};
+use super::{BAR, LEAF, LIBFOO, PACKAGES, PLANS, TOOL};
 use crate::support::{FarmSpace, docker};
 
 #[test]
@@ -9,7 +9,7 @@ fn a_literal_file_that_is_gone() {
     space.remove("farms/tiny/root.d/etc/tiny.conf");
     // The packages may have read it; since they did not, what is made of them is cut off.
     let output = space.runs("a deleted file of the root", &[&["root", "binfarm"], PLANS, PACKAGES]);
-    output.assert_cut_off(&["binhost", "image/leaf", "task/greet"]);
+    output.assert_cut_off(&["binhost", "image/leaf"]);
 }
 
 #[test]
@@ -26,7 +26,11 @@ fn a_literal_file_that_can_be_executed() {
 #[test]
 fn a_script() {
     let space = FarmSpace::ready();
-    space.edit("farms/tiny/bootstrap.sh", "set -eu\n", "set -eu\n# To the same effect.\n");
+    space.edit(
+        "farms/tiny/bootstrap.sh",
+        "set -eu\n",
+        "set -eu\n# To the same effect.\n",
+    );
     let output = space.runs("a script with the same result", &[&["root"]]);
     output.assert_cut_off(&["plan/libs", "plan/apps", "binfarm"]);
 
@@ -38,6 +42,8 @@ fn a_script() {
     docker(&["image", "rm", "--force", image["id"].as_str().unwrap()]);
     let why = space.farm(&["why", "tiny:root"]).succeeded();
     assert!(why.stdout.contains("gone"), "{why}");
-    space.runs_for(TOOL, "a root that is gone", &[&["root"]]).assert_cut_off(&[TOOL]);
+    space
+        .runs_for(TOOL, "a root that is gone", &[&["root"]])
+        .assert_cut_off(&[TOOL]);
     space.runs_for("pkgs", "the rest on that root", &[&[LIBFOO, BAR, LEAF]]);
 }

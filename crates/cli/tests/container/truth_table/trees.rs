@@ -12,7 +12,9 @@ struct Trees {
 
 impl Trees {
     fn new(space: &FarmSpace) -> Self {
-        Self { name: format!("farm-test/portage-{}", space.flavour()) }
+        Self {
+            name: format!("farm-test/portage-{}", space.flavour()),
+        }
     }
 
     /// Makes an image of the workspace's tree, at the path where such images have it.
@@ -25,8 +27,18 @@ impl Trees {
             .status()
             .unwrap();
         assert!(copied.success());
-        fs::write(context.join("Dockerfile"), "FROM scratch\nLABEL org.farm.test=1\nCOPY gentoo /var/db/repos/gentoo\nCMD [\"/none\"]\n").unwrap();
-        docker(&["build", "--quiet", "--tag", &format!("{}:{tag}", self.name), &context.to_string_lossy()]);
+        fs::write(
+            context.join("Dockerfile"),
+            "FROM scratch\nLABEL org.farm.test=1\nCOPY gentoo /var/db/repos/gentoo\nCMD [\"/none\"]\n",
+        )
+        .unwrap();
+        docker(&[
+            "build",
+            "--quiet",
+            "--tag",
+            &format!("{}:{tag}", self.name),
+            &context.to_string_lossy(),
+        ]);
     }
 }
 
@@ -46,20 +58,38 @@ fn the_tag() {
     trees.make(&space, "two");
     space.edit(ebuild, "extra ${PV}", "more ${PV}");
     trees.make(&space, "three");
-    space.edit("farms/tiny/gentoo/profiles/default/linux/amd64/make.defaults", "-Wl,-O1", "-Wl,-O2");
+    space.edit(
+        "farms/tiny/gentoo/profiles/default/linux/amd64/make.defaults",
+        "-Wl,-O1",
+        "-Wl,-O2",
+    );
     trees.make(&space, "four");
 
     space.edit(MANIFEST, "vars:\n", "vars:\n  PORTAGE_TAG: one\n");
-    space.edit(MANIFEST, "gentoo: { path: gentoo }", &format!("gentoo: {{ image: \"{}:${{PORTAGE_TAG}}\" }}", trees.name));
+    space.edit(
+        MANIFEST,
+        "gentoo: { path: gentoo }",
+        &format!("gentoo: {{ image: \"{}:${{PORTAGE_TAG}}\" }}", trees.name),
+    );
     space.runs("the same tree, as an image", &[&["repo/gentoo"]]);
     let tag = |tag: &str| space.build(&[&format!("PORTAGE_TAG={tag}")]);
     tag("two").assert_ran("a tree with a package more", &super::nodes(&[&["repo/gentoo"], PLANS]));
 
-    space.edit(MANIFEST, "app-misc/leaf -upper ", "app-misc/extra\n      app-misc/leaf -upper ");
-    tag("two").assert_ran("a member from the tree", &super::nodes(&[&["plan/apps", "plan", EXTRA], PRODUCTS]));
+    space.edit(
+        MANIFEST,
+        "app-misc/leaf -upper ",
+        "app-misc/extra\n      app-misc/leaf -upper ",
+    );
+    tag("two").assert_ran(
+        "a member from the tree",
+        &super::nodes(&[&["plan/apps", "plan", EXTRA], PRODUCTS]),
+    );
     let changed = super::nodes(&[&["repo/gentoo", EXTRA], PLANS, PRODUCTS]);
     tag("three").assert_ran("a tree with another ebuild of it", &changed);
     let output = space.farm(&["build", "tiny:pkgs", "PORTAGE_TAG=four", "--json"]);
-    output.assert_ran("a tree with other LDFLAGS", &super::nodes(&[&["repo/gentoo", EXTRA], PLANS, PACKAGES]));
+    output.assert_ran(
+        "a tree with other LDFLAGS",
+        &super::nodes(&[&["repo/gentoo", EXTRA], PLANS, PACKAGES]),
+    );
     tag("three").assert_ran("the former tree", &[]);
 }
