@@ -55,7 +55,8 @@ fn why_before_between_and_after() {
     --- stdout
     pair:task/make will run: env/WORD changed
       env/WORD: one → two
-    pair:task/use may have to run: hangs on the output of pair:task/make, which runs: never built
+    pair:task/use may have to run: hangs on the output of pair:task/make, which runs: env/WORD changed
+      task/make: env/WORD: one → two
     --- status 0
     ");
     assert_run!(space.farm(&["why", "task/make", "WORD=two", "--json"]), @r#"
