@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use farm_engine::Input;
 use farm_executor::Limits;
 use farm_hosted::HostedLock;
 use farm_manifest::model::Task;
@@ -122,6 +123,6 @@ pub struct TaskData {
     pub task: Task,
     /// The node of the image it runs in; `None` on the host.
     pub image: Option<String>,
-    /// Declared inputs that exist now, relative to the task's folder.
-    pub inputs: Vec<String>,
+    /// Declared inputs that no task makes, relative to the task's folder, as they entered the key.
+    pub inputs: BTreeMap<String, Input>,
 }

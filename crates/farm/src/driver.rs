@@ -20,6 +20,8 @@ pub struct FarmDriver<'a> {
     context: &'a Context,
     /// What is wanted, by farm.
     wanted: BTreeMap<String, Wanted>,
+    /// Whether files of the workspace may be restored.
+    restore: bool,
     /// Subjects of every package node, by the node's name: known once a plan was expanded.
     subjects: Mutex<BTreeMap<String, Vec<String>>>,
     /// Images that are there, without the name that they have in this farm.
@@ -27,12 +29,14 @@ pub struct FarmDriver<'a> {
 }
 
 impl<'a> FarmDriver<'a> {
-    /// A driver that wants these things.
+    /// A driver that wants these things. `restore` says whether task outputs that are gone from the workspace may be brought
+    /// back from the store: not by a command that only looks.
     #[must_use]
-    pub fn new(context: &'a Context, wanted: BTreeMap<String, Wanted>) -> Self {
+    pub fn new(context: &'a Context, wanted: BTreeMap<String, Wanted>, restore: bool) -> Self {
         Self {
             context,
             wanted,
+            restore,
             subjects: Mutex::default(),
             unnamed: Mutex::default(),
         }
@@ -104,6 +108,9 @@ impl Driver for FarmDriver<'_> {
     }
 
     fn presence(&self, node: &NodeSpec<Action>, guard: &Guard) -> Presence {
+        if let Action::Task(_) = node.action {
+            return task::presence(self.context, node, guard, self.restore);
+        }
         for output in &guard.outputs {
             let Some(place) = Place::parse(&output.place) else {
                 return Presence::Lost(format!("nobody knows where its {} is", output.role));
@@ -173,7 +180,7 @@ impl FarmDriver<'_> {
                 // An engine that does not answer does not lose images, and a run with nothing to do needs none.
                 _ => Presence::Present,
             },
-            Place::Files { files, folder } => task::presence(context, folder, files),
+            Place::Files { .. } => Presence::Lost("only tasks leave files in the workspace".to_owned()),
             Place::Published { to, index } => publish_pkgs::presence(&context.state.join(to), index),
             Place::Pushed { reference, digest } => publish_images::presence(context, reference, digest),
         }

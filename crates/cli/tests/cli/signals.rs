@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::space::{Space, assert_run};
 
-fn pipe(path: &Path) {
+pub(crate) fn pipe(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
 }
 
@@ -35,7 +35,7 @@ tasks:
     space
 }
 
-fn start(space: &Space, arguments: &[&str]) -> Child {
+pub(crate) fn start(space: &Space, arguments: &[&str]) -> Child {
     let child = space
         .command(arguments)
         .stdout(Stdio::piped())
@@ -50,11 +50,11 @@ fn start(space: &Space, arguments: &[&str]) -> Child {
     child
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub(crate) fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-fn release(space: &Space) {
+pub(crate) fn release(space: &Space) {
     fs_err::OpenOptions::new()
         .write(true)
         .open(space.path("go"))

@@ -97,20 +97,29 @@ fn publish(space: &FarmSpace, folder: &Path) -> BTreeMap<String, String> {
     output.results()
 }
 
-/// Every file and folder by path: mode, and for a file its time of change in nanoseconds and its content.
-fn picture(folder: &Path) -> BTreeMap<PathBuf, (u32, Option<(i64, i64, Vec<u8>)>)> {
+/// What is seen of a file or folder from outside.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    mode: u32,
+    /// Time of change in seconds and nanoseconds, and content; of files only.
+    file: Option<(i64, i64, Vec<u8>)>,
+}
+
+/// Everything in a folder, and itself, by path.
+fn picture(folder: &Path) -> BTreeMap<PathBuf, Entry> {
     use std::os::unix::fs::MetadataExt;
     let mut found = BTreeMap::new();
     let mut pending = vec![folder.to_owned()];
     while let Some(path) = pending.pop() {
         let metadata = fs::symlink_metadata(&path).unwrap();
-        let content = if metadata.is_dir() {
+        let file = if metadata.is_dir() {
             pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
             None
         } else {
             Some((metadata.mtime(), metadata.mtime_nsec(), fs::read(&path).unwrap()))
         };
-        found.insert(path, (metadata.mode() & 0o7777, content));
+        let mode = metadata.mode() & 0o7777;
+        found.insert(path, Entry { mode, file });
     }
     found
 }
@@ -124,8 +133,8 @@ fn stock_portage_installs_what_was_published_and_follows_it_back() {
     let published = folder.join(format!("{}.opt", space.flavour()));
 
     let first = picture(&published);
-    for (path, (mode, content)) in &first {
-        let wanted = if content.is_some() { 0o644 } else { 0o2775 };
+    for (path, Entry { mode, file }) in &first {
+        let wanted = if file.is_some() { 0o644 } else { 0o2775 };
         assert_eq!(*mode, wanted, "{} has mode {mode:o}", path.display());
     }
     let again = publish(&space, &folder);

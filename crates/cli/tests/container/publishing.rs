@@ -1,7 +1,6 @@
 //! Images in a registry.
 
-use crate::support::nginx::free_port;
-use crate::support::registry::Registry;
+use crate::support::registry::{Address, Registry};
 use crate::support::{FarmSpace, docker, image_exists};
 
 #[test]
@@ -62,11 +61,11 @@ fn an_image_is_pulled_by_the_digest_that_was_printed() {
 #[test]
 fn a_registry_out_of_reach_is_the_environments_fault() {
     let space = FarmSpace::ready();
-    let nobody = format!("127.0.0.1:{}", free_port());
+    let nobody = Address::unused();
     let output = space
-        .farm(&["publish-image", "tiny", &format!("REGISTRY={nobody}")])
+        .farm(&["publish-image", "tiny", &format!("REGISTRY={}", &*nobody)])
         .ended(3);
     assert_eq!(output.stdout, "", "nothing is published, so nothing is printed");
-    assert!(output.stderr.contains(&nobody), "{output}");
+    assert!(output.stderr.contains(&*nobody), "{output}");
     assert!(output.stderr.contains("hint:"), "{output}");
 }

@@ -175,10 +175,11 @@ fn overlay_in_git(space: &FarmSpace) -> (PathBuf, String) {
     (folder, commit)
 }
 
-fn another_commit(folder: &Path) -> String {
-    fs::write(folder.join("licenses-note"), "nothing\n").unwrap();
+/// Commits a file that no package has to do with.
+fn another_commit(folder: &Path, file: &str) -> String {
+    fs::write(folder.join(file), "nothing\n").unwrap();
     git(folder, &["add", "."]);
-    git(folder, &["commit", "--quiet", "-m", "Something else"]);
+    git(folder, &["commit", "--quiet", "-m", file]);
     git(folder, &["rev-parse", "HEAD"])
 }
 
@@ -189,7 +190,7 @@ fn a_repository_in_git() {
     let url = format!("file://{}", folder.display());
 
     // Pinned in the manifest: what is committed later does not matter, and the tree is the one that was a path.
-    let later = another_commit(&folder);
+    let later = another_commit(&folder, "AUTHORS");
     space.edit(
         MANIFEST,
         OVERLAY,
@@ -202,7 +203,7 @@ fn a_repository_in_git() {
     let first = space.build(&["tiny:repo/tiny"]).succeeded();
     assert!(first.ran().contains("tiny:repo/tiny"), "{first}");
     assert!(space.read(LOCK).contains(&format!("\"{url}#main\" = \"{later}\"")));
-    let latest = another_commit_on(&folder, "more");
+    let latest = another_commit(&folder, "THANKS");
     space
         .farm(&["build", "--json", "tiny:repo/tiny"])
         .assert_ran("a branch that moved", &[]);
@@ -217,11 +218,6 @@ fn a_repository_in_git() {
     space.edit(MANIFEST, "branch: main", &format!("commit: {}", "0".repeat(40)));
     let gone = space.farm(&["build", "tiny:repo/tiny"]).ended(3);
     assert!(gone.stderr.contains("hint:"), "{gone}");
-}
-
-fn another_commit_on(folder: &Path, name: &str) -> String {
-    fs::write(folder.join(name), "nothing\n").unwrap();
-    another_commit(folder)
 }
 
 #[test]

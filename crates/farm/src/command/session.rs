@@ -210,7 +210,8 @@ impl Session {
 
     /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
     pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
-        let driver = FarmDriver::new(&self.context, self.wanted_with_plans()).knowing(&self.subjects);
+        let restore = options.run.contains(&Class::Build);
+        let driver = FarmDriver::new(&self.context, self.wanted_with_plans(), restore).knowing(&self.subjects);
         let options = Options {
             salt: self.salt.clone(),
             stop: self.context.cancel.flag(),

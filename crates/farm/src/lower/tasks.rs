@@ -1,14 +1,19 @@
 //! Tasks: their inputs are hashed when the graph is made, and what lies in another task's output makes an edge.
 
-use std::collections::BTreeSet;
+mod overlap;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use farm_engine::{Class, Dependency, Input, NodeSpec};
 use farm_manifest::model::{Place, Run as TaskCommand, Target, Task};
-use farm_store::{FileKind, glob};
+use farm_manifest::{Span, Spanned};
+use farm_store::glob;
 
+use self::overlap::PathSet;
 use super::{Lowering, Nodes};
 use crate::action::{Action, TaskData};
 use crate::command::FarmError;
+use crate::rules::task;
 
 impl Lowering<'_> {
     /// The node that stands for a target in somebody's `needs:`. All packages together are the binhost.
@@ -21,9 +26,12 @@ impl Lowering<'_> {
 
     /// The tasks that can be described before Portage is asked, and those that need what a plan brings forth.
     pub(super) fn tasks(&self) -> Result<(Nodes, Nodes), FarmError> {
+        self.check_no_package_is_needed()?;
+        let declared = self.declared();
+        self.check_outputs(&declared)?;
         let mut nodes = Vec::new();
         for task in &self.farm.tasks {
-            nodes.push(self.task(task)?);
+            nodes.push(self.task(task, &declared)?);
         }
         let names: BTreeSet<String> = nodes.iter().map(|node| node.name.clone()).collect();
         let early_nodes = [self.node("root"), self.node("base")];
@@ -46,34 +54,20 @@ impl Lowering<'_> {
         Ok(nodes.into_iter().partition(|node| !late.contains(&node.name)))
     }
 
-    fn task(&self, task: &Task) -> Result<NodeSpec<Action>, FarmError> {
-        let folder = self.context.workspace.join(&task.folder);
-        let place = |message: String| {
-            FarmError::input(format!(
-                "{}: task {}: {message}",
-                self.loaded.sources.place(task.span),
-                task.name.value
-            ))
-        };
-        let mut inputs = Vec::new();
-        let mut dependencies: Vec<Dependency> = Vec::new();
+    fn task(&self, task: &Task, declared: &[Declared<'_>]) -> Result<NodeSpec<Action>, FarmError> {
+        let mut dependencies = BTreeSet::new();
         let mut brought = BTreeSet::new();
         for input in &task.inputs {
-            if let Some((other, output)) = self.output_of(task, &input.value) {
-                dependencies.push(Dependency::output(self.node(&format!("task/{other}")), output));
-                continue;
-            }
-            let expansion = glob::expand(&folder, &[&input.value]).map_err(|error| place(error.to_string()))?;
-            if !expansion.unmatched.is_empty() {
-                let message = format!("its input {} matches nothing in {}", input.value, task.folder);
-                return Err(place(message).hint("mend the path, or name the task that makes it under `needs:`"));
-            }
-            brought.extend(expansion.paths);
+            self.input(task, input, declared, &mut dependencies, &mut brought)?;
         }
-        for path in &brought {
-            self.hash_input(&folder, path, &mut inputs)
-                .map_err(|error| place(error.to_string()))?;
+        let folder = self.context.workspace.join(&task.folder);
+        let mut keyed = BTreeMap::new();
+        for path in brought {
+            let input = task::hash_input(&self.context.hasher, &folder, &path)
+                .map_err(|error| self.wrong(task, task.span, &error.to_string()))?;
+            keyed.insert(path, input);
         }
+        let mut inputs: Vec<Input> = keyed.values().cloned().collect();
         let (command, text) = match &task.run.value {
             TaskCommand::Shell(line) => ("shell", line.clone()),
             TaskCommand::Arguments(words) => ("arguments", words.join("\u{0}")),
@@ -90,11 +84,7 @@ impl Lowering<'_> {
                 .map(|output| Input::text(format!("output/{}", output.value), "declared")),
         );
         for need in &task.needs {
-            let node = self.target_node(&need.value);
-            let keyed = dependencies.iter().any(|dependency| dependency.node == node);
-            if !keyed {
-                dependencies.extend(self.need(&need.value, node));
-            }
+            dependencies.extend(self.need(&need.value, self.target_node(&need.value)));
         }
         let image = match &task.place.value {
             Place::Host => None,
@@ -104,7 +94,7 @@ impl Lowering<'_> {
             Place::Image(name) => Some(self.node(&format!("image/{name}"))),
         };
         if let Some(image) = &image {
-            dependencies.push(Dependency::output(image, "image"));
+            dependencies.insert(Dependency::output(image, "image"));
         }
         inputs.push(Input::text("in", if image.is_some() { "image" } else { "host" }));
         Ok(NodeSpec {
@@ -113,13 +103,13 @@ impl Lowering<'_> {
             rule_version: 1,
             class: Class::Build,
             inputs,
-            dependencies,
+            dependencies: dependencies.into_iter().collect(),
             expands: false,
             memory: 0,
             action: Action::Task(Box::new(TaskData {
                 task: task.clone(),
                 image,
-                inputs: brought.into_iter().collect(),
+                inputs: keyed,
             })),
         })
     }
@@ -147,78 +137,115 @@ impl Lowering<'_> {
         }
     }
 
-    /// The task and its declared output in which `input` is or lies.
-    fn output_of(&self, task: &Task, input: &str) -> Option<(String, String)> {
-        for other in self
-            .farm
-            .tasks
+    /// What one declared input stands for: outputs of other tasks, files that nobody makes, or both.
+    fn input<'a>(
+        &self,
+        task: &Task,
+        input: &Spanned<String>,
+        declared: &[Declared<'a>],
+        dependencies: &mut BTreeSet<Dependency>,
+        brought: &mut BTreeSet<String>,
+    ) -> Result<(), FarmError> {
+        let wanted = PathSet::new(task.folder.as_str(), &input.value);
+        let (own, made): (Vec<&Declared<'a>>, Vec<_>) = declared
             .iter()
-            .filter(|other| other.name.value != task.name.value)
-        {
-            if other.folder != task.folder {
-                continue;
-            }
-            for output in &other.outputs {
-                if covers(&output.value, input) {
-                    return Some((other.name.value.clone(), output.value.clone()));
-                }
-            }
+            .filter(|other| other.paths.overlaps(&wanted))
+            .partition(|other| other.task.name.value == task.name.value);
+        if let Some(own) = own.first() {
+            let message = format!("its input {} can be its output {}", input.value, own.output.value);
+            return Err(self.wrong(task, input.span, &message).hint(
+                "name its inputs one by one, or let it make its outputs in a folder of their own (written with a `/` at the end)",
+            ));
         }
-        None
-    }
-
-    fn hash_input(&self, folder: &std::path::Path, path: &str, inputs: &mut Vec<Input>) -> Result<(), FarmError> {
-        let full = folder.join(path);
-        if full.is_dir() && !full.is_symlink() {
-            let listing = farm_store::hash_tree(&full, &|_| true, &self.context.hasher)
-                .map_err(|error| FarmError::environment(error.to_string()))?;
-            inputs.push(Input::digest(format!("input/{path}"), listing.digest));
+        for other in &made {
+            let node = self.node(&format!("task/{}", other.task.name.value));
+            dependencies.insert(Dependency::output(node, &other.output.value));
+        }
+        let folder = self.context.workspace.join(&task.folder);
+        let wrong = |message: &str| self.wrong(task, input.span, message);
+        let expansion = glob::expand(&folder, &[&input.value]).map_err(|error| wrong(&error.to_string()))?;
+        if made.is_empty() {
+            if !expansion.unmatched.is_empty() {
+                let message = format!("its input {} matches nothing in {}", input.value, task.folder);
+                return Err(wrong(&message).hint("mend the path, or name the task that makes it under `needs:`"));
+            }
+            brought.extend(expansion.paths);
             return Ok(());
         }
-        let found = self
-            .context
-            .hasher
-            .hash(&full)
-            .map_err(|error| FarmError::environment(error.to_string()))?;
-        let kind = match (found.kind, found.executable) {
-            (FileKind::Symlink, _) => "link",
-            (FileKind::File, true) => "program",
-            (FileKind::File, false) => "file",
-        };
-        inputs.push(Input::text(
-            format!("input/{path}"),
-            format!("{kind} {}", found.digest.to_hex()),
-        ));
+        // Of a folder in which tasks leave something, only what they do not make is there to be hashed now.
+        for path in expansion.paths {
+            let files = task::leaves(&folder, &path).map_err(|error| wrong(&error.to_string()))?;
+            let by_nobody = |file: &String| !made.iter().any(|other| other.paths.holds(task.folder.as_str(), file));
+            brought.extend(files.into_iter().filter(by_nobody));
+        }
         Ok(())
     }
-}
 
-/// Whether a declared output is, holds, or matches an input.
-fn covers(output: &str, input: &str) -> bool {
-    let folder = output.trim_end_matches('/');
-    input.trim_end_matches('/') == folder
-        || input.starts_with(&format!("{folder}/"))
-        || glob::matches(folder, input).unwrap_or(false)
-        || (!glob::is_pattern(folder) && glob::matches(input, folder).unwrap_or(false))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::covers;
-
-    #[test]
-    fn an_input_that_is_or_lies_in_an_output_is_an_edge() {
-        for (output, input) in [
-            ("out.txt", "out.txt"),
-            ("gen/", "gen/a/b.txt"),
-            ("gen", "gen"),
-            ("gen/*.o", "gen/x.o"),
-            ("gen/x.o", "gen/*.o"),
-        ] {
-            assert!(covers(output, input), "{output} {input}");
-        }
-        for (output, input) in [("out.txt", "out.txt2"), ("gen", "generated/x"), ("gen/*.o", "gen/x.c")] {
-            assert!(!covers(output, input), "{output} {input}");
-        }
+    fn declared(&self) -> Vec<Declared<'_>> {
+        let tasks = self.farm.tasks.iter();
+        let outputs = tasks.flat_map(|task| task.outputs.iter().map(move |output| (task, output)));
+        let declared = outputs.map(|(task, output)| Declared {
+            task,
+            output,
+            paths: PathSet::new(task.folder.as_str(), &output.value),
+        });
+        declared.collect()
     }
+
+    /// Two tasks that may leave the same file would take turns to overwrite it.
+    fn check_outputs(&self, declared: &[Declared<'_>]) -> Result<(), FarmError> {
+        for (at, later) in declared.iter().enumerate() {
+            let earlier = declared[..at].iter().find(|earlier| {
+                earlier.task.name.value != later.task.name.value && earlier.paths.overlaps(&later.paths)
+            });
+            if let Some(earlier) = earlier {
+                let message = if earlier.output.value == later.output.value {
+                    format!(
+                        "task {} makes its output {} too",
+                        earlier.task.name.value, later.output.value
+                    )
+                } else {
+                    format!(
+                        "its output {} can be the output {} of task {}",
+                        later.output.value, earlier.output.value, earlier.task.name.value
+                    )
+                };
+                return Err(self
+                    .wrong(later.task, later.output.span, &message)
+                    .hint("only one task may make a file: rename an output, or write globs that match less"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A package's node has a name that only its plan knows.
+    fn check_no_package_is_needed(&self) -> Result<(), FarmError> {
+        let publish = &self.farm.publish;
+        let of_tasks = self.farm.tasks.iter().flat_map(|task| &task.needs);
+        let of_pkgs = publish.pkgs.iter().flat_map(|pkgs| &pkgs.needs);
+        let of_images = publish.images.iter().flat_map(|images| &images.needs);
+        let mut needs = of_tasks.chain(of_pkgs).chain(of_images);
+        let Some(need) = needs.find(|need| matches!(need.value, Target::Pkg(_))) else {
+            return Ok(());
+        };
+        let place = self.loaded.sources.place(need.span);
+        let message = format!(
+            "{place}: needs {}: packages cannot be needed one by one yet",
+            need.value
+        );
+        Err(FarmError::input(message).hint("name the subject that brings it (`pkgs/SUBJECT`), or `binhost`"))
+    }
+
+    /// A mistake in a task, with the place where it was made.
+    fn wrong(&self, task: &Task, span: Span, message: &str) -> FarmError {
+        let place = self.loaded.sources.place(span);
+        FarmError::input(format!("{place}: task {}: {message}", task.name.value))
+    }
+}
+
+/// One declared output, and what it can be.
+struct Declared<'a> {
+    task: &'a Task,
+    output: &'a Spanned<String>,
+    paths: PathSet,
 }

@@ -3,7 +3,7 @@
 //! Layers become profile nodes, parents of one generated profile in the order base profile, farm's own defaults, binfarm
 //! layers, subject layers, and last what the manifest sets for packages. Portage's own stacking of profiles then gives "later
 //! wins", incremental USE and FEATURES, and keeps `-* amdgpu` in that order; as plain `/etc/portage` files the more specific
-//! atom would win instead. What a profile cannot hold goes to `/etc/portage` (see [`route`]).
+//! atom would win instead. What a profile cannot hold goes to `/etc/portage`.
 //!
 //! Flags are farm-wide: binfarm and subjects together are one configuration, so that a package has one instance a flavour.
 

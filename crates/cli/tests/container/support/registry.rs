@@ -7,12 +7,48 @@ use fs_err as fs;
 use tempfile::TempDir;
 
 use super::docker;
+use super::nginx::free_port;
 
 /// An empty registry on a port of the loopback interface, which engines take without TLS. Stopped when dropped.
 pub(crate) struct Registry {
     _state: TempDir,
     process: Child,
-    address: String,
+    address: Address,
+}
+
+/// `HOST:PORT` of a registry. What the engine has from it is gone when this is dropped.
+pub(crate) struct Address(String);
+
+impl Address {
+    /// One where nobody listens.
+    pub(crate) fn unused() -> Self {
+        Self(format!("127.0.0.1:{}", free_port()))
+    }
+}
+
+impl std::ops::Deref for Address {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Address {
+    fn drop(&mut self) {
+        let filter = format!("reference={}/*/*", self.0);
+        let format = "{{.Repository}}:{{.Tag}}\n{{.Repository}}@{{.Digest}}";
+        let listed = docker(&["image", "ls", "--digests", "--filter", &filter, "--format", format]);
+        for name in listed.lines().filter(|name| !name.contains("<none>")) {
+            // With its tag, the digest of an image goes as well.
+            let _ = Command::new("docker")
+                .args(["image", "rm", name])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
 }
 
 impl Registry {
@@ -39,7 +75,7 @@ impl Registry {
             let before = said.len();
             assert!(log.read_line(&mut said).unwrap() > 0, "no registry: {said}");
             if let Some((_, rest)) = said[before..].split_once("listening on ") {
-                break rest.split('"').next().unwrap_or_default().to_owned();
+                break Address(rest.split('"').next().unwrap_or_default().to_owned());
             }
         };
         // Whoever does not read what it says ends it by the broken pipe.
@@ -58,7 +94,7 @@ impl Registry {
 
     /// Pushes a local image as `NAME:TAG` and returns its digest there, `sha256:…`. The engine forgets that name.
     pub(crate) fn push(&self, image: &str, name: &str) -> String {
-        let reference = format!("{}/{name}", self.address);
+        let reference = format!("{}/{name}", self.address());
         docker(&["tag", image, &reference]);
         docker(&["push", "--quiet", &reference]);
         let listed = docker(&["image", "inspect", "--format", "{{json .RepoDigests}}", &reference]);
@@ -78,6 +114,5 @@ impl Drop for Registry {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        super::remove_tags(&format!("{}/*/*", self.address));
     }
 }

@@ -11,7 +11,11 @@ fn an_image_that_somebody_removed() {
     // An image like no other test's.
     let label = format!("labels: {{ space: {} }}, ", space.flavour());
     let name = format!("farm/tiny-leaf:{}.opt", space.flavour());
-    space.edit(MANIFEST, "entrypoint: [/usr/bin/leaf]", &format!("{label}entrypoint: [/usr/bin/leaf]"));
+    space.edit(
+        MANIFEST,
+        "entrypoint: [/usr/bin/leaf]",
+        &format!("{label}entrypoint: [/usr/bin/leaf]"),
+    );
     space.runs("a label of an image", &[&["image/leaf", "task/greet"]]);
     let image = space.place("tiny:image/leaf", "image");
     let id = image["id"].as_str().unwrap();

@@ -39,6 +39,7 @@ fn a_comment_in_an_ebuild_reaches_nobody_else() {
 fn stanzas(space: &FarmSpace) -> Vec<String> {
     let index = space.read(&format!(".farm/binhost/tiny/{}.opt/Packages", space.flavour()));
     let (libfoo, others): (Vec<&str>, Vec<&str>) = index
+        .trim_end()
         .split("\n\n")
         .skip(1)
         .partition(|stanza| stanza.contains("CPV: dev-libs/libfoo"));
