@@ -1,7 +1,7 @@
 //! Walks the graph from the goals, decides what must run, and runs it.
 //!
 //! One thread, the dispatcher, owns all state; worker threads run actions and send what came of them through a channel, so
-//! that events are linear. The states of a node and what holds in each are in [`state`].
+//! that events are linear. The states of a node and what holds in each are in its `state` module.
 
 mod dispatch;
 mod outcome;

@@ -137,7 +137,7 @@ pub(crate) static TASK: Section = Section {
         key(
             "outputs",
             &TEXTS,
-            "Paths or globs that it makes, relative to the folder of the manifest; removed before it runs, and must be there afterwards.",
+            "Paths or globs that it makes, relative to the folder of the manifest. What its last run made of them is removed before it runs; they must be there afterwards.",
         ),
         key(
             "env",
