@@ -59,7 +59,10 @@ impl Store {
     /// Takes the store in `folder` as it is, without making anything: for those who only read. A folder that is not there
     /// is an empty store.
     pub fn open_read_only(folder: &Path) -> Self {
-        Self { blobs: folder.join("blobs"), pending: folder.join("pending") }
+        Self {
+            blobs: folder.join("blobs"),
+            pending: folder.join("pending"),
+        }
     }
 
     pub(crate) fn pending_folder(&self) -> &Path {
