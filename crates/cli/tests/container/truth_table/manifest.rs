@@ -29,7 +29,7 @@ fn the_profile() {
 fn the_type() {
     let space = FarmSpace::ready();
     let dbg = || space.build(&["BINFARM_TYPE=dbg"]);
-    dbg().assert_ran("opt to dbg", &super::nodes(&[&PLANS, PACKAGES, PRODUCTS]));
+    dbg().assert_ran("opt to dbg", &super::nodes(&[PLANS, PACKAGES, PRODUCTS]));
     space.runs("back to opt", &[]);
     dbg().assert_ran("and to dbg", &[]);
     for flavour in ["opt", "dbg"] {
