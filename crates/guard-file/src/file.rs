@@ -10,11 +10,18 @@ use fs_err::File;
 use thiserror::Error;
 
 use crate::compact;
-use crate::format::{HEADER_LEN, MAGIC, VERSION, guard_payload, header, parse, record, used_payload};
+use crate::format::{
+    HEADER_LEN, MAGIC, RECORD_HEADER_LEN, VERSION, guard_payload, header, parse, record, used_payload,
+};
 use crate::index::Index;
+use crate::stamp::Stamp;
 
 /// A guard found current is noted again after this time, so that gc knows: one day, in milliseconds.
 const USED_AGAIN_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Records reach the disk at the latest so long after they were written: what a machine that stops may lose, in milliseconds.
+/// A build that took as long reaches it at once.
+const SYNC_AFTER_MS: u64 = 1000;
 
 /// How the file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +76,8 @@ struct Inner {
     index: Index,
     /// `None` when opened for reading.
     file: Option<File>,
+    /// When the first record was written that may not have reached the disk.
+    unsynced_since_ms: Option<u64>,
 }
 
 impl std::fmt::Debug for GuardFile {
@@ -107,6 +116,7 @@ impl GuardFile {
             bytes,
             index,
             file: None,
+            unsynced_since_ms: None,
         };
         if mode == Mode::Write {
             if compact::is_worthwhile(&inner.index, inner.bytes.len()) {
@@ -129,29 +139,53 @@ impl GuardFile {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append(&self, payload: &[u8]) -> Result<(), GuardError> {
+    /// Writes a record; from then on it outlives this process. `now_ms` is the time, `worth_ms` how long it took to make what it
+    /// speaks of.
+    fn append(&self, payload: &[u8], now_ms: u64, worth_ms: u64) -> Result<(), GuardError> {
         let mut inner = self.inner();
         let record = record(payload);
         let end = inner.bytes.len();
+        let since = *inner.unsynced_since_ms.get_or_insert(now_ms);
+        let sync = worth_ms >= SYNC_AFTER_MS || now_ms.saturating_sub(since) >= SYNC_AFTER_MS;
         let Some(file) = inner.file.as_mut() else {
             return Err(GuardError(format!("{} is open for reading only", self.path.display())));
         };
         let written = file
             .seek(SeekFrom::Start(end as u64))
             .and_then(|_| file.write_all(&record))
-            .and_then(|()| file.sync_data());
+            .and_then(|()| if sync { file.sync_data() } else { Ok(()) });
         if let Err(error) = written {
             // Half a record must not stay in front of a later whole one. If this fails too, the next start cuts it off,
             // because the next record is written from the same place.
             let _ = file.set_len(end as u64);
             return Err(GuardError(error.to_string()));
         }
+        if sync {
+            inner.unsynced_since_ms = None;
+        }
+        inner.index.last = end;
         inner.bytes.extend(&record);
         let end = inner.bytes.len();
         if let Some(parts) = parse(payload) {
             inner.index.add(&parts, end);
         }
         Ok(())
+    }
+
+    /// What the file is at this moment.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let inner = self.inner();
+        let last = inner.index.last;
+        let mut header = [0; RECORD_HEADER_LEN];
+        if last > 0 {
+            header.copy_from_slice(&inner.bytes[last..last + RECORD_HEADER_LEN]);
+        }
+        Stamp {
+            len: inner.bytes.len() as u64,
+            last: last as u64,
+            header,
+        }
     }
 
     /// Every guard that is kept, for `farm debug` and clean-up: node by node, the one used last at the end.
@@ -164,6 +198,18 @@ impl GuardFile {
             .flat_map(|(_, entries)| entries)
             .filter_map(|entry| serde_json::from_slice(&inner.bytes[entry.json.clone()]).ok())
             .collect()
+    }
+}
+
+impl Drop for GuardFile {
+    fn drop(&mut self) {
+        let mut inner = self.inner();
+        if inner.unsynced_since_ms.take().is_some()
+            && let Some(file) = &inner.file
+        {
+            // Nobody is left to be told, and a machine that stops now costs some short builds.
+            let _ = file.sync_data();
+        }
     }
 }
 
@@ -187,7 +233,8 @@ impl GuardStore for GuardFile {
     fn record(&self, guard: Guard) -> Result<(), GuardError> {
         let json = serde_json::to_vec(&guard).map_err(|error| GuardError(error.to_string()))?;
         let now = self.clock.now_ms();
-        self.append(&guard_payload(&guard.key, guard.duration_ms, now, &guard.node, &json))
+        let payload = guard_payload(&guard.key, guard.duration_ms, now, &guard.node, &json);
+        self.append(&payload, now, guard.duration_ms)
     }
 
     fn mark_current(&self, node: &str, key: &Key) -> Result<(), GuardError> {
@@ -203,7 +250,7 @@ impl GuardStore for GuardFile {
                 return Ok(());
             }
         }
-        self.append(&used_payload(key, now, node))
+        self.append(&used_payload(key, now, node), now, 0)
     }
 }
 

@@ -186,3 +186,54 @@ fn kinds(bytes: &[u8]) -> Vec<char> {
     }
     kinds
 }
+
+#[test]
+fn a_stamp_holds_until_the_file_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guards");
+    let file = write(&path);
+    let empty = file.stamp();
+    assert!(empty.is_of(&path).unwrap());
+    file.record(guard("f:a", "one")).unwrap();
+    let one = file.stamp();
+    assert!(one.is_of(&path).unwrap() && !empty.is_of(&path).unwrap());
+    assert!(Stamp::from_bytes(&one.to_bytes()).is_of(&path).unwrap());
+    drop(file);
+    assert_eq!(GuardFile::open(&path, Mode::Read).unwrap().guards.stamp(), one);
+
+    let bytes = fs::read(&path).unwrap();
+    write(&path).record(guard("f:a", "two")).unwrap();
+    assert!(!one.is_of(&path).unwrap());
+    // As long, but with another record at the end.
+    fs::write(&path, &bytes[..HEADER_LEN]).unwrap();
+    write(&path).record(guard("f:a", "six")).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), bytes.len() as u64);
+    assert!(!one.is_of(&path).unwrap());
+    fs::remove_file(&path).unwrap();
+    assert!(!one.is_of(&path).unwrap());
+}
+
+#[test]
+fn short_builds_share_a_flush_and_long_ones_have_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let time = Arc::new(AtomicU64::new(10_000));
+    let clock = Box::new(TestClock(Arc::clone(&time)));
+    let file = GuardFile::open_with_clock(&folder.path().join("guards"), Mode::Write, clock)
+        .unwrap()
+        .guards;
+    let unsynced = || file.inner().unsynced_since_ms;
+    file.record(guard("f:a", "short")).unwrap();
+    assert_eq!(unsynced(), Some(10_000));
+    time.store(10_999, Ordering::Relaxed);
+    file.record(guard("f:b", "short")).unwrap();
+    assert_eq!(unsynced(), Some(10_000));
+    time.store(11_000, Ordering::Relaxed);
+    file.record(guard("f:c", "short")).unwrap();
+    assert_eq!(unsynced(), None);
+    let long = Guard {
+        duration_ms: 1000,
+        ..guard("f:d", "long")
+    };
+    file.record(long).unwrap();
+    assert_eq!(unsynced(), None);
+}

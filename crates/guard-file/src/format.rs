@@ -18,7 +18,7 @@ use farm_engine::{Digest, Key};
 pub(crate) const MAGIC: &[u8; 12] = b"farm guards\n";
 pub(crate) const VERSION: u32 = 1;
 pub(crate) const HEADER_LEN: usize = 16;
-const RECORD_HEADER_LEN: usize = 12;
+pub(crate) const RECORD_HEADER_LEN: usize = 12;
 
 /// The parts of a payload that a lookup needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,6 +24,8 @@ pub(crate) struct Index {
     /// Records that a compaction would leave out.
     pub(crate) dead: usize,
     pub(crate) live: usize,
+    /// Where the last record begins; 0 when there is none.
+    pub(crate) last: usize,
 }
 
 impl Index {
@@ -35,6 +37,7 @@ impl Index {
             if let Some(payload_parts) = parse(payload) {
                 index.add(&payload_parts, next);
             }
+            index.last = at;
             at = next;
         }
         (index, at)

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use thiserror::Error;
 
+use crate::load::Disk;
 use crate::span::FileId;
 
 /// A configuration layer: an `/etc/portage` tree.
@@ -77,18 +78,18 @@ fn ignored() -> GlobSet {
     set.build().expect("a set of valid patterns is valid")
 }
 
-/// Reads a folder with everything below it. Symbolic links are not followed, except the folder itself.
+/// Reads a folder of the workspace with everything below it. Symbolic links are not followed, except the folder itself.
 ///
 /// # Errors
 /// See [`FolderError`].
-pub(crate) fn read_folder(folder: &Utf8Path) -> Result<Folder, FolderError> {
+pub(crate) fn read_folder(disk: Disk<'_>, folder: &Utf8Path) -> Result<Folder, FolderError> {
     let ignored = ignored();
     let mut found = Folder::default();
     // Relative paths of folders still to be read.
     let mut pending = vec![Utf8PathBuf::new()];
     while let Some(relative) = pending.pop() {
         let mut names = Vec::new();
-        for entry in fs_err::read_dir(folder.join(&relative))? {
+        for entry in fs_err::read_dir(disk.at(folder.join(&relative)))? {
             let entry = entry?;
             if ignored.is_match(entry.file_name()) {
                 continue;
@@ -102,10 +103,12 @@ pub(crate) fn read_folder(folder: &Utf8Path) -> Result<Folder, FolderError> {
         }
         for (name, kind) in names {
             let inside = relative.join(name);
-            let path = folder.join(&inside);
             if kind.is_dir() {
                 pending.push(inside);
-            } else if kind.is_symlink() {
+                continue;
+            }
+            let path = disk.at(folder.join(&inside));
+            if kind.is_symlink() {
                 let link = Utf8PathBuf::from_path_buf(fs_err::read_link(&path)?).map_err(FolderError::NotUtf8)?;
                 found.files.insert(
                     inside,
@@ -141,6 +144,7 @@ mod tests {
     use camino::{Utf8Path, Utf8PathBuf};
 
     use super::{ignored, read_folder};
+    use crate::load::Disk;
 
     #[test]
     fn knows_what_editors_leave_behind() {
@@ -176,7 +180,7 @@ mod tests {
         fs_err::set_permissions(root.join("etc/portage/bashrc"), mode).unwrap();
         fs_err::os::unix::fs::symlink("../nowhere", root.join("etc/link")).unwrap();
 
-        let read = read_folder(root).unwrap();
+        let read = read_folder(Disk::new(root, &|_| ()), Utf8Path::new("")).unwrap();
 
         let names: Vec<&str> = read.files.keys().map(|path| path.as_str()).collect();
         assert_eq!(names, ["etc/link", "etc/portage/bashrc", "etc/portage/make.conf"]);

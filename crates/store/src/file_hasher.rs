@@ -1,12 +1,15 @@
 //! Digests of files, taken once for each state of a file.
 
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::stat_cache::{self, Entries, Entry, Fingerprint, Unreadable};
+use crate::witness::Witness;
 
 /// What was hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +83,7 @@ pub struct FileHasher {
     file: Option<PathBuf>,
     note: Option<CacheNote>,
     state: Mutex<State>,
+    witness: Arc<Witness>,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +120,7 @@ impl FileHasher {
                 entries,
                 changed: false,
             }),
+            witness: Arc::default(),
         }
     }
 
@@ -125,7 +130,13 @@ impl FileHasher {
             file: None,
             note: None,
             state: Mutex::new(State::default()),
+            witness: Arc::default(),
         }
+    }
+
+    /// The witness of everything that was hashed, and of whatever else the run tells it of.
+    pub fn witness(&self) -> &Arc<Witness> {
+        &self.witness
     }
 
     /// Why the cache file was not used, if it was not.
@@ -143,16 +154,27 @@ impl FileHasher {
     /// # Errors
     /// See [`HashError`].
     pub fn hash(&self, path: &Path) -> Result<FileDigest, HashError> {
-        let fingerprint = look(path)?;
+        let (found, fingerprint) = match look(path) {
+            Ok(found) => found,
+            Err(error) => {
+                // What is missing today may be there tomorrow.
+                self.witness.look(path);
+                return Err(error);
+            }
+        };
+        let now = SystemTime::now();
         if let Some(entry) = self.state().entries.get_mut(path)
             && entry.fingerprint == fingerprint
             // Within one run a racy entry was hashed by this run itself, and `save` settles it.
             && (!entry.racy || entry.age == 0)
         {
             entry.age = 0;
-            return Ok(entry.answer());
+            let answer = entry.answer();
+            self.witness.saw(path, &found, now);
+            return Ok(answer);
         }
-        let entry = hash_settled(path)?;
+        let (entry, found, now) = hash_settled(path)?;
+        self.witness.saw(path, &found, now);
         let answer = entry.answer();
         let mut state = self.state();
         state.entries.insert(path.to_path_buf(), entry);
@@ -174,13 +196,16 @@ impl FileHasher {
         };
         let mut moved = Vec::new();
         for (path, before) in racy {
-            let now = hash_settled(&path).ok();
-            if now.as_ref().is_none_or(|now| now.answer() != before.answer()) {
-                moved.push(path.clone());
+            let again = hash_settled(&path).ok();
+            match &again {
+                Some((entry, found, now)) if entry.answer() == before.answer() => {
+                    self.witness.settle(&path, found, *now);
+                }
+                _ => moved.push(path.clone()),
             }
             let mut state = self.state();
-            match now {
-                Some(now) => state.entries.insert(path, now),
+            match again {
+                Some((entry, ..)) => state.entries.insert(path, entry),
                 None => state.entries.remove(&path),
             };
             state.changed = true;
@@ -204,9 +229,12 @@ impl FileHasher {
     }
 }
 
-fn look(path: &Path) -> Result<Fingerprint, HashError> {
+fn look(path: &Path) -> Result<(Metadata, Fingerprint), HashError> {
     match fs_err::symlink_metadata(path) {
-        Ok(found) => Fingerprint::of(&found).ok_or_else(|| HashError::NotAFile(path.to_path_buf())),
+        Ok(found) => match Fingerprint::of(&found) {
+            Some(fingerprint) => Ok((found, fingerprint)),
+            None => Err(HashError::NotAFile(path.to_path_buf())),
+        },
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Err(HashError::Missing(path.to_path_buf()))
         }
@@ -214,10 +242,11 @@ fn look(path: &Path) -> Result<Fingerprint, HashError> {
     }
 }
 
-/// Hashes until the fingerprints before and after agree, a few times at most.
-fn hash_settled(path: &Path) -> Result<Entry, HashError> {
+/// Hashes until the fingerprints before and after agree, a few times at most. Also gives what `lstat` said, and when the reading
+/// began.
+fn hash_settled(path: &Path) -> Result<(Entry, Metadata, SystemTime), HashError> {
     for _ in 0..4 {
-        let before = look(path)?;
+        let (found, before) = look(path)?;
         let started = SystemTime::now();
         let digest = match before.kind {
             FileKind::Symlink => blake3::hash(fs_err::read_link(path)?.as_os_str().as_bytes()),
@@ -238,13 +267,14 @@ fn hash_settled(path: &Path) -> Result<Entry, HashError> {
                 hasher.finalize()
             }
         };
-        if look(path)? == before {
-            return Ok(Entry {
+        if look(path)?.1 == before {
+            let entry = Entry {
                 fingerprint: before,
                 digest,
                 racy: is_racy(&before, started),
                 age: 0,
-            });
+            };
+            return Ok((entry, found, started));
         }
     }
     Err(HashError::Unsettled(path.to_path_buf()))
@@ -253,7 +283,21 @@ fn hash_settled(path: &Path) -> Result<Entry, HashError> {
 /// True if a change right after `started` could leave mtime and ctime as they are. A time in the future counts as young:
 /// that file is hashed in every run, which is slow and right.
 fn is_racy(print: &Fingerprint, started: SystemTime) -> bool {
-    [print.mtime, print.ctime].into_iter().any(|(seconds, nanoseconds)| {
+    are_young([print.mtime, print.ctime], started)
+}
+
+/// The same of anything that `stat` knows, for a look at the moment `now`.
+pub(crate) fn is_young(found: &Metadata, now: SystemTime) -> bool {
+    let nanoseconds = |value: i64| u32::try_from(value).unwrap_or(0);
+    let times = [
+        (found.mtime(), nanoseconds(found.mtime_nsec())),
+        (found.ctime(), nanoseconds(found.ctime_nsec())),
+    ];
+    are_young(times, now)
+}
+
+fn are_young(times: [(i64, u32); 2], started: SystemTime) -> bool {
+    times.into_iter().any(|(seconds, nanoseconds)| {
         let tick = if nanoseconds == 0 { COARSE_TICK } else { FINE_TICK };
         let stamp = match u64::try_from(seconds) {
             Ok(seconds) => UNIX_EPOCH + Duration::new(seconds, nanoseconds),

@@ -8,6 +8,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use walkdir::WalkDir;
 
 use crate::tree::standard_filter;
+use crate::witness::Witness;
 
 /// What a list of patterns stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,21 +73,28 @@ pub fn matches(pattern: &str, path: &str) -> Result<bool, GlobError> {
 /// folders; `*` and `?` stay within a component, `**` does not, and a leading dot is nothing special. What
 /// [`standard_filter`] drops is never matched. Symlinks are not followed below the pattern's fixed beginning.
 ///
+/// `witness` is told of every folder whose names were read and of every path that was missing.
+///
 /// # Errors
 /// See [`GlobError`]. A pattern that matches nothing is no error here but listed in [`Expansion::unmatched`].
-pub fn expand<S: AsRef<str>>(folder: &Path, patterns: &[S]) -> Result<Expansion, GlobError> {
+pub fn expand<S: AsRef<str>>(folder: &Path, patterns: &[S], witness: &Witness) -> Result<Expansion, GlobError> {
     let mut paths = BTreeSet::new();
     let mut unmatched = Vec::new();
     for pattern in patterns {
         let pattern = pattern.as_ref();
         let normal = normalise(pattern)?;
         let matched = if is_pattern(&normal) {
-            walk(folder, pattern, &normal, &mut paths)?
-        } else if fs_err::symlink_metadata(folder.join(&normal)).is_ok() {
-            paths.insert(normal);
-            true
+            walk(folder, pattern, &normal, witness, &mut paths)?
         } else {
-            false
+            let path = folder.join(&normal);
+            let there = fs_err::symlink_metadata(&path).is_ok();
+            if there {
+                // Whoever reads it tells the witness.
+                paths.insert(normal);
+            } else {
+                witness.look(&path);
+            }
+            there
         };
         if !matched {
             unmatched.push(pattern.to_owned());
@@ -110,10 +118,17 @@ fn compile(pattern: &str, normal: &str) -> Result<GlobMatcher, GlobError> {
     Ok(glob.map_err(invalid)?.compile_matcher())
 }
 
-fn walk(folder: &Path, pattern: &str, normal: &str, paths: &mut BTreeSet<String>) -> Result<bool, GlobError> {
+fn walk(
+    folder: &Path,
+    pattern: &str,
+    normal: &str,
+    witness: &Witness,
+    paths: &mut BTreeSet<String>,
+) -> Result<bool, GlobError> {
     let matcher = compile(pattern, normal)?;
     let fixed: Vec<&str> = normal.split('/').take_while(|part| !is_pattern(part)).collect();
     let start = folder.join(fixed.join("/"));
+    witness.look(&start);
     if !fs_err::metadata(&start).is_ok_and(|found| found.is_dir()) {
         return Ok(false);
     }
@@ -122,7 +137,14 @@ fn walk(folder: &Path, pattern: &str, normal: &str, paths: &mut BTreeSet<String>
     } else {
         normal.split('/').count() - fixed.len()
     };
-    let kept = |entry: &walkdir::DirEntry| entry.depth() == 0 || entry.file_name().to_str().is_none_or(standard_filter);
+    let kept = |entry: &walkdir::DirEntry| {
+        let kept = entry.depth() == 0 || entry.file_name().to_str().is_none_or(standard_filter);
+        // Asked before a folder is entered.
+        if kept && entry.file_type().is_dir() && entry.depth() < deepest {
+            witness.look(entry.path());
+        }
+        kept
+    };
     let mut matched = false;
     for entry in WalkDir::new(&start)
         .min_depth(1)
@@ -172,7 +194,7 @@ mod tests {
     #[test]
     fn patterns_expand_sorted_and_once() {
         let dir = folder();
-        let paths = |patterns: &[&str]| expand(dir.path(), patterns).unwrap().paths;
+        let paths = |patterns: &[&str]| expand(dir.path(), patterns, &Witness::default()).unwrap().paths;
         assert_eq!(paths(&["*.C", "a.C", "./b.C"]), ["a.C", "b.C"]);
         assert_eq!(paths(&["**/*.C"]), ["a.C", "b.C", "sub/c.C", "sub/deep/d.C"]);
         assert_eq!(paths(&["sub/*"]), ["sub/c.C"]);
@@ -184,7 +206,7 @@ mod tests {
     #[test]
     fn a_pattern_for_nothing_is_reported() {
         let dir = folder();
-        let found = expand(dir.path(), &["a.C", "*.cc", "none", "none/*"]).unwrap();
+        let found = expand(dir.path(), &["a.C", "*.cc", "none", "none/*"], &Witness::default()).unwrap();
         assert_eq!(
             (found.paths, found.unmatched),
             (vec!["a.C".into()], vec!["*.cc".into(), "none".into(), "none/*".into()])
@@ -196,10 +218,16 @@ mod tests {
         let dir = folder();
         for outside in ["", ".", "/etc/passwd", "../x", "sub/../../x"] {
             assert!(
-                matches!(expand(dir.path(), &[outside]), Err(GlobError::Outside(_))),
+                matches!(
+                    expand(dir.path(), &[outside], &Witness::default()),
+                    Err(GlobError::Outside(_))
+                ),
                 "{outside}"
             );
         }
-        assert!(matches!(expand(dir.path(), &["a[.C"]), Err(GlobError::Invalid { .. })));
+        assert!(matches!(
+            expand(dir.path(), &["a[.C"], &Witness::default()),
+            Err(GlobError::Invalid { .. })
+        ));
     }
 }

@@ -84,12 +84,14 @@ pub fn standard_filter(path: &str) -> bool {
 /// # Errors
 /// See [`TreeError`].
 pub fn hash_tree(root: &Path, filter: &dyn Fn(&str) -> bool, hasher: &FileHasher) -> Result<TreeListing, TreeError> {
+    hasher.witness().look(root);
     if !fs_err::metadata(root).is_ok_and(|found| found.is_dir()) {
         return Err(TreeError::NotAFolder(root.to_path_buf()));
     }
     let mut found: Vec<(String, PathBuf, bool)> = Vec::new();
     let mut folders = vec![(root.to_path_buf(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
+        hasher.witness().look(&folder);
         for item in fs_err::read_dir(&folder)? {
             let item = item?;
             let name = item

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use farm_portage::atom::{Atom, AtomSyntax};
 
-use super::{LoadError, PROFILES, folder_problem};
+use super::{Disk, LoadError, PROFILES, folder_problem};
 use crate::convert;
 use crate::diagnostic::Diagnostic;
 use crate::layers::{Layer, LayerFile, RootTree, read_folder};
@@ -26,18 +26,18 @@ pub(super) struct Folders {
 
 /// Reads everything and puts the entries of set files into the farm.
 pub(super) fn read(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     farm: &mut Farm,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Folders, LoadError> {
     if let Some(binfarm) = &mut farm.binfarm {
         for packages in [&mut binfarm.toolchain, &mut binfarm.bootstrap, &mut binfarm.packages] {
-            set_file(workspace, packages, sources, diagnostics)?;
+            set_file(disk, packages, sources, diagnostics)?;
         }
     }
     for subject in &mut farm.subjects {
-        set_file(workspace, &mut subject.packages, sources, diagnostics)?;
+        set_file(disk, &mut subject.packages, sources, diagnostics)?;
     }
     let mut folders = Folders {
         layers: BTreeMap::new(),
@@ -47,23 +47,23 @@ pub(super) fn read(
     let binfarm_config = farm.binfarm.iter().flat_map(|binfarm| &binfarm.config);
     for name in binfarm_config.chain(farm.subjects.iter().flat_map(|subject| &subject.config)) {
         if !folders.layers.contains_key(&name.value)
-            && let Some(layer) = layer(workspace, name, sources, diagnostics)?
+            && let Some(layer) = layer(disk, name, sources, diagnostics)?
         {
             folders.layers.insert(name.value.clone(), layer);
         }
     }
     if let Some(binfarm) = &farm.binfarm {
         if let Some(root) = &binfarm.root {
-            folders.root = root_tree(workspace, root, diagnostics)?;
+            folders.root = root_tree(disk, root, diagnostics)?;
         }
         for script in &binfarm.scripts {
-            if let Some(file) = self::script(workspace, script, sources, diagnostics)? {
+            if let Some(file) = self::script(disk, script, sources, diagnostics)? {
                 folders.scripts.insert(script.value.clone(), file);
             }
         }
         for repo in &binfarm.repos {
             if let RepoSource::Path(path) = &repo.source
-                && !workspace.join(&path.value).is_dir()
+                && !disk.at(&path.value).is_dir()
             {
                 diagnostics.push(
                     Diagnostic::error(path.span, format!("there is no folder `{}`", path.value))
@@ -77,11 +77,11 @@ pub(super) fn read(
 
 /// Reads a file that the manifest names; a diagnostic says so where it is not there.
 fn file(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     path: &Spanned<Utf8PathBuf>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<Vec<u8>>, LoadError> {
-    let message = match fs_err::read(workspace.join(&path.value)) {
+    let message = match fs_err::read(disk.at(&path.value)) {
         Ok(bytes) => return Ok(Some(bytes)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             format!("there is no file `{}`", path.value)
@@ -96,7 +96,7 @@ fn file(
 }
 
 fn set_file(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     packages: &mut Packages,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
@@ -104,7 +104,7 @@ fn set_file(
     let Some(set_file) = packages.set_file.clone() else {
         return Ok(());
     };
-    let Some(bytes) = file(workspace, &set_file.path, diagnostics)? else {
+    let Some(bytes) = file(disk, &set_file.path, diagnostics)? else {
         // `packages: cat/pkg` is meant as a list of one.
         let written = sources.slice(set_file.path.span).trim_matches(['"', '\'']);
         if Atom::parse(written, AtomSyntax::SET).is_ok() || written.starts_with('@') {
@@ -134,22 +134,21 @@ fn set_file(
 }
 
 fn layer(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     name: &Spanned<String>,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<Layer>, LoadError> {
     let path = Utf8PathBuf::from(PROFILES).join(&name.value);
-    let folder = workspace.join(&path);
-    if !folder.is_dir() {
-        let known = layer_names(&workspace.join(PROFILES))?;
+    if !disk.at(&path).is_dir() {
+        let known = layer_names(&disk.at(PROFILES))?;
         let help = near::suggestion(&name.value, known.iter().map(String::as_str))
             .unwrap_or_else(|| format!("make the folder `{path}` with files as in /etc/portage"));
         diagnostics
             .push(Diagnostic::error(name.span, format!("there is no configuration layer `{}`", name.value)).help(help));
         return Ok(None);
     }
-    let read = match read_folder(&folder) {
+    let read = match read_folder(disk, &path) {
         Ok(read) => read,
         Err(error) => {
             diagnostics.push(Diagnostic::error(
@@ -209,19 +208,18 @@ fn subfolders(folder: &Utf8Path) -> Result<Vec<String>, LoadError> {
 }
 
 fn root_tree(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     root: &Spanned<Utf8PathBuf>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<RootTree>, LoadError> {
-    let folder = workspace.join(&root.value);
-    if !folder.is_dir() {
+    if !disk.at(&root.value).is_dir() {
         diagnostics.push(
             Diagnostic::error(root.span, format!("there is no folder `{}`", root.value))
                 .help("the path is relative to the folder of the manifest"),
         );
         return Ok(None);
     }
-    match read_folder(&folder) {
+    match read_folder(disk, &root.value) {
         Ok(read) => Ok(Some(RootTree {
             path: root.value.clone(),
             files: read.files,
@@ -238,15 +236,15 @@ fn root_tree(
 }
 
 fn script(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     path: &Spanned<Utf8PathBuf>,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<LayerFile>, LoadError> {
-    let Some(bytes) = file(workspace, path, diagnostics)? else {
+    let Some(bytes) = file(disk, path, diagnostics)? else {
         return Ok(None);
     };
-    let executable = fs_err::metadata(workspace.join(&path.value))?.permissions().mode() & 0o100 != 0;
+    let executable = fs_err::metadata(disk.at(&path.value))?.permissions().mode() & 0o100 != 0;
     check_interpreter(&bytes, path, path.span, diagnostics);
     let source = sources.add(path.value.clone(), bytes.clone());
     Ok(Some(LayerFile {

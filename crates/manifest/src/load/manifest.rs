@@ -1,8 +1,6 @@
 //! The manifest and those it includes, merged into one tree.
 
-use camino::{Utf8Path, Utf8PathBuf};
-
-use super::{FARMS, LoadError, MANIFEST, farm_names};
+use super::{Disk, LoadError, manifest_of, names_of_farms};
 use crate::diagnostic::Diagnostic;
 use crate::model::is_target_word;
 use crate::near;
@@ -14,27 +12,27 @@ use crate::yaml::{self, Entry, Kind, Node};
 
 /// Reads the manifest of a farm; `None` where it holds nothing that could be looked at further.
 pub(super) fn read(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     name: &str,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<Node>, LoadError> {
-    let Some(own) = parse(workspace, name, sources, diagnostics)? else {
+    let Some(own) = parse(disk, name, sources, diagnostics)? else {
         return Ok(None);
     };
     check_name(&own, name, diagnostics);
     let mut visited = vec![name.to_owned()];
-    Ok(Some(with_includes(workspace, own, &mut visited, sources, diagnostics)?))
+    Ok(Some(with_includes(disk, own, &mut visited, sources, diagnostics)?))
 }
 
 fn parse(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     name: &str,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<Node>, LoadError> {
-    let path = Utf8PathBuf::from(FARMS).join(name).join(MANIFEST);
-    let bytes = fs_err::read(workspace.join(&path))?;
+    let path = manifest_of(name);
+    let bytes = fs_err::read(disk.at(&path))?;
     let valid_up_to = std::str::from_utf8(&bytes).err().map(|error| error.valid_up_to());
     let file = sources.add(path, bytes);
     if let Some(offset) = valid_up_to {
@@ -87,7 +85,7 @@ fn value<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
 
 /// Lays a manifest over those it includes. Each farm is taken once, where it is named first.
 fn with_includes(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     own: Node,
     visited: &mut Vec<String>,
     sources: &mut Sources,
@@ -106,19 +104,19 @@ fn with_includes(
             continue;
         }
         visited.push(name.clone());
-        if !is_name(name) || !workspace.join(FARMS).join(name).join(MANIFEST).is_file() {
-            let known = farm_names(workspace)?;
+        if !is_name(name) || !disk.at(manifest_of(name)).is_file() {
+            let known = names_of_farms(disk)?;
             let help = near::suggestion(name, known.iter().map(String::as_str));
             diagnostics.push(
                 Diagnostic::error(include.span, format!("there is no farm `{name}` to include")).maybe_help(help),
             );
             continue;
         }
-        let Some(node) = parse(workspace, name, sources, diagnostics)? else {
+        let Some(node) = parse(disk, name, sources, diagnostics)? else {
             continue;
         };
         // The depth is bounded by the number of farms, since each is visited once.
-        let included = with_includes(workspace, node, visited, sources, diagnostics)?;
+        let included = with_includes(disk, node, visited, sources, diagnostics)?;
         below = Some(match below {
             None => included,
             Some(earlier) => tree::merge(earlier, included, sources, diagnostics),

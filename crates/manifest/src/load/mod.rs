@@ -1,5 +1,6 @@
 //! Reads a farm from its files: the only part of this crate that touches the disk.
 
+mod disk;
 mod folders;
 mod manifest;
 mod vars;
@@ -10,6 +11,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
+pub(crate) use self::disk::Disk;
 use crate::check;
 use crate::convert;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -106,14 +108,23 @@ fn suggest(name: &str, known: &[String]) -> String {
 /// # Errors
 /// `farms/` is there and cannot be read. A workspace without it has no farms.
 pub fn farm_names(workspace: &Utf8Path) -> io::Result<Vec<String>> {
-    let folder = workspace.join(FARMS);
+    names_of_farms(Disk::new(workspace, &|_| ()))
+}
+
+/// The path of a farm's manifest in the workspace.
+fn manifest_of(farm: &str) -> Utf8PathBuf {
+    Utf8PathBuf::from(FARMS).join(farm).join(MANIFEST)
+}
+
+fn names_of_farms(disk: Disk<'_>) -> io::Result<Vec<String>> {
+    let folder = disk.at(FARMS);
     let mut names = Vec::new();
     match fs_err::read_dir(&folder) {
         Ok(entries) => {
             for entry in entries {
                 let entry = entry?;
                 if let Ok(name) = entry.file_name().into_string()
-                    && folder.join(&name).join(MANIFEST).is_file()
+                    && disk.at(manifest_of(&name)).is_file()
                 {
                     names.push(name);
                 }
@@ -133,10 +144,25 @@ pub fn farm_names(workspace: &Utf8Path) -> io::Result<Vec<String>> {
 /// # Errors
 /// All mistakes of the manifest at once, or that there is no such farm, or that a file could not be read.
 pub fn load(workspace: &Utf8Path, name: &str, overrides: &Overrides) -> Result<Loaded, LoadError> {
-    if !workspace.join(FARMS).join(name).join(MANIFEST).is_file() {
+    load_watched(workspace, name, overrides, &|_| ())
+}
+
+/// As [`load`], with somebody who is told of every path before it is looked at: while all of them stay as they are, and the
+/// overrides, the same farm is read again.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_watched(
+    workspace: &Utf8Path,
+    name: &str,
+    overrides: &Overrides,
+    watch: &dyn Fn(&Utf8Path),
+) -> Result<Loaded, LoadError> {
+    let disk = Disk::new(workspace, watch);
+    if !disk.at(manifest_of(name)).is_file() {
         return Err(LoadError::NoSuchFarm {
             name: name.to_owned(),
-            known: farm_names(workspace)?,
+            known: names_of_farms(disk)?,
         });
     }
     let mut sources = Sources::default();
@@ -151,8 +177,8 @@ pub fn load(workspace: &Utf8Path, name: &str, overrides: &Overrides) -> Result<L
         }
     };
 
-    let settings = workspace_settings(workspace, &mut sources, &mut diagnostics)?;
-    let Some(mut manifest) = manifest::read(workspace, name, &mut sources, &mut diagnostics)? else {
+    let settings = workspace_settings(disk, &mut sources, &mut diagnostics)?;
+    let Some(mut manifest) = manifest::read(disk, name, &mut sources, &mut diagnostics)? else {
         return Err(invalid(diagnostics, sources));
     };
     let variables = vars::variables(&manifest, name, overrides, &mut sources, &mut diagnostics);
@@ -173,7 +199,7 @@ pub fn load(workspace: &Utf8Path, name: &str, overrides: &Overrides) -> Result<L
         return Err(invalid(diagnostics, sources));
     };
 
-    let folders = folders::read(workspace, &mut farm, &mut sources, &mut diagnostics)?;
+    let folders = folders::read(disk, &mut farm, &mut sources, &mut diagnostics)?;
     check::check(
         &farm,
         &folders.layers,
@@ -214,11 +240,11 @@ fn drop_consequences(diagnostics: &mut Vec<Diagnostic>, first: usize, broken: &[
 
 /// Reads `farms/settings.yaml` where it is there.
 fn workspace_settings(
-    workspace: &Utf8Path,
+    disk: Disk<'_>,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<WorkspaceSettings, LoadError> {
-    let bytes = match fs_err::read(workspace.join(SETTINGS)) {
+    let bytes = match fs_err::read(disk.at(SETTINGS)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(WorkspaceSettings::default()),
         Err(error) => return Err(error.into()),

@@ -1,0 +1,187 @@
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::*;
+
+/// Folders and files of every kind that were left alone for long enough to be trusted.
+fn old_tree() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs_err::create_dir_all(root.join("sub")).unwrap();
+    fs_err::write(root.join("file"), "one").unwrap();
+    fs_err::write(root.join("sub/other"), "two").unwrap();
+    fs_err::os::unix::fs::symlink("sub", root.join("link")).unwrap();
+    dir
+}
+
+const PATHS: [&str; 6] = ["", "file", "sub", "sub/other", "link", "missing"];
+
+/// A witness of all of it, who looked `later` than everything was made.
+fn witness(root: &Path, later: Duration) -> Witness {
+    let witness = Witness::default();
+    for path in PATHS {
+        let path = if path.is_empty() {
+            root.to_owned()
+        } else {
+            root.join(path)
+        };
+        let now = SystemTime::now() + later;
+        let found = fs_err::symlink_metadata(&path);
+        let link = found.as_ref().is_ok_and(Metadata::is_symlink);
+        witness.note(&path, How::Itself, found, now);
+        if link {
+            witness.note(&path, How::Through, fs_err::metadata(&path), now);
+        }
+    }
+    witness
+}
+
+const LATER: Duration = Duration::from_secs(10);
+
+#[test]
+fn what_did_not_change_holds_in_this_folder_and_in_a_moved_one() {
+    let dir = old_tree();
+    let root = dir.path().join("sub");
+    let testimony = witness(dir.path(), LATER).testimony(dir.path()).unwrap();
+    assert!(testimony.holds(dir.path()));
+    assert!(!testimony.holds(&root));
+    assert!(Testimony::from_bytes(testimony.as_bytes().to_vec()).holds(dir.path()));
+    // Paths outside of the root are absolute.
+    let testimony = witness(dir.path(), LATER).testimony(&root).unwrap();
+    assert!(testimony.holds(&root));
+}
+
+#[test]
+fn every_change_is_seen() {
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 9] = [
+        ("content of the same length", |root| {
+            fs_err::write(root.join("file"), "1ne").unwrap();
+        }),
+        ("mode", |root| {
+            fs_err::set_permissions(root.join("file"), Permissions::from_mode(0o755)).unwrap();
+        }),
+        ("a file gone", |root| {
+            fs_err::remove_file(root.join("sub/other")).unwrap();
+        }),
+        ("a name more in a folder", |root| {
+            fs_err::write(root.join("sub/new"), "").unwrap();
+        }),
+        ("a name less in a folder", |root| {
+            fs_err::rename(root.join("sub/other"), root.join("file")).unwrap();
+        }),
+        ("what was missing", |root| {
+            fs_err::write(root.join("missing"), "").unwrap();
+        }),
+        ("another file under the name", |root| {
+            fs_err::write(root.join("sub/other.new"), "two").unwrap();
+            fs_err::rename(root.join("sub/other.new"), root.join("sub/other")).unwrap();
+        }),
+        ("where a link leads", |root| {
+            fs_err::remove_file(root.join("link")).unwrap();
+            fs_err::os::unix::fs::symlink("file", root.join("link")).unwrap();
+        }),
+        ("times put back", |root| {
+            let before = fs_err::metadata(root.join("file")).unwrap();
+            fs_err::write(root.join("file"), "1ne").unwrap();
+            let time = filetime::FileTime::from_last_modification_time(&before);
+            filetime::set_file_mtime(root.join("file"), time).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        let dir = old_tree();
+        let testimony = witness(dir.path(), LATER).testimony(dir.path()).unwrap();
+        assert!(testimony.holds(dir.path()), "before: {what}");
+        // The kernel stamps with a clock that ticks every few milliseconds: a change within a tick is what `young` is about.
+        wait_for_another_tick(dir.path());
+        change(dir.path());
+        assert!(!testimony.holds(dir.path()), "{what}");
+    }
+}
+
+/// Until a new file's time differs from the newest in the folder.
+fn wait_for_another_tick(root: &Path) {
+    let newest = fs_err::metadata(root.join("link")).unwrap().modified().unwrap();
+    let probe = tempfile::NamedTempFile::new().unwrap();
+    let link = fs_err::symlink_metadata(root.join("link")).unwrap().modified().unwrap();
+    loop {
+        fs_err::write(probe.path(), "x").unwrap();
+        if fs_err::metadata(probe.path()).unwrap().modified().unwrap() > newest.max(link) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_target_of_a_link_is_watched() {
+    let dir = old_tree();
+    let witness = Witness::default();
+    let link = dir.path().join("link");
+    witness.note(
+        &link,
+        How::Itself,
+        fs_err::symlink_metadata(&link),
+        SystemTime::now() + LATER,
+    );
+    witness.note(&link, How::Through, fs_err::metadata(&link), SystemTime::now() + LATER);
+    let testimony = witness.testimony(dir.path()).unwrap();
+    wait_for_another_tick(dir.path());
+    fs_err::write(dir.path().join("sub/new"), "").unwrap();
+    assert!(!testimony.holds(dir.path()));
+}
+
+#[test]
+fn a_young_file_makes_no_testimony_until_it_is_read_again() {
+    let dir = old_tree();
+    let file = dir.path().join("file");
+    let witness = Witness::default();
+    witness.look(&file);
+    assert_eq!(witness.testimony(dir.path()), Err(Silence::Young(file.clone())));
+    let found = fs_err::symlink_metadata(&file).unwrap();
+    witness.settle(&file, &found, SystemTime::now() + LATER);
+    assert!(witness.testimony(dir.path()).unwrap().holds(dir.path()));
+}
+
+#[test]
+fn two_states_of_one_path_are_no_testimony() {
+    let dir = old_tree();
+    let file = dir.path().join("file");
+    let witness = witness(dir.path(), LATER);
+    fs_err::write(&file, "longer").unwrap();
+    witness.look(&file);
+    assert_eq!(witness.testimony(dir.path()), Err(Silence::Contradiction(file)));
+}
+
+#[test]
+fn bytes_that_make_no_sense_do_not_hold() {
+    let dir = old_tree();
+    let bytes = witness(dir.path(), LATER)
+        .testimony(dir.path())
+        .unwrap()
+        .as_bytes()
+        .to_vec();
+    for length in 1..bytes.len() {
+        assert!(
+            !Testimony::from_bytes(bytes[..length].to_vec()).holds(dir.path()),
+            "cut at {length}"
+        );
+    }
+}
+
+#[test]
+fn more_paths_than_a_block_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let witness = Witness::default();
+    let count = 3 * BLOCK + 1;
+    for number in 0..count {
+        let path = dir.path().join(format!("file-{number}"));
+        fs_err::write(&path, "").unwrap();
+        let found = fs_err::symlink_metadata(&path).unwrap();
+        witness.saw(&path, &found, SystemTime::now() + LATER);
+    }
+    let testimony = witness.testimony(dir.path()).unwrap();
+    assert!(testimony.holds(dir.path()));
+    fs_err::remove_file(dir.path().join(format!("file-{}", count - 1))).unwrap();
+    assert!(!testimony.holds(dir.path()));
+}
