@@ -30,6 +30,13 @@ pub enum Place {
         /// The name it was given, if any: without it, the image may be pruned by others.
         tag: Option<String>,
     },
+    /// Nowhere, and only as long as the engine's machine has this processor.
+    Processor {
+        /// What compilers look at of it.
+        processor: Digest,
+        /// The root that was asked, and can be asked again.
+        root: ImageId,
+    },
     /// Files outside the store, with copies in it.
     Files {
         /// What there is, by path relative to `folder`.

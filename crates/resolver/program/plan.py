@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+import native
 import vdb
 
 KINDS = (
@@ -36,8 +37,10 @@ def describe(resolver, graph, members, dropped_seed):
         installed.add(str(node.cpv))
     implicit = installed.closure(installed.system())
     packages = []
+    compilers = native.Native()
     for node, line in zip(order, lines):
         record = package(resolver, graph, node, installed)
+        compilers.look(len(packages), record["environment"])
         record["line"] = line
         record["fetch_instructions"] = instructions.get(record["cpv"], "")
         packages.append(record)
@@ -103,6 +106,7 @@ def describe(resolver, graph, members, dropped_seed):
             for member, atom, node in roots
         ],
         "profile": profile(resolver),
+        "native": compilers.records(),
         "dropped_seed": dropped_seed,
     }
 

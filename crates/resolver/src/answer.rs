@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Plan, Refusal};
+use crate::{Plan, Refusal, native};
 
 /// The format this crate reads, the program's `FORMAT`.
 const FORMAT: u32 = 1;
@@ -24,7 +24,7 @@ pub struct Answer {
 /// Portage's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It resolved.
+    /// It resolved. Wherever a compiler said what `native` means, the plan has that instead.
     Plan(Box<Plan>),
     /// It did not, which is for the user to mend.
     Refusal(Box<Refusal>),
@@ -78,8 +78,9 @@ impl Answer {
             return Err(AnswerError::Format(file.format));
         }
         let outcome = match (file.outcome.as_str(), file.plan, file.refusal, file.crash) {
-            ("plan", Some(plan), ..) => {
+            ("plan", Some(mut plan), ..) => {
                 plan.check()?;
+                native::make_explicit(&mut plan);
                 Outcome::Plan(plan)
             }
             ("refusal", _, Some(refusal), _) => Outcome::Refusal(refusal),

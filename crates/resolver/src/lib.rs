@@ -3,8 +3,8 @@
 //! Portage has no machine-readable plan, so a small Python program ([`program`]) is run inside the root in which the packages will be built.
 //! It takes a [`Request`] and writes an [`Answer`]: a [`Plan`] of packages with every edge between them, or a [`Refusal`] that says what would
 //! have to change. Everything else here is pure: which packages a build root holds ([`closures`]), what an image needs
-//! ([`runtime_closure`]), how the plans of several subjects become one ([`join`]), which variables count ([`keyed_environment`]), and how a
-//! plan or a refusal is shown ([`mergelist`], [`suggest`]).
+//! ([`runtime_closure`]), how the plans of several subjects become one ([`join`]), what `-march=native` stands for ([`Native`]), which
+//! variables count ([`keyed_environment`]), and how a plan or a refusal is shown ([`mergelist`], [`suggest`]).
 
 mod answer;
 mod build_root;
@@ -12,6 +12,7 @@ mod check;
 mod graph;
 mod join;
 pub mod mergelist;
+mod native;
 mod plan;
 pub mod program;
 mod refusal;
@@ -21,8 +22,9 @@ pub mod unkeyed;
 
 pub use answer::{Answer, AnswerError, Outcome};
 pub use build_root::{BuildRoot, ClosureError, CycleEdge, LeftOut, LeftOutReason, closures, runtime_closure};
-pub use check::{Unsound, unsound};
+pub use check::{Unsound, native_word, unsound};
 pub use join::{Disagreement, Instance, Joined, join};
+pub use native::Native;
 pub use plan::{
     Configuration, Dependencies, DependencyKind, DistFile, Eclass, Edge, Installed, NodeRef, Operation, Package, Plan,
     Profile, Repository, Root,

@@ -1,8 +1,10 @@
 //! What Portage decided, as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+
+use crate::Native;
 
 /// A resolved subject. All lists are in an order that depends on nothing but the decision itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub struct Plan {
     pub roots: Vec<Root>,
     /// The configuration as a whole.
     pub profile: Profile,
+    /// What the root's compilers say of `-march=native` and its kin, where a package's environment has it.
+    pub native: Vec<Native>,
     /// Atoms of the request's seed that do not fit these members.
     pub dropped_seed: Vec<String>,
 }
@@ -87,8 +91,12 @@ pub struct Package {
     pub line: String,
     /// What the ebuild's `pkg_nofetch` says, for RESTRICT=fetch; else empty.
     pub fetch_instructions: String,
-    /// Everything `config.environ()` has for this package, see [`keyed_environment`](crate::keyed_environment).
+    /// Everything `config.environ()` has for this package, see [`keyed_environment`](crate::keyed_environment), with explicit flags in place of
+    /// `native`.
     pub environment: BTreeMap<String, String>,
+    /// The variables in which `native` was replaced. Portage computes them anew where the package is built, so that it has to be told.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub explicit: BTreeSet<String>,
     /// Files of the user's configuration and of profiles that act on this package's build and are not in its environment.
     pub configuration: Vec<Configuration>,
 }
@@ -252,7 +260,12 @@ impl Plan {
             good(edge.parent) && good(edge.child) && edge.satisfied.is_none_or(|index| good(NodeRef::Installed(index)))
         });
         let implicit = self.implicit.iter().all(|&index| good(NodeRef::Installed(index)));
-        if edges && implicit && self.roots.iter().all(|root| good(root.node)) {
+        let native = self
+            .native
+            .iter()
+            .flat_map(|native| &native.used)
+            .all(|(index, _)| good(NodeRef::Package(*index)));
+        if edges && implicit && native && self.roots.iter().all(|root| good(root.node)) {
             Ok(())
         } else {
             Err(serde_json::Error::custom("an index points at no package"))

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Guard, Input, NodeSpec, Output, Run};
-use farm_resolver::{Answer, Instance, Outcome, Package, Plan, join, unsound};
+use farm_resolver::{Answer, Instance, Native, Outcome, Package, Plan, join, unsound};
 use serde::{Deserialize, Serialize};
 
 use super::repo::OpenRepo;
@@ -63,6 +63,8 @@ pub struct JoinedPlan {
     pub gentoo_mirrors: Vec<String>,
     /// Slots of which subjects have different instances, in words.
     pub disagreements: Vec<String>,
+    /// What `native` became, in words.
+    pub native: Vec<String>,
 }
 
 /// One package that is built.
@@ -117,7 +119,7 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
         name: format!("{}:plan", data.farm),
         kind: "plan".to_owned(),
         // Raised whenever the form of `JoinedPlan` changes: what an older farm wrote must not be read.
-        rule_version: 2,
+        rule_version: 3,
         class: Class::Plan,
         inputs: vec![Input::text(
             "subjects",
@@ -161,6 +163,15 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
     if !faults.is_empty() {
         let list: Vec<String> = faults.into_iter().collect();
         return Err(Failure::new(FailureKind::Input, list.join("\n")));
+    }
+    let native: BTreeSet<String> = plans
+        .iter()
+        .flat_map(|(_, plan)| &plan.native)
+        .filter_map(Native::summary)
+        .collect();
+    for line in &native {
+        let message = format!("{}: {line}", data.farm);
+        (run.events)(Event::Note { message });
     }
     let joined = join(plans.iter().copied()).map_err(|(subject, error)| {
         let lines = farm_resolver::suggest::bootstrap_lines(&error);
@@ -242,6 +253,7 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
             .map(|profile| profile.gentoo_mirrors.clone())
             .unwrap_or_default(),
         disagreements,
+        native: native.into_iter().collect(),
     };
     let json = serde_json::to_vec(&joined_plan).map_err(|error| bug(error.to_string()))?;
     let blob = context.keep(&json)?;

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
 use farm_executor::{Collect, Network, OutputSink, TarSource};
+use farm_portage::gpkg::{Metadata, folded};
 use farm_portage::normal::{NormalOptions, normalise, stamp};
-use farm_resolver::{Package, keyed_environment};
+use farm_resolver::{Package, keyed_environment, native_word};
 use fs_err as fs;
 
 use super::container::{self, ContainerRun, capabilities_input};
@@ -201,7 +202,8 @@ pub fn run(
             found: false,
             failed: failed_tree(context, &spec.name),
         };
-        let makeopts = BTreeMap::from([("MAKEOPTS".to_owned(), format!("-j{}", run.jobs))]);
+        let mut env = explicit_flags(&data.package);
+        env.insert("MAKEOPTS".to_owned(), format!("-j{}", run.jobs));
         container::run(
             context,
             run,
@@ -212,7 +214,7 @@ pub fn run(
                 argv: ["/bin/sh", "/.farm/build.sh", &data.package.cpv]
                     .map(str::to_owned)
                     .to_vec(),
-                env: makeopts,
+                env,
                 network: Network::None,
                 container: &data.container,
                 collect: vec![
@@ -268,11 +270,35 @@ fn keep(context: &Context, run: &Run<'_>, name: &str, built: &std::path::Path) -
     )
     .map_err(unpackable)?;
     stamped.into_inner().map_err(|error| failed(error.into_error()))?;
+    refuse_native(&stamped_report.metadata)?;
     let kept = pkgdir::keep(context, &stamped_path, &stamped_report.metadata)?;
     Ok(vec![
         Place::Nowhere.output("interface", Digest::from(report.interface)),
         kept.place().output("payload", Digest::from(report.payload)),
     ])
+}
+
+/// The variables in which the configuration says `native`, as they are in the key. Of all that sets a variable, the environment
+/// of emerge has the last word.
+fn explicit_flags(package: &Package) -> BTreeMap<String, String> {
+    let variables = package.explicit.iter();
+    variables
+        .filter_map(|name| Some((name.clone(), package.environment.get(name)?.clone())))
+        .collect()
+}
+
+/// Refuses a package that was built with `native` all the same: a bashrc, a hook in `env/` or the ebuild put it there while it
+/// ran, where neither Portage's configuration nor the key shows it.
+fn refuse_native(metadata: &Metadata) -> Result<(), Failure> {
+    for name in ["ASFLAGS", "CFLAGS", "CXXFLAGS", "LDFLAGS"] {
+        if let Some(word) = native_word(&folded(metadata, name)) {
+            let message = format!("{name} came to hold {word} while it was built, which the key does not show");
+            return Err(Failure::new(FailureKind::Input, message).hint(
+                "a bashrc, a hook in env/ or the ebuild adds it: set it in a make.conf or by package.env instead",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The part of a repository that one package may see: layout and profiles, its own folder, and its eclasses.

@@ -13,6 +13,7 @@ use crate::action::{Action, ResolveData};
 use crate::context::Context;
 use crate::files::{FileNode, Files};
 use crate::place::{self, Place};
+use crate::processor;
 use crate::settings::{SETTINGS_REPO, Settings};
 use crate::upload::{self, STAGING, Upload};
 
@@ -25,6 +26,7 @@ pub const PREPARE: &str = "rm -rf /etc/portage /var/db/repos\n\
 const PROGRAM_FOLDER: &str = "/.farm/resolver";
 const REQUEST: &str = "/.farm/request.json";
 const ANSWER: &str = "/.farm/answer.json";
+const CPUINFO: &str = "/.farm/cpuinfo";
 
 /// The node of a subject's plan.
 #[must_use]
@@ -116,27 +118,34 @@ pub fn run(
     files.push(Box::new(Upload::new(context).files(STAGING, staged)));
 
     let command = program::command(PROGRAM_FOLDER, REQUEST, ANSWER).join(" ");
-    let mut answer = None;
-    let mut take = Take(|_: &str, tar: &mut dyn std::io::Read| {
-        answer = single_file(tar)?;
+    let (mut answer, mut cpuinfo) = (None, None);
+    let mut take = Take(|path: &str, tar: &mut dyn std::io::Read| {
+        let file = if path == ANSWER { &mut answer } else { &mut cpuinfo };
+        *file = single_file(tar)?;
         Ok(())
     });
+    let image = place::image(needed(&data.root)?, "image")?;
     container::run(
         context,
         run,
         ContainerRun {
             name: &spec.name,
-            image: place::image(needed(&data.root)?, "image")?,
+            image: image.clone(),
             files,
             argv: vec![
                 "/bin/sh".into(),
                 "-c".into(),
-                format!("set -e\n. /.farm/prepare.sh\nexec {command}"),
+                format!(
+                    "set -e\n. /.farm/prepare.sh\ncat {} > {CPUINFO}\nexec {command}",
+                    processor::CPUINFO
+                ),
             ],
             env: [].into(),
             network: Network::None,
             container: &data.container,
-            collect: vec![Collect::OnSuccess(ANSWER.to_owned())],
+            collect: [ANSWER, CPUINFO]
+                .map(|path| Collect::OnSuccess(path.to_owned()))
+                .to_vec(),
         },
         &mut take,
     )?;
@@ -158,11 +167,17 @@ pub fn run(
             let mut versions: Vec<&str> = plan.packages.iter().map(|package| package.cpv.as_str()).collect();
             versions.sort_unstable();
             let versions = context.keep((versions.join("\n") + "\n").as_bytes())?;
-            let plan = context.keep(&bytes)?;
-            Ok(vec![
-                Place::Store { blob: plan }.output("plan", Digest::from(plan.digest)),
+            let blob = context.keep(&bytes)?;
+            let mut outputs = vec![
+                Place::Store { blob }.output("plan", Digest::from(blob.digest)),
                 Place::Store { blob: versions }.output("versions", Digest::from(versions.digest)),
-            ])
+            ];
+            if !plan.native.is_empty() {
+                let cpuinfo = cpuinfo.ok_or_else(|| bug("the container's processor is not known".to_owned()))?;
+                let processor = processor::digest(&String::from_utf8_lossy(&cpuinfo));
+                outputs.push(Place::Processor { processor, root: image }.output("native", processor));
+            }
+            Ok(outputs)
         }
     }
 }

@@ -4,4 +4,5 @@ mod answers;
 mod builder;
 mod closing;
 mod joining;
+mod native;
 mod showing;
