@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farm_engine::{Failure, NodeReport, NodeResult, NodeState, Reason, Summary};
+use farm_engine::{Difference, Failure, NodeReport, NodeResult, NodeState, Reason, Summary};
 
 use crate::exit::{Signal, Status, exit_code};
 use crate::paint::{Paint, Role};
@@ -22,6 +22,14 @@ pub(crate) fn status(summary: &Summary, stopped: Option<Signal>) -> Status {
 pub(crate) fn of_build(summary: &Summary, took: Duration, paint: Paint) -> Vec<String> {
     let mut lines = problems(summary, paint);
     let counts = summary.counts;
+    if !summary.reproducible.is_empty() {
+        let word = paint.paint(Role::Good, "reproducible");
+        let number = summary.reproducible.len() as u64;
+        lines.push(match summary.reproducible.as_slice() {
+            [name] => format!("{word}: {name}"),
+            _ => format!("{word}: {}", count(number, "node")),
+        });
+    }
     let trouble = !summary.failures.is_empty() || summary.interrupted;
     if trouble {
         lines.extend(listed("skipped", Role::Note, summary, NodeResult::Skipped, paint));
@@ -61,9 +69,26 @@ pub(crate) fn problems(summary: &Summary, paint: Paint) -> Vec<String> {
             "{}, the first output stays:",
             paint.paint(Role::Error, "not reproducible")
         ));
-        for (name, difference) in &summary.not_reproducible {
-            lines.push(format!("  {name}: {}", one_line(difference)));
+        for (name, differences) in &summary.not_reproducible {
+            lines.push(format!("  {name}:"));
+            lines.extend(difference_lines(differences));
         }
+    }
+    lines
+}
+
+/// More parts of one node are not listed: a program reads them all from the events.
+const LISTED: usize = 40;
+
+fn difference_lines(differences: &[Difference]) -> Vec<String> {
+    let line = |difference: &Difference| {
+        let (path, what) = (one_line(&difference.path), one_line(&difference.what));
+        format!("    {path}: {what}")
+    };
+    let mut lines: Vec<String> = differences.iter().take(LISTED).map(line).collect();
+    let more = differences.len().saturating_sub(LISTED) as u64;
+    if more > 0 {
+        lines.push(format!("    and {more} more, which --json lists"));
     }
     lines
 }
@@ -347,13 +372,38 @@ mod tests {
         let mut summary = summary(vec![built("a:x")]);
         summary
             .not_reproducible
-            .push(("a:x".to_owned(), "payload (blob)".to_owned()));
+            .push(("a:x".to_owned(), vec![Difference::new("usr/bin/x\n", "content")]));
         insta::assert_snapshot!(said(&summary), @r"
         not reproducible, the first output stays:
-          a:x: payload (blob)
+          a:x:
+            usr/bin/x\n: content
         1 built in 1 min 02 s
         ");
         assert_eq!(status(&summary, None), Status::Failed);
+
+        let many = (0..LISTED + 3).map(|at| Difference::new(format!("{at:02}"), "only in the first"));
+        summary.not_reproducible[0].1 = many.collect();
+        let said = said(&summary);
+        assert!(
+            said.contains("    39: only in the first\n    and 3 more, which --json lists\n"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn reproducible() {
+        let mut summary = summary(vec![built("a:x"), built("a:y")]);
+        summary.reproducible.push("a:x".to_owned());
+        insta::assert_snapshot!(said(&summary), @r"
+        reproducible: a:x
+        2 built in 1 min 02 s
+        ");
+        summary.reproducible.push("a:y".to_owned());
+        insta::assert_snapshot!(said(&summary), @r"
+        reproducible: 2 nodes
+        2 built in 1 min 02 s
+        ");
+        assert_eq!(status(&summary, None), Status::Done);
     }
 
     fn dry() -> Summary {

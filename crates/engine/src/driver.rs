@@ -59,6 +59,25 @@ pub enum Presence {
     Lost(String),
 }
 
+/// A part of a node's outputs that was not the same when its action ran again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The file, or whatever else an output has that can be named, in the driver's own words.
+    pub path: String,
+    /// What about it differs, as a sentence fragment: `content`, `only in the first`.
+    pub what: String,
+}
+
+impl Difference {
+    /// A difference of one part.
+    pub fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            what: what.into(),
+        }
+    }
+}
+
 /// What an action is given.
 pub struct Run<'a> {
     /// For every dependency of the node, in the order of [`NodeSpec::dependencies`], the guard it is up to date with;
@@ -96,6 +115,16 @@ pub trait Driver: Sync {
 
     /// Whether the outputs recorded in `guard` are still there. May restore them.
     fn presence(&self, node: &NodeSpec<Self::Action>, guard: &Guard) -> Presence;
+
+    /// Whether a node is to run although it is up to date, to see whether it makes the same again.
+    fn rebuilds(&self, node: &NodeSpec<Self::Action>) -> bool;
+
+    /// In what the outputs that an action made just now differ from those recorded in `former`. Asked when the digest of one
+    /// does; says nothing if the driver cannot tell.
+    ///
+    /// The recorded outputs stay, and nobody remembers the others: what the driver must know to remove them one day, it notes
+    /// here. Afterwards [`presence`](Self::presence) brings back what the action replaced.
+    fn differences(&self, node: &NodeSpec<Self::Action>, former: &Guard, now: &[Output]) -> Vec<Difference>;
 
     /// The nodes that this up-to-date node brings forth. Asked once a run for every node that expands.
     fn expand(&self, node: &NodeSpec<Self::Action>, guard: &Guard) -> Result<Vec<NodeSpec<Self::Action>>, Failure>;

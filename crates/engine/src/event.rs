@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureKind, Reason};
+use crate::{Difference, FailureKind, Reason};
 
 /// How a node ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,6 +98,12 @@ pub enum Event {
         /// The log of a failed node, where there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         log: Option<String>,
+        /// Whether it made the same again; `None` when it was not compared with what is recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reproducible: Option<bool>,
+        /// In what it differs from what is recorded.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        differences: Vec<Difference>,
     },
     /// Something people should know that is no failure.
     Note {
@@ -109,11 +115,33 @@ pub enum Event {
         /// How many nodes ended in which way.
         #[serde(flatten)]
         counts: Counts,
+        /// How many nodes ran again and made something else.
+        #[serde(default, rename = "not-reproducible")]
+        not_reproducible: u64,
         /// How long the run took, in milliseconds.
         ms: u64,
         /// Whether it was stopped from outside.
         interrupted: bool,
     },
+}
+
+impl Event {
+    /// A node that is up to date and did not run.
+    #[must_use]
+    pub fn cached(name: &str, kind: &str) -> Self {
+        Self::NodeFinished {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            result: NodeResult::Cached,
+            ms: 0,
+            message: None,
+            failure: None,
+            hint: None,
+            log: None,
+            reproducible: None,
+            differences: Vec::new(),
+        }
+    }
 }
 
 /// Reads the stream of events.

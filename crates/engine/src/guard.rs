@@ -61,7 +61,7 @@ pub trait GuardStore: Send + Sync {
         self.newest(node).map(|guard| guard.duration_ms)
     }
 
-    /// Records a guard; it is durable when this returns.
+    /// Records a guard; it outlives the process when this returns.
     fn record(&self, guard: Guard) -> Result<(), GuardError>;
 
     /// Notes that the guard with this key is the one in use, so that it becomes the newest. Cheap when it already is.

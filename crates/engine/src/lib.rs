@@ -23,7 +23,7 @@ pub mod reason;
 pub mod schedule;
 
 pub use digest::{Digest, Key, ParseDigestError};
-pub use driver::{Clock, Driver, Failure, FailureKind, Presence, Run, SystemClock};
+pub use driver::{Clock, Difference, Driver, Failure, FailureKind, Presence, Run, SystemClock};
 pub use event::{Counts, Event, EventSink, NodeResult};
 pub use graph::{Graph, GraphError, NodeId};
 pub use guard::{Guard, GuardError, GuardStore, MemoryGuards, Output, RecordedInput};

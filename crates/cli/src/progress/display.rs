@@ -255,6 +255,8 @@ mod tests {
             failure: None,
             hint: None,
             log: None,
+            reproducible: None,
+            differences: Vec::new(),
         }
     }
 

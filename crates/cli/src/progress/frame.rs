@@ -100,6 +100,8 @@ mod tests {
             failure: None,
             hint: None,
             log: None,
+            reproducible: None,
+            differences: Vec::new(),
         }
     }
 
@@ -174,6 +176,7 @@ mod tests {
         let mut board = board();
         let end = Event::BuildFinished {
             counts: board.counts,
+            not_reproducible: 0,
             ms: 1,
             interrupted: true,
         };

@@ -41,10 +41,19 @@ pub(super) fn lines(
             name,
             result: NodeResult::Built,
             ms,
+            reproducible,
             ..
         } if wanted.everything => {
             let word = paint.paint(Role::Good, "built");
-            vec![format!("{word}  {name} in {}", duration(Duration::from_millis(*ms)))]
+            let compared = match reproducible {
+                Some(true) => ", the same as before",
+                Some(false) => ", not the same as before",
+                None => "",
+            };
+            vec![format!(
+                "{word}  {name} in {}{compared}",
+                duration(Duration::from_millis(*ms))
+            )]
         }
         Event::NodeFinished {
             name,
@@ -162,6 +171,8 @@ mod tests {
             failure: Some(FailureKind::Step),
             hint: None,
             log: Some(".farm/logs/a".to_owned()),
+            reproducible: None,
+            differences: Vec::new(),
         }
     }
 
@@ -169,6 +180,11 @@ mod tests {
     fn plain_lines() {
         insta::assert_snapshot!(said(&started(), EVERYTHING), @"start  hep:task/a (env/TOP changed, input b is new, run is gone)");
         insta::assert_snapshot!(said(&finished(NodeResult::Built), EVERYTHING), @"built  hep:task/a in 3.2 s");
+        let mut compared = finished(NodeResult::Built);
+        if let Event::NodeFinished { reproducible, .. } = &mut compared {
+            *reproducible = Some(false);
+        }
+        insta::assert_snapshot!(said(&compared, EVERYTHING), @"built  hep:task/a in 3.2 s, not the same as before");
         assert_eq!(said(&finished(NodeResult::Cached), EVERYTHING), "");
         assert_eq!(said(&finished(NodeResult::Skipped), EVERYTHING), "");
     }

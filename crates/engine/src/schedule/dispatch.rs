@@ -95,6 +95,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         self.report();
         self.events.event(&Event::BuildFinished {
             counts: self.summary.counts,
+            not_reproducible: self.summary.not_reproducible.len() as u64,
             ms: self.clock.now_ms().saturating_sub(begun_ms),
             interrupted: self.summary.interrupted,
         });
@@ -255,8 +256,8 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         let newest = self.guards.newest(&spec.name);
         let expected_ms = newest.as_ref().map(|guard| guard.duration_ms);
         let (reason, compare) = match self.guards.find(&spec.name, &key) {
-            Some(guard) if self.options.rebuild.contains(&spec.name) => (Reason::Forced, Some(Arc::new(guard))),
             Some(guard) => match self.driver.presence(&spec, &guard) {
+                Presence::Present if self.driver.rebuilds(&spec) => (Reason::Forced, Some(Arc::new(guard))),
                 Presence::Present => {
                     if let Err(error) = self.guards.mark_current(&spec.name, &key) {
                         return self.give_up(node, error.into());
@@ -266,7 +267,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                     } else {
                         NodeResult::Cached
                     };
-                    return self.done(node, Arc::new(guard), result, None, 0);
+                    return self.done(node, Arc::new(guard), result, None, 0, None);
                 }
                 Presence::Lost(what) => (Reason::OutputLost { what }, None),
             },
@@ -398,7 +399,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             self.jobs_free -= share;
             self.memory_used += self.memory(node);
             self.running += 1;
-            let reason = pending.reason.clone();
+            let (reason, former) = (pending.reason.clone(), pending.compare.clone());
             self.set(node, State::Running(pending));
             jobs.send(Job {
                 node,
@@ -406,6 +407,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 dependencies,
                 jobs: share,
                 reason,
+                former,
             })
             .map_err(|_| EngineError::WorkerLost)?;
         }

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::driver::{Clock, Driver, Failure};
+use crate::driver::{Clock, Difference, Driver, Failure};
 use crate::event::{Counts, EventSink, NodeResult};
 use crate::graph::{Graph, GraphError};
 use crate::guard::{GuardError, GuardStore};
@@ -36,8 +36,6 @@ pub struct Options {
     /// Which classes of nodes are carried out; the others are only looked at. All classes: a build. Without
     /// [`Class::Build`]: a dry run.
     pub run: BTreeSet<Class>,
-    /// Nodes that run again although they are up to date, to be compared with what is recorded.
-    pub rebuild: BTreeSet<String>,
     /// Part of every key: the way to disown a poisoned cache.
     pub salt: String,
     /// Set from outside to stop.
@@ -55,7 +53,6 @@ impl Options {
             memory: 0,
             keep_going: false,
             run: [Class::Plan, Class::Prepare, Class::Build].into(),
-            rebuild: BTreeSet::new(),
             salt: String::new(),
             stop: Arc::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -110,8 +107,10 @@ pub struct Summary {
     pub counts: Counts,
     /// The failures, in the order they happened, with the node's name.
     pub failures: Vec<(String, Failure)>,
-    /// Nodes that ran again and made something else, with what differs.
-    pub not_reproducible: Vec<(String, String)>,
+    /// Nodes that ran again (see [`Driver::rebuilds`]) and made the same.
+    pub reproducible: Vec<String>,
+    /// Nodes that ran again and made something else, with what differs. What was recorded of them stays.
+    pub not_reproducible: Vec<(String, Vec<Difference>)>,
     /// Whether the run was stopped from outside.
     pub interrupted: bool,
 }

@@ -5,13 +5,23 @@ use std::sync::atomic::Ordering;
 
 use super::dispatch::Dispatcher;
 use super::state::{Pending, State};
-use super::worker::Finished;
+use super::worker::{Finished, Made};
 use super::{EngineError, NodeReport, NodeState};
-use crate::driver::{Driver, Failure};
+use crate::driver::{Difference, Driver, Failure};
 use crate::event::{Event, NodeResult};
 use crate::graph::NodeId;
-use crate::guard::{Guard, Output};
+use crate::guard::Guard;
 use crate::reason::Reason;
+
+/// What there is to say of a node's end beside how it ended.
+enum Said<'a> {
+    /// It is up to date; in what it differs from what is recorded, if that was looked at.
+    Compared(Option<Vec<Difference>>),
+    /// It failed.
+    Failure(&'a Failure),
+    /// It was skipped.
+    Why(&'a str),
+}
 
 impl<D: Driver> Dispatcher<'_, D> {
     pub(super) fn finish(&mut self, finished: Finished) {
@@ -23,7 +33,7 @@ impl<D: Driver> Dispatcher<'_, D> {
             return;
         };
         match finished.outcome {
-            Ok(outputs) => self.record(node, &pending, outputs, finished.started_ms, finished.ms),
+            Ok(made) => self.record(node, &pending, made, finished.started_ms, finished.ms),
             Err(_) if self.summary.interrupted || self.options.stop.load(Ordering::Acquire) => {
                 self.skip(node, "the run was stopped".to_owned());
             }
@@ -32,20 +42,33 @@ impl<D: Driver> Dispatcher<'_, D> {
     }
 
     /// A node is finished when its guard is written, and before anybody is told.
-    fn record(&mut self, node: NodeId, pending: &Pending, outputs: Vec<Output>, started_ms: u64, ms: u64) {
+    fn record(&mut self, node: NodeId, pending: &Pending, made: Made, started_ms: u64, ms: u64) {
         let name = self.graph.spec(node).name.clone();
         let reason = Some(pending.reason.clone());
-        if let Some(former) = &pending.compare {
-            if let Some(difference) = difference(&former.outputs, &outputs) {
-                self.summary.not_reproducible.push((name, difference));
+        if let (Some(former), Some(differences)) = (&pending.compare, made.differences) {
+            if differences.is_empty() {
+                self.summary.reproducible.push(name);
+            } else {
+                self.summary.not_reproducible.push((name, differences.clone()));
             }
-            return self.done(node, Arc::clone(former), NodeResult::Built, reason, ms);
+            return self.done(
+                node,
+                Arc::clone(former),
+                NodeResult::Built,
+                reason,
+                ms,
+                Some(differences),
+            );
+        }
+        if self.driver.rebuilds(self.graph.spec(node)) {
+            let message = format!("{name} was not compared with what it made before: {}", pending.reason);
+            self.events.event(&Event::Note { message });
         }
         let guard = Guard {
             node: name,
             key: pending.key,
             inputs: pending.inputs.clone(),
-            outputs,
+            outputs: made.outputs,
             reason: pending.reason.clone(),
             started_ms,
             duration_ms: ms,
@@ -54,10 +77,11 @@ impl<D: Driver> Dispatcher<'_, D> {
         if let Err(error) = self.guards.record(guard.clone()) {
             return self.give_up(node, error.into());
         }
-        self.done(node, Arc::new(guard), NodeResult::Built, reason, ms);
+        self.done(node, Arc::new(guard), NodeResult::Built, reason, ms, None);
     }
 
-    /// A node is up to date; what it brings forth joins the graph.
+    /// A node is up to date, and was found to differ in this from what is recorded if it was compared; what it brings forth joins
+    /// the graph.
     pub(super) fn done(
         &mut self,
         node: NodeId,
@@ -65,6 +89,7 @@ impl<D: Driver> Dispatcher<'_, D> {
         result: NodeResult,
         reason: Option<Reason>,
         ms: u64,
+        compared: Option<Vec<Difference>>,
     ) {
         let spec = Arc::clone(self.graph.spec(node));
         let mut new = Vec::new();
@@ -83,7 +108,7 @@ impl<D: Driver> Dispatcher<'_, D> {
                 }
             }
         }
-        self.tell(node, result, ms, None, None);
+        self.tell(node, result, ms, Said::Compared(compared));
         self.set(node, State::Done { result, guard, reason });
         if !new.is_empty() {
             self.admit(&new);
@@ -92,7 +117,7 @@ impl<D: Driver> Dispatcher<'_, D> {
 
     pub(super) fn fail(&mut self, node: NodeId, failure: Failure, reason: Reason, ms: u64) {
         let name = self.graph.spec(node).name.clone();
-        self.tell(node, NodeResult::Failed, ms, None, Some(&failure));
+        self.tell(node, NodeResult::Failed, ms, Said::Failure(&failure));
         if !self.options.keep_going && self.closing.is_none() {
             self.closing = Some(format!("{name} failed"));
         }
@@ -106,7 +131,7 @@ impl<D: Driver> Dispatcher<'_, D> {
 
     pub(super) fn set_and_tell(&mut self, node: NodeId, state: State) {
         if let State::Skipped(why) = &state {
-            self.tell(node, NodeResult::Skipped, 0, Some(why.clone()), None);
+            self.tell(node, NodeResult::Skipped, 0, Said::Why(why));
         }
         self.set(node, state);
     }
@@ -119,18 +144,25 @@ impl<D: Driver> Dispatcher<'_, D> {
         self.skip(node, why);
     }
 
-    fn tell(&mut self, node: NodeId, result: NodeResult, ms: u64, why: Option<String>, failure: Option<&Failure>) {
+    fn tell(&mut self, node: NodeId, result: NodeResult, ms: u64, said: Said<'_>) {
         self.summary.counts.add(result);
         let spec = self.graph.spec(node);
+        let (why, failure, compared) = match said {
+            Said::Compared(compared) => (None, None, compared),
+            Said::Failure(failure) => (Some(failure.message.as_str()), Some(failure), None),
+            Said::Why(why) => (Some(why), None, None),
+        };
         self.events.event(&Event::NodeFinished {
             name: spec.name.clone(),
             kind: spec.kind.clone(),
             result,
             ms,
-            message: why.or_else(|| failure.map(|failure| failure.message.clone())),
+            message: why.map(str::to_owned),
             failure: failure.map(|failure| failure.kind),
             hint: failure.and_then(|failure| failure.hint.clone()),
             log: failure.and_then(|failure| failure.log.clone()),
+            reproducible: compared.as_ref().map(Vec::is_empty),
+            differences: compared.unwrap_or_default(),
         });
     }
 
@@ -170,20 +202,4 @@ impl<D: Driver> Dispatcher<'_, D> {
             });
         }
     }
-}
-
-/// What differs between two sets of outputs, in words.
-fn difference(former: &[Output], now: &[Output]) -> Option<String> {
-    let differing: Vec<String> = now
-        .iter()
-        .filter(|output| {
-            former
-                .iter()
-                .find(|other| other.role == output.role)
-                .map(|other| other.digest)
-                != Some(output.digest)
-        })
-        .map(|output| format!("{} ({})", output.role, output.place))
-        .collect();
-    (!differing.is_empty()).then(|| differing.join(", "))
 }

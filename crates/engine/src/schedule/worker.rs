@@ -1,9 +1,10 @@
 //! Worker threads: they run actions and report, and hold no state of the run.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::driver::{Clock, Driver, Failure, FailureKind, Run};
+use crate::driver::{Clock, Difference, Driver, Failure, FailureKind, Presence, Run};
 use crate::event::Event;
 use crate::graph::NodeId;
 use crate::guard::{Guard, Output};
@@ -17,6 +18,15 @@ pub(super) struct Job<A> {
     pub(super) dependencies: Vec<Option<Guard>>,
     pub(super) jobs: usize,
     pub(super) reason: Reason,
+    /// What to compare with.
+    pub(super) former: Option<Arc<Guard>>,
+}
+
+/// What an action made.
+pub(super) struct Made {
+    pub(super) outputs: Vec<Output>,
+    /// In what they differ from those recorded; `None` when there was nothing to compare with.
+    pub(super) differences: Option<Vec<Difference>>,
 }
 
 /// What workers tell the dispatcher.
@@ -29,7 +39,7 @@ pub(super) enum Message {
 pub(super) struct Finished {
     pub(super) node: NodeId,
     pub(super) jobs: usize,
-    pub(super) outcome: Result<Vec<Output>, Failure>,
+    pub(super) outcome: Result<Made, Failure>,
     pub(super) started_ms: u64,
     pub(super) ms: u64,
 }
@@ -56,19 +66,74 @@ pub(super) fn work<D: Driver>(
             reason: job.reason,
             events: &events,
         };
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| driver.run(&job.spec, &run)))
-            .unwrap_or_else(|panic| Err(Failure::new(FailureKind::Bug, panic_message(&*panic))));
+        let outcome = caught(|| driver.run(&job.spec, &run));
+        let ms = clock.now_ms().saturating_sub(started_ms);
+        let outcome = match &job.former {
+            Some(former) => caught(|| compare(driver, &job.spec, former, outcome)),
+            None => outcome.map(|outputs| Made {
+                outputs,
+                differences: None,
+            }),
+        };
         let finished = Finished {
             node: job.node,
             jobs: job.jobs,
             outcome,
             started_ms,
-            ms: clock.now_ms().saturating_sub(started_ms),
+            ms,
         };
         if messages.send(Message::Finished(finished)).is_err() {
             return;
         }
     }
+}
+
+/// Compares what a node made with what is recorded of it, which is then brought back: also when the action failed, as it may
+/// have replaced it by then.
+fn compare<D: Driver>(
+    driver: &D,
+    spec: &NodeSpec<D::Action>,
+    former: &Guard,
+    outcome: Result<Vec<Output>, Failure>,
+) -> Result<Made, Failure> {
+    let compared = outcome.map(|outputs| {
+        let differing = differing_roles(&former.outputs, &outputs);
+        let mut differences = Vec::new();
+        if !differing.is_empty() {
+            differences = driver.differences(spec, former, &outputs);
+        }
+        if differences.is_empty() {
+            differences.extend(differing.into_iter().map(|role| Difference::new(role, "content")));
+        }
+        Made {
+            outputs,
+            differences: Some(differences),
+        }
+    });
+    match (compared, driver.presence(spec, former)) {
+        (Ok(_), Presence::Lost(what)) => {
+            let message = format!("it was compared, and what was there before cannot stay: {what}");
+            Err(Failure::new(FailureKind::Environment, message).hint("run it again: it is made anew"))
+        }
+        (compared, _) => compared,
+    }
+}
+
+/// The roles whose digests are not the same in both, or that only one has.
+fn differing_roles(former: &[Output], now: &[Output]) -> BTreeSet<String> {
+    let differs_from = |others: &[Output], output: &Output| {
+        let other = others.iter().find(|other| other.role == output.role);
+        other.is_none_or(|other| other.digest != output.digest)
+    };
+    let gone = former.iter().filter(|output| differs_from(now, output));
+    let new = now.iter().filter(|output| differs_from(former, output));
+    gone.chain(new).map(|output| output.role.clone()).collect()
+}
+
+/// A panic of the driver's is a failure of the node, and no end of the run.
+fn caught<T>(action: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(action))
+        .unwrap_or_else(|panic| Err(Failure::new(FailureKind::Bug, panic_message(&*panic))))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod container;
+pub mod differences;
 pub mod fetch;
 pub mod image;
 pub mod join;

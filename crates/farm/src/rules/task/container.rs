@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use farm_engine::{Failure, FailureKind, Need, NodeSpec, Run};
 use farm_executor::{Collect, Network, OutputSink, TarSource};
 use farm_manifest::model::Task;
+use farm_store::Witness;
 use fs_err as fs;
 
 use super::outputs::{copy, existing, leaves};
@@ -120,7 +121,7 @@ fn made_inputs(run: &Run<'_>, spec: &NodeSpec<Action>, data: &TaskData) -> BTree
 fn add_input(upload: Upload, folder: &Path, input: &str) -> Result<Upload, Failure> {
     let failed = |error: std::io::Error| io_failure("read an input", &error);
     let mut files = crate::files::Files::new();
-    for path in leaves(folder, input).map_err(failed)? {
+    for path in leaves(folder, input, &Witness::default()).map_err(failed)? {
         let full = folder.join(&path);
         let found = fs::symlink_metadata(&full).map_err(failed)?;
         let node = if found.is_symlink() {

@@ -1,17 +1,17 @@
 //! Tasks on the host: a process group of their own, watched until it is gone.
 
-use std::io::Read;
+use std::io::{PipeReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use farm_engine::{Failure, FailureKind};
 use farm_manifest::model::Task;
 use fs_err as fs;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::command_line;
 use crate::context::{Context, io_failure};
@@ -19,8 +19,11 @@ use crate::rules::container::{NodeLog, log_path};
 
 /// Where programs are looked for, the same for every task.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-/// How often a running task is looked at, to see whether it ended or should be stopped.
-const POLL: Duration = Duration::from_millis(50);
+/// How often farm looks whether a running task should be stopped. That it said something, or ended, wakes farm at once.
+const POLL: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
 /// How long a task may take to end by itself after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long output is waited for that a task's background processes left in the pipe.
@@ -35,7 +38,7 @@ pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &Task) -> 
             fs::create_dir(path).map_err(|error| io_failure("make a task's folders", &error))?;
         }
         let (child, output) = start(folder, task, &home, &temporary)?;
-        watch(context, child, &output, &mut log).map_err(|error| io_failure("wait for a task", &error))
+        watch(context, child, output, &mut log).map_err(|error| io_failure("wait for a task", &error))
     })?;
     if status.success() {
         Ok(())
@@ -44,14 +47,14 @@ pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &Task) -> 
     }
 }
 
-fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(Child, Receiver<Vec<u8>>), Failure> {
+fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(Child, PipeReader), Failure> {
     let argv = command_line(task);
     if !can_be_found(&argv[0], folder) {
         let message = format!("{} cannot be run: there is no such program", argv[0]);
         return Err(Failure::new(FailureKind::Step, message));
     }
     let failed = |error: std::io::Error| io_failure("start a task", &error);
-    let (mut reader, writer) = std::io::pipe().map_err(failed)?;
+    let (reader, writer) = std::io::pipe().map_err(failed)?;
     let stderr = writer.try_clone().map_err(failed)?;
     // The command holds the pipe's other ends until it is dropped at the end of this function; reading would never end.
     let mut command = match setpriv() {
@@ -78,16 +81,7 @@ fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(C
         .process_group(0)
         .spawn()
         .map_err(|error| Failure::new(FailureKind::Step, format!("{} cannot be run: {error}", argv[0])))?;
-    let (sender, output) = sync_channel(16);
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 1 << 16];
-        while let Ok(read) = reader.read(&mut buffer) {
-            if read == 0 || sender.send(buffer[..read].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    Ok((child, output))
+    Ok((child, reader))
 }
 
 /// Whether the shell would find the program: what runs it for farm says less well that it does not.
@@ -121,28 +115,29 @@ fn setpriv() -> Option<&'static Path> {
 }
 
 /// Writes down what the task says until it ended, and ends whatever it left running in its group.
-fn watch(
-    context: &Context,
-    mut child: Child,
-    output: &Receiver<Vec<u8>>,
-    log: &mut NodeLog,
-) -> std::io::Result<ExitStatus> {
+fn watch(context: &Context, mut child: Child, output: PipeReader, log: &mut NodeLog) -> std::io::Result<ExitStatus> {
     let group = Pid::from_child(&child);
     let kill = |signal| {
         // A group that is gone is what is wanted.
         let _ = kill_process_group(group, signal);
     };
+    // Not reaped before the end of the loop: until then no other group can have its number.
+    let process = pidfd_open(group, PidfdFlags::empty())?;
+    let mut output = Output::of(output);
     let mut asked_at: Option<Instant> = None;
-    let mut pause = Duration::from_millis(1);
     loop {
-        match output.recv_timeout(POLL) {
-            Ok(bytes) => log.write(&bytes),
-            Err(RecvTimeoutError::Timeout) => {}
-            // It closed its output, most likely by ending; a task that goes on without any is still waited for.
-            Err(RecvTimeoutError::Disconnected) => {
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(POLL);
-            }
+        let (ended, said) = {
+            let mut ready = vec![PollFd::new(&process, PollFlags::IN)];
+            ready.extend(output.interest());
+            wait_for(&mut ready)?;
+            let is_ready = |at: usize| ready.get(at).is_some_and(|fd| !fd.revents().is_empty());
+            (is_ready(0), is_ready(1))
+        };
+        if said {
+            output.take(log);
+        }
+        if ended {
+            break;
         }
         if context.cancel.is_cancelled() {
             match asked_at {
@@ -154,22 +149,61 @@ fn watch(
                 Some(_) => {}
             }
         }
-        // Not reaped yet: until it is, no other group can have its number.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        if waitid(WaitId::Pid(group), options)?.is_some() {
-            break;
-        }
     }
     kill(Signal::KILL);
     let status = child.wait()?;
     // What left the group and holds the log open is not waited for, however much it says.
     let since = Instant::now();
     while since.elapsed() < DRAIN
-        && let Ok(bytes) = output.recv_timeout(POLL)
+        && let Some(fd) = output.interest()
     {
-        log.write(&bytes);
+        let mut ready = [fd];
+        wait_for(&mut ready)?;
+        if ready[0].revents().is_empty() {
+            break;
+        }
+        output.take(log);
     }
     Ok(status)
+}
+
+/// Waits until something is ready, for [`POLL`] at most.
+fn wait_for(ready: &mut [PollFd<'_>]) -> std::io::Result<()> {
+    match poll(ready, Some(&POLL)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The reading end of what a task says.
+struct Output {
+    pipe: PipeReader,
+    open: bool,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    fn of(pipe: PipeReader) -> Self {
+        Self {
+            pipe,
+            open: true,
+            buffer: vec![0; 1 << 16],
+        }
+    }
+
+    /// What to wait for; nothing once it is closed, when it would always be ready.
+    fn interest(&self) -> Option<PollFd<'_>> {
+        self.open.then(|| PollFd::new(&self.pipe, PollFlags::IN))
+    }
+
+    /// Writes down what is there. Called when something is, so that it does not block.
+    fn take(&mut self, log: &mut NodeLog) {
+        match self.pipe.read(&mut self.buffer) {
+            Ok(read @ 1..) => log.write(&self.buffer[..read]),
+            // Closed, by ending or before.
+            _ => self.open = false,
+        }
+    }
 }
 
 fn ended(status: ExitStatus) -> String {

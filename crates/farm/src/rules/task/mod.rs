@@ -47,6 +47,16 @@ pub fn presence(context: &Context, spec: &NodeSpec<Action>, guard: &Guard, resto
     outputs::presence(context, &spec.name, guard, restore)
 }
 
+/// Takes away what the task left just now, so that what is recorded of it can come back.
+///
+/// # Errors
+///
+/// The environment's: a file cannot be removed.
+pub fn take_away(context: &Context, spec: &NodeSpec<Action>, data: &TaskData) -> Result<(), Failure> {
+    let folder = context.workspace.join(&data.task.folder);
+    outputs::take_away(context, &spec.name, &folder, &data.task)
+}
+
 fn note(run: &Run<'_>, message: String) {
     (run.events)(Event::Note { message });
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use farm_engine::{Digest, Failure, FailureKind, Guard, Output, Presence, Run};
 use farm_manifest::model::Task;
-use farm_store::{FileKind, glob};
+use farm_store::{FileKind, Witness, glob};
 use fs_err as fs;
 
 use super::{note, parent_of, record};
@@ -21,23 +21,25 @@ pub(super) fn existing(folder: &Path, task: &Task) -> Result<Vec<(String, Vec<St
     let mut found = Vec::new();
     for output in &task.outputs {
         let pattern = output.value.trim_end_matches('/');
-        let expansion = glob::expand(folder, &[pattern])
+        // What an action makes and takes away is no testimony: whether it is there is asked once it is recorded.
+        let expansion = glob::expand(folder, &[pattern], &Witness::default())
             .map_err(|error| Failure::new(FailureKind::Input, format!("output {pattern}: {error}")))?;
         found.push((output.value.clone(), expansion.paths));
     }
     Ok(found)
 }
 
-/// The files and links at or below `path`, relative to `folder` as it is.
+/// The files and links at or below `path`, relative to `folder` as it is. `witness` is told which folders were read.
 ///
 /// # Errors
 ///
 /// A folder cannot be read.
-pub fn leaves(folder: &Path, path: &str) -> io::Result<Vec<String>> {
+pub fn leaves(folder: &Path, path: &str, witness: &Witness) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut pending = vec![path.to_owned()];
     while let Some(path) = pending.pop() {
         let full = folder.join(&path);
+        witness.look(&full);
         if !fs::symlink_metadata(&full)?.is_dir() {
             found.push(path);
             continue;
@@ -66,15 +68,7 @@ pub(super) fn make_room(
         if fs::symlink_metadata(&full).is_err() {
             continue;
         }
-        let (former, others): (Vec<_>, Vec<_>) = leaves(folder, &path)
-            .map_err(failed)?
-            .into_iter()
-            .partition(|file| ours.contains(task.folder.join(file).as_str()));
-        for file in former {
-            fs::remove_file(folder.join(file)).map_err(failed)?;
-        }
-        if others.is_empty() {
-            remove(&full).map_err(failed)?;
+        if remove_ours(folder, task, &path, &ours).map_err(failed)? {
             continue;
         }
         let room = match &moved_to {
@@ -94,6 +88,32 @@ pub(super) fn make_room(
         fs::create_dir_all(folder.join(parent)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Takes away what the task left just now: what is recorded of it is to come back, and a file cannot where a folder is.
+pub(super) fn take_away(context: &Context, node: &str, folder: &Path, task: &Task) -> Result<(), Failure> {
+    let ours = record::read(&context.state, node);
+    for path in existing(folder, task)?.into_iter().flat_map(|(_, paths)| paths) {
+        // An output of the same task that holds this one may have been dealt with.
+        if fs::symlink_metadata(folder.join(&path)).is_ok() {
+            remove_ours(folder, task, &path, &ours).map_err(|error| io_failure("remove an output", &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes of an output what the task made, and all of it if there is nothing else. Returns whether it is gone.
+fn remove_ours(folder: &Path, task: &Task, path: &str, ours: &BTreeSet<String>) -> io::Result<bool> {
+    let (made, others): (Vec<_>, Vec<_>) = leaves(folder, path, &Witness::default())?
+        .into_iter()
+        .partition(|file| ours.contains(task.folder.join(file).as_str()));
+    for file in made {
+        fs::remove_file(folder.join(file))?;
+    }
+    if others.is_empty() {
+        remove(&folder.join(path))?;
+    }
+    Ok(others.is_empty())
 }
 
 fn failed_folder(context: &Context, node: &str) -> PathBuf {
@@ -150,7 +170,9 @@ pub(super) fn keep(context: &Context, node: &str, folder: &Path, task: &Task) ->
         }
         let mut files = BTreeMap::new();
         for path in &paths {
-            for file in leaves(folder, path).map_err(|error| io_failure("keep an output", &error))? {
+            for file in
+                leaves(folder, path, &Witness::default()).map_err(|error| io_failure("keep an output", &error))?
+            {
                 let kept = keep_file(context, &folder.join(&file))
                     .map_err(|error| io_failure(&format!("keep {file}"), &*error))?;
                 files.insert(file, kept);
@@ -249,6 +271,10 @@ pub(super) fn presence(context: &Context, node: &str, guard: &Guard, restore: bo
                 "its output {path} is gone or was changed, and cannot be restored: {error}"
             ));
         }
+        // Hashed as it is now: the hasher would take what was brought back for a change behind its back.
+        if !is_same(context, &target, file) {
+            return Presence::Lost(format!("its output {path} was changed while it was restored"));
+        }
     }
     let now: BTreeSet<String> = kept.into_keys().collect();
     if now == ours {
@@ -269,6 +295,7 @@ pub(super) fn presence(context: &Context, node: &str, guard: &Guard, restore: bo
 }
 
 fn is_same(context: &Context, path: &Path, kept: &KeptFile) -> bool {
+    context.hasher.witness().look(path);
     match kept {
         KeptFile::File { blob, executable } => context.hasher.hash(path).is_ok_and(|found| {
             found.kind == FileKind::File && found.digest == blob.digest && found.executable == *executable
