@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::completions::CompletionsArgs;
+use crate::command::debug::DebugArgs;
 use crate::command::graph::GraphArgs;
 use crate::command::log::LogArgs;
 use crate::command::man::ManArgs;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Clean(ExecutorArgs),
     /// Check what farm needs of this machine
     Doctor(ExecutorArgs),
+    /// Look inside: what was recorded of a node
+    Debug(DebugArgs),
     /// Print the JSON Schema of a manifest, for editors
     Schema,
     /// Print the completions of a shell
@@ -121,7 +124,8 @@ pub(crate) struct RunArgs {
     /// Say of every node that runs which inputs changed, from what to what
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Run a node again and compare what it makes (can be repeated)
+    /// Build a node again and compare what it makes with what it made before, which stays; without targets, do only that
+    /// (can be repeated)
     #[arg(long, value_name = "NODE")]
     pub(crate) rebuild: Vec<String>,
     /// Print JSON: one event a line, or one object in a dry run

@@ -2,7 +2,7 @@
 
 pub(crate) use farm_domain::command::{
     BuildOptions, CleanReport, FarmError, GraphView, PlanView, PublishedImage, Setup, When, WhyAnswer, Words, build,
-    clean, graph, log, plan, publish_image, publish_pkgs, targets, update, why,
+    clean, graph, guards, log, plan, publish_image, publish_pkgs, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

@@ -28,6 +28,8 @@ pub(crate) struct Environment {
     pub(crate) runtime_dir: Option<PathBuf>,
     /// The folders of `PATH`.
     pub(crate) path: Vec<PathBuf>,
+    /// This program's own file, where the system tells.
+    pub(crate) program: Option<PathBuf>,
     /// The command line, for the message of whoever waits for the workspace's lock.
     pub(crate) command_line: String,
     /// Colours of standard error.
@@ -76,6 +78,7 @@ impl Environment {
             path: set("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
+            program: std::env::current_exe().ok(),
             command_line: std::env::args_os().map(text).collect::<Vec<_>>().join(" "),
             paint: Paint {
                 colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,

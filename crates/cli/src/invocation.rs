@@ -56,6 +56,7 @@ impl App {
             environment: self.environment.variables.clone(),
             scratch: self.environment.scratch.clone(),
             connect,
+            program: self.environment.program.clone(),
             cancel,
             holder: self.environment.command_line.clone(),
         }

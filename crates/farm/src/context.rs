@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use farm_engine::{Failure, FailureKind};
+use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
@@ -36,6 +36,8 @@ pub struct Context {
     pub cancel: CancelToken,
     /// A name for this workspace that no key contains: labels of containers.
     pub workspace_id: String,
+    /// The processor of the engine's machine, once somebody asked.
+    pub(crate) processor: OnceLock<Digest>,
     connect: Box<Connect>,
     connected: OnceLock<Result<Arc<dyn Executor>, Failure>>,
 }
@@ -64,6 +66,7 @@ impl Context {
             epoch,
             cancel,
             workspace_id,
+            processor: OnceLock::new(),
             connect,
             connected: OnceLock::new(),
         }
@@ -122,6 +125,7 @@ impl Context {
 
     /// Reads a blob that a guard names.
     pub fn read(&self, blob: &Blob) -> Result<Vec<u8>, Failure> {
+        self.hasher.witness().look(&self.store.path(blob));
         self.store.read(blob).map_err(|error| self.unreadable(blob, &error))
     }
 

@@ -1,31 +1,38 @@
 //! Carries out the nodes of farms for the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-use farm_engine::{Driver, Failure, Guard, NodeSpec, Output, Presence, Run};
+use farm_engine::{Difference, Driver, Failure, Guard, NodeSpec, Output, Presence, Run};
 use farm_executor::ImageId;
 use fs_err as fs;
 
 use crate::action::Action;
 use crate::context::{Context, executor_failure, io_failure};
+use crate::elsewhere::{self, Asked};
 use crate::names::{Wanted, farm, local};
 use crate::place::Place;
-use crate::rules::{base, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, task};
+use crate::rules::{
+    base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, task,
+};
 
 /// The engine's driver for farms.
 pub struct FarmDriver<'a> {
     context: &'a Context,
     /// What is wanted, by farm.
     wanted: BTreeMap<String, Wanted>,
+    /// What is to run again and be compared, by farm.
+    rebuilt: BTreeMap<String, Wanted>,
     /// Whether files of the workspace may be restored.
     restore: bool,
     /// Subjects of every package node, by the node's name: known once a plan was expanded.
     subjects: Mutex<BTreeMap<String, Vec<String>>>,
     /// Images that are there, without the name that they have in this farm.
     unnamed: Mutex<Vec<(ImageId, String)>>,
+    /// Outputs whose presence no `stat` tells.
+    asked: Mutex<BTreeSet<Asked>>,
 }
 
 impl<'a> FarmDriver<'a> {
@@ -36,9 +43,11 @@ impl<'a> FarmDriver<'a> {
         Self {
             context,
             wanted,
+            rebuilt: BTreeMap::new(),
             restore,
             subjects: Mutex::default(),
             unnamed: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -61,6 +70,13 @@ impl<'a> FarmDriver<'a> {
         Ok(())
     }
 
+    /// Tells it what is to run again although it is up to date, to be compared with what is recorded.
+    #[must_use]
+    pub fn rebuilding(mut self, rebuilt: &BTreeMap<String, Wanted>) -> Self {
+        self.rebuilt.clone_from(rebuilt);
+        self
+    }
+
     /// Tells it what an earlier run in the same session saw: nodes that are in the graph already are not expanded again.
     #[must_use]
     pub fn knowing(mut self, subjects: &BTreeMap<String, Vec<String>>) -> Self {
@@ -69,6 +85,12 @@ impl<'a> FarmDriver<'a> {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .extend(subjects.clone());
         self
+    }
+
+    /// What was asked of engines and registries so far.
+    pub fn asked(&self) -> BTreeSet<Asked> {
+        let asked = self.asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        asked.clone()
     }
 
     /// The subjects of every package node seen.
@@ -138,17 +160,51 @@ impl Driver for FarmDriver<'_> {
     }
 
     fn wants(&self, node: &NodeSpec<Action>) -> bool {
-        let subjects = self.subjects_of(&node.name);
-        self.wanted
-            .get(farm(&node.name))
-            .is_some_and(|wanted| wanted.wants(local(&node.name), &node.kind, &subjects))
+        self.is_among(&self.wanted, node)
+    }
+
+    fn rebuilds(&self, node: &NodeSpec<Action>) -> bool {
+        self.is_among(&self.rebuilt, node)
+    }
+
+    fn differences(&self, node: &NodeSpec<Action>, former: &Guard, now: &[Output]) -> Vec<Difference> {
+        self.keep_names(former, now);
+        if let Action::Task(data) = &node.action {
+            // What cannot be removed keeps the recorded outputs from coming back, and that is said.
+            let _ = task::take_away(self.context, node, data);
+        }
+        differences::of(self.context, former, now)
     }
 }
 
 impl FarmDriver<'_> {
+    fn is_among(&self, wanted: &BTreeMap<String, Wanted>, node: &NodeSpec<Action>) -> bool {
+        wanted
+            .get(farm(&node.name))
+            .is_some_and(|wanted| wanted.wants(local(&node.name), &node.kind, &self.subjects_of(&node.name)))
+    }
+
+    /// Has the names of images go back to those recorded, and notes the others for `farm clean`: no guard speaks of them.
+    fn keep_names(&self, former: &Guard, now: &[Output]) {
+        let image = |output: &Output| match Place::parse(&output.place) {
+            Some(Place::Image { id, tag: Some(tag) }) => Some((id, tag)),
+            _ => None,
+        };
+        for (id, name) in now.iter().filter_map(image) {
+            let other = former.outputs.iter().filter_map(image).find(|(_, tag)| *tag == name);
+            if let Some((first, name)) = other.filter(|(first, _)| *first != id) {
+                // An image that cannot be noted takes room and does no harm.
+                let _ = remember_name(&self.context.state, &id, &name);
+                let mut unnamed = self.unnamed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                unnamed.push((first, name));
+            }
+        }
+    }
+
     fn find(&self, node: &NodeSpec<Action>, role: &str, place: &Place) -> Presence {
         let context = self.context;
         let in_store = |blob| {
+            context.hasher.witness().look(&context.store.path(blob));
             if context.store.present(blob) {
                 Presence::Present
             } else {
@@ -163,27 +219,33 @@ impl FarmDriver<'_> {
                 .map(in_store)
                 .find(|found| *found != Presence::Present)
                 .unwrap_or(Presence::Present),
-            Place::Image { id, .. } => match context
-                .executor()
-                .map(|executor| (executor.name(), executor.inspect(&id.0)))
-            {
-                Ok((name, Ok(None))) => Presence::Lost(format!("its image is gone from {name}")),
-                Ok((_, Ok(Some(info)))) => {
-                    if let Some(name) = node.action.image_name()
-                        && !info.tags.iter().any(|tag| tag == name)
-                    {
-                        let mut unnamed = self.unnamed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        unnamed.push((id.clone(), name.to_owned()));
-                    }
-                    Presence::Present
-                }
-                // An engine that does not answer does not lose images, and a run with nothing to do needs none.
-                _ => Presence::Present,
-            },
             Place::Files { .. } => Presence::Lost("only tasks leave files in the workspace".to_owned()),
-            Place::Published { to, index } => publish_pkgs::presence(&context.state.join(to), index),
-            Place::Pushed { reference, digest } => publish_images::presence(context, reference, digest),
+            Place::Image { .. } | Place::Processor { .. } | Place::Published { .. } | Place::Pushed { .. } => {
+                self.find_elsewhere(node, place)
+            }
         }
+    }
+
+    fn find_elsewhere(&self, node: &NodeSpec<Action>, place: &Place) -> Presence {
+        let name = node.action.image_name();
+        let Some(answer) = elsewhere::ask(self.context, place, name) else {
+            return Presence::Present;
+        };
+        if let (Some(id), Some(name)) = (answer.unnamed, name) {
+            self.unnamed
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push((id, name.to_owned()));
+        }
+        let asked = Asked {
+            place: place.to_text(),
+            name: name.map(str::to_owned),
+        };
+        self.asked
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(asked);
+        answer.presence
     }
 }
 

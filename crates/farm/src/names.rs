@@ -99,6 +99,16 @@ fn goal_wants(goal: &Goal, local: &str, kind: &str, subjects: &[String]) -> bool
     }
 }
 
+/// Whether a request wants what has this local name, where only the name is known: in logs and guards.
+#[must_use]
+pub fn wants_by_name(wanted: &Wanted, local: &str) -> bool {
+    let kind = if local.starts_with("pkg/") { "package" } else { "" };
+    wanted.goals().any(|goal| match goal {
+        Goal::Everything => true,
+        Goal::Target(_) | Goal::Node(_) => goal_wants(goal, local, kind, &[]),
+    })
+}
+
 /// Whether `CATEGORY/NAME` (every instance), `CATEGORY/PF` or `CATEGORY/PF@SUBJECT` means the instance called `name`.
 fn package_matches(name: &str, wanted: &str) -> bool {
     let cpv = name.split('@').next().unwrap_or(name);

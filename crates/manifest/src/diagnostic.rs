@@ -83,6 +83,9 @@ impl Diagnostic {
     }
 }
 
+/// So many are shown: nobody reads more at once, and each costs a look through its file.
+const SHOWN: usize = 50;
+
 /// Everything that was found, in the order of the places.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
@@ -99,23 +102,26 @@ impl Diagnostics {
     }
 
     /// Sorts by place, so that a reader goes through the file once, and drops what was said twice.
-    pub(crate) fn sort(&mut self) {
+    pub fn sort(&mut self) {
         self.0
             .sort_by(|one, other| (one.span, &one.message).cmp(&(other.span, &other.message)));
         self.0.dedup();
     }
 
-    /// Shows all of them: file, line, the text with a caret, advice. A blank line stands between two; the last line ends with a
-    /// newline. Everything can be read without colour.
+    /// Shows them: file, line, the text with a caret, advice. A blank line stands between two; the last line ends with a
+    /// newline. Of very many, the first are shown and the others counted. Everything can be read without colour.
     pub fn render(&self, sources: &Sources, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut shown = String::new();
-        for diagnostic in &self.0 {
+        for diagnostic in self.0.iter().take(SHOWN) {
             if !shown.is_empty() {
                 shown.push('\n');
             }
             shown.push_str(&renderer.render(&[diagnostic.group(sources)]));
             shown.push('\n');
+        }
+        if let more @ 1.. = self.0.len().saturating_sub(SHOWN) {
+            shown.push_str(&format!("\nand {more} more\n"));
         }
         shown
     }

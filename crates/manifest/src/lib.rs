@@ -11,6 +11,7 @@
 
 mod arches;
 mod check;
+mod circle;
 mod convert;
 mod diagnostic;
 mod keys;
@@ -27,8 +28,9 @@ mod tree;
 mod vars;
 mod yaml;
 
+pub use self::circle::circle;
 pub use self::diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use self::load::{LoadError, Loaded, Overrides, farm_names, load};
+pub use self::load::{LoadError, Loaded, Overrides, farm_names, load, load_watched};
 pub use self::model::Farm;
 pub use self::schema::schema;
 pub use self::settings::WorkspaceSettings;

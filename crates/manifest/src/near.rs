@@ -4,11 +4,13 @@
 pub(crate) fn near<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     // A third of the letters may be wrong: enough for a slip or two, too little for another word.
     let limit = (written.chars().count() / 3).min(4);
+    let letters: Vec<char> = written.to_lowercase().chars().collect();
     let mut found: Vec<(usize, &str)> = candidates
         .into_iter()
-        .map(|candidate| (distance(&written.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= limit || (candidate.len() >= 3 && written.len() >= 3 && candidate.contains(written))
+        .filter_map(|candidate| {
+            let contains = candidate.len() >= 3 && written.len() >= 3 && candidate.contains(written);
+            let limit = if contains { usize::MAX } else { limit };
+            Some((distance(&letters, candidate, limit)?, candidate))
         })
         .collect();
     found.sort_unstable();
@@ -40,10 +42,13 @@ pub(crate) fn suggestion<'a>(written: &str, candidates: impl IntoIterator<Item =
     }
 }
 
-/// Insertions, deletions, replacements and exchanges of neighbours that turn one word into the other (optimal string alignment).
-fn distance(one: &str, other: &str) -> usize {
-    let one: Vec<char> = one.chars().collect();
-    let other: Vec<char> = other.chars().collect();
+/// Insertions, deletions, replacements and exchanges of neighbours that turn one word into the other (optimal string alignment);
+/// `None` if more than `limit`, which is mostly seen soon. `one` is in lower case.
+fn distance(one: &[char], other: &str, limit: usize) -> Option<usize> {
+    if one.len().abs_diff(other.chars().count()) > limit {
+        return None;
+    }
+    let other: Vec<char> = other.to_lowercase().chars().collect();
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=other.len()).collect();
     for (row, left) in one.iter().enumerate() {
@@ -57,9 +62,13 @@ fn distance(one: &str, other: &str) -> usize {
             }
             current.push(best);
         }
+        // An exchange reaches over one row, no more.
+        if current.iter().chain(&above).all(|distance| *distance > limit) {
+            return None;
+        }
         before = std::mem::replace(&mut above, current);
     }
-    above[other.len()]
+    Some(above[other.len()]).filter(|distance| *distance <= limit)
 }
 
 #[cfg(test)]
@@ -68,9 +77,12 @@ mod tests {
 
     #[test]
     fn counts_an_exchange_of_neighbours_once() {
-        assert_eq!(distance("platfrom", "platform"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
+        let between = |one: &str, other, limit| distance(&one.chars().collect::<Vec<_>>(), other, limit);
+        assert_eq!(between("platfrom", "platform", 9), Some(1));
+        assert_eq!(between("", "abc", 9), Some(3));
+        assert_eq!(between("kitten", "sitting", 3), Some(3));
+        assert_eq!(between("kitten", "sitting", 2), None);
+        assert_eq!(between("ab", "ba", 1), Some(1));
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn references() {
         "images: { x: { from: bsae }, y: { from: image/z }, z: { from: image/y, subjects: [mc] } }\n",
         "tasks: { t: { in: image/x, needs: [u, image/y, pkg/z, binhosts, publish-pkgs], run: [] } }\n",
         "tasks: { a: { needs: [b], run: x }, b: { needs: [task/a], run: x } }\n",
-        "tasks: { a: { in: hots, run: x, inputs: [/etc/passwd, ../x, \"[\"], env: { PATH: /x } } }\n",
+        "tasks: { a: { in: hots, run: x, inputs: [/etc/passwd, ../x, \"[\", ./], env: { PATH: /x } } }\n",
         "matrix: { TYPE: [a] }\n",
         "publish: { pkgs: { to: \"ssh://a/b\", needs: [publish-image, task/x] } }\n",
     ]));

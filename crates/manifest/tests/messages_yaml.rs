@@ -49,3 +49,12 @@ fn bytes_that_are_no_text() {
     let workspace = support::Workspace::new().file("farms/hep/farm.yaml", b"farm: \xff\n");
     insta::assert_snapshot!(workspace.bad());
 }
+
+#[test]
+fn of_very_many_mistakes_the_first_are_shown() {
+    let tasks: String = (0..60).map(|number| format!("  t{number}: {{ rum: x }}\n")).collect();
+    let shown = support::Workspace::with(&format!("farm: hep\ntasks:\n{tasks}")).bad();
+    // Two each: a key that is missing, and one that is unknown.
+    assert_eq!(shown.matches("error: ").count(), 50);
+    assert!(shown.ends_with("\nand 70 more\n"), "{shown}");
+}

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod clean;
 pub(crate) mod completions;
+pub(crate) mod debug;
 pub(crate) mod doctor;
 pub(crate) mod graph;
 pub(crate) mod log;
@@ -40,6 +41,7 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::Graph(args) => graph::run(app, &args, &mut results),
         Command::Log(args) => log::run(app, &args, &mut results),
         Command::Clean(args) => clean::run(app, &args, &mut results),
+        Command::Debug(args) => debug::run(app, &args, &mut results),
         Command::Doctor(args) => doctor::run(app, &args, &mut results),
         Command::Schema => schema::run(&mut results),
         Command::Completions(args) => completions::run(&args, &mut results),

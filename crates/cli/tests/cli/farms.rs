@@ -118,8 +118,8 @@ fn unknown_names() {
     ");
     assert_run!(space.farm(&["build", "left", "--rebuild", "left:task/y"]), @r"
     --- stderr
-    error: left has no task/y
-    hint: `farm targets left` lists what it has
+    error: left has no task `y`
+    hint: it has: x
     --- status 2
     ");
 }

@@ -2,7 +2,7 @@
 
 use crate::space::Space;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "build",
     "publish-pkgs",
     "publish-image",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 14] = [
     "log",
     "clean",
     "doctor",
+    "debug",
     "schema",
     "completions",
     "man",

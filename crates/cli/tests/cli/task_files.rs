@@ -35,8 +35,13 @@ fn outputs_that_can_be_inputs_are_refused() {
     space.write("farms/f/expected.txt", "by hand\n");
     assert_run!(space.farm(&["build"]), @r"
     --- stderr
-    error: farms/f/farm.yaml:3: task t: its input expected.txt can be its output *.txt
-    hint: name its inputs one by one, or let it make its outputs in a folder of their own (written with a `/` at the end)
+    error: the input `expected.txt` of the task `t` can be its output `*.txt`
+     --> farms/f/farm.yaml:3:27
+      |
+    3 |   t: { in: host, inputs: [expected.txt], run: 'cp expected.txt a.txt', outputs: ['*.txt'] }
+      |                           ^^^^^^^^^^^^                                           ------- its output
+      |
+      = help: name its inputs one by one, or let it make its outputs in a folder of their own (written with a `/` at the end)
     --- status 2
     ");
     assert_eq!(space.read("farms/f/expected.txt"), "by hand\n");
@@ -52,7 +57,7 @@ fn outputs_of_two_tasks_that_can_be_the_same_are_refused() {
         says(
             &space.farm(&["build"]),
             2,
-            &["farms/f/farm.yaml:4", "task b", "task a", second],
+            &["farms/f/farm.yaml:4", "`a`", "`b`", second],
         );
     }
 }
@@ -153,7 +158,11 @@ fn globs_and_folders_meet_the_globs_of_other_tasks() {
 #[test]
 fn a_glob_that_nobody_makes_and_nothing_matches_is_an_error() {
     let space = tasks(&["t: { in: host, inputs: ['src/*.h'], run: 'true', outputs: [x] }"]);
-    says(&space.farm(&["build"]), 2, &["its input src/*.h matches nothing"]);
+    says(
+        &space.farm(&["build"]),
+        2,
+        &["the input `src/*.h` of the task `t` matches nothing"],
+    );
 }
 
 #[test]

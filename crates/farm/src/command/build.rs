@@ -5,7 +5,7 @@ use farm_manifest::model::Target;
 
 use super::pins::Pinning;
 use super::session::{Access, Session, only_farms};
-use super::{FarmError, Setup, Words};
+use super::{FarmError, Setup, Words, settled};
 use crate::lower::local_folder;
 use crate::names::{Goal, Wanted};
 use crate::place::Place;
@@ -21,7 +21,8 @@ pub struct BuildOptions {
     pub dry_run: bool,
     /// In a dry run, make plans whose inputs are there.
     pub plan: bool,
-    /// Nodes to run again and compare, as targets are written.
+    /// Nodes to run again and compare, as targets are written. They are built whether or not the targets need them, and
+    /// alone if there are no targets.
     pub rebuild: Vec<String>,
 }
 
@@ -59,8 +60,14 @@ pub fn build(
     options: &BuildOptions,
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
+    let words = with_rebuilds(words, options);
+    if options.rebuild.is_empty()
+        && let Some(summary) = settled::recall(setup, &words, events)?
+    {
+        return Ok(summary);
+    }
     let access = write_access(options);
-    let (session, _) = Session::open(setup, words, access, Pinning::AddMissing, events)?;
+    let (session, _) = Session::open(setup, &words, access, Pinning::AddMissing, events)?;
     let publishes = |goal: &Goal| matches!(goal, Goal::Target(Target::PublishPkgs));
     if session.wanted.values().any(|wanted| wanted.goals().any(publishes)) {
         return Err(FarmError::input(
@@ -68,48 +75,41 @@ pub fn build(
         ));
     }
     let (summary, session) = run(session, options, events)?;
-    tell_changed(&session.close(), events);
+    let changed = session.save();
+    tell_changed(&changed, events);
+    if access == Access::Write && changed.is_empty() {
+        settled::record(setup, &words, &session, &summary);
+    }
     Ok(summary)
 }
 
 fn run(mut session: Session, options: &BuildOptions, events: &dyn EventSink) -> Result<(Summary, Session), FarmError> {
-    let mut engine = options.engine();
-    for word in &options.rebuild {
-        engine.rebuild.extend(named_nodes(&mut session, word)?);
+    if !options.rebuild.is_empty() {
+        session.rebuilt = rebuild_words(options).resolve(&session.workspace)?;
     }
-    let summary = session.run(engine, events)?;
+    for (farm, again) in &session.rebuilt {
+        let wanted = session.wanted.get_mut(farm).ok_or_else(|| {
+            FarmError::input(format!("--rebuild speaks of {farm}, which this run is not about"))
+                .hint(format!("name {farm} as well"))
+        })?;
+        *wanted = Wanted::new(wanted.goals().chain(again.goals()).cloned());
+    }
+    let summary = session.run(options.engine(), events)?;
     Ok((summary, session))
 }
 
-/// The full names of the nodes that a word of `--rebuild` means.
-fn named_nodes(session: &mut Session, word: &str) -> Result<Vec<String>, FarmError> {
-    let only = Words {
-        targets: vec![word.to_owned()],
+fn rebuild_words(options: &BuildOptions) -> Words {
+    Words {
+        targets: options.rebuild.clone(),
         variables: Vec::new(),
-    };
-    let wanted = only.resolve(&session.workspace)?;
-    let former = std::mem::replace(&mut session.wanted, wanted.clone());
-    let looked = session.run(Options::dry_run(false), &());
-    session.wanted = former;
-    looked?;
-    let mut names = Vec::new();
-    for id in session.graph.ids() {
-        let spec = session.graph.spec(id);
-        let local = crate::names::local(&spec.name);
-        let asked = wanted
-            .get(crate::names::farm(&spec.name))
-            .is_some_and(|wanted| wanted.wants(local, &spec.kind, &session.subjects_of(&spec.name)));
-        if asked {
-            names.push(spec.name.clone());
-        }
     }
-    if names.is_empty() {
-        return Err(FarmError::input(format!(
-            "--rebuild {word}: there is no such node, or its plan was never made"
-        ))
-        .hint("build it first"));
-    }
-    Ok(names)
+}
+
+/// What is to be built: the targets, and what is to be built again. Whoever only says the latter wants nothing else.
+fn with_rebuilds(words: &Words, options: &BuildOptions) -> Words {
+    let mut all = words.clone();
+    all.targets.extend(options.rebuild.iter().cloned());
+    all
 }
 
 /// Builds what is missing and publishes packages.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::pins::Pinning;
 use super::session::{Access, Session};
 use super::{FarmError, Setup, Words};
-use crate::names::{Goal, Wanted};
+use crate::names::wants_by_name;
 use crate::workspace::Workspace;
 
 /// One thing that can be built.
@@ -292,7 +292,7 @@ pub fn log(setup: &Setup, words: &Words) -> Result<PathBuf, FarmError> {
                 continue;
             };
             let local = relative.with_extension("").to_string_lossy().into_owned();
-            if wants_log(wanted, &local) {
+            if wants_by_name(wanted, &local) {
                 found.push(path);
             }
         }
@@ -306,14 +306,6 @@ pub fn log(setup: &Setup, words: &Words) -> Result<PathBuf, FarmError> {
             Err(FarmError::input(format!("several nodes have a log:\n  {}", list.join("\n  "))).hint("name one node"))
         }
     }
-}
-
-fn wants_log(wanted: &Wanted, local: &str) -> bool {
-    let kind = if local.starts_with("pkg/") { "package" } else { "" };
-    wanted.goals().any(|goal| match goal {
-        Goal::Everything => true,
-        Goal::Target(_) | Goal::Node(_) => Wanted::new([goal.clone()]).wants(local, kind, &[]),
-    })
 }
 
 fn logs_below(folder: &std::path::Path) -> Vec<PathBuf> {

@@ -12,6 +12,13 @@ use fs_err as fs;
 use super::FarmError;
 use crate::context::{Context, WORKSPACE_LABEL, executor_failure};
 
+const MARK: &str = "running";
+
+/// Whether a run is under way, or was killed. The caller holds the workspace's lock, so that it can only be the latter.
+pub(super) fn is_marked(state: &Path) -> bool {
+    state.join(MARK).exists()
+}
+
 /// The mark of a run under way.
 pub(super) struct RunningMark {
     path: PathBuf,
@@ -22,7 +29,7 @@ pub(super) struct RunningMark {
 impl RunningMark {
     /// Cleans up if the last run was killed, and marks the workspace. The caller holds its lock.
     pub(super) fn set(context: &Context, events: &dyn EventSink) -> Result<Self, FarmError> {
-        let path = context.state.join("running");
+        let path = context.state.join(MARK);
         let after_kill = path.exists();
         if after_kill {
             context.store.sweep()?;

@@ -2,16 +2,19 @@
 
 mod build;
 mod clean;
+mod debug;
 mod error;
 mod inspect;
 mod killed;
 pub mod pins;
 mod plan;
 mod session;
+mod settled;
 mod words;
 
 pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs};
 pub use clean::{CleanReport, clean};
+pub use debug::guards;
 pub use error::FarmError;
 pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, When, WhyAnswer, graph, log, targets, why};
 pub use plan::{PlanView, UpdateView, plan, update};

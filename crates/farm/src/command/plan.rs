@@ -152,11 +152,16 @@ fn show(
             serde_json::json!({ "command": plan.command, "packages": packages }),
         );
     }
-    for disagreement in &joined.disagreements {
-        text.push_str(&format!("{disagreement}\n"));
+    for line in joined.native.iter().chain(&joined.disagreements) {
+        text.push_str(&format!("{line}\n"));
     }
     Ok((
         text,
-        serde_json::json!({ "farm": farm, "subjects": subjects, "disagreements": joined.disagreements }),
+        serde_json::json!({
+            "farm": farm,
+            "subjects": subjects,
+            "disagreements": joined.disagreements,
+            "native": joined.native,
+        }),
     ))
 }

@@ -1,8 +1,9 @@
 //! One run of a command in a workspace: everything open that it needs, and closed in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use camino::Utf8Path;
 use farm_engine::{Class, Event, EventSink, Graph, Options, Summary, SystemClock};
 use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
@@ -17,8 +18,9 @@ use super::{FarmError, Words};
 use crate::action::Action;
 use crate::context::{Connect, Context};
 use crate::driver::FarmDriver;
+use crate::elsewhere::Asked;
 use crate::lockfile::FarmLock;
-use crate::lower::{UNPINNED_HINT, layers, lower};
+use crate::lower::{UNPINNED_HINT, check, layers, lower};
 use crate::names::{Goal, Wanted};
 use crate::settings::losing_lines;
 use crate::workspace::Workspace;
@@ -35,6 +37,8 @@ pub struct Setup {
     pub scratch: PathBuf,
     /// Makes the connection to an executor. Taken by the first command that is run.
     pub connect: std::sync::Arc<Connect>,
+    /// The program itself: another one may find another thing.
+    pub program: Option<PathBuf>,
     /// Stops running actions.
     pub cancel: CancelToken,
     /// The command line, for whoever finds the workspace locked.
@@ -60,6 +64,12 @@ pub(super) struct Session {
     pub(super) farms: BTreeMap<String, Loaded>,
     pub(super) guards: GuardFile,
     pub(super) graph: Graph<Action>,
+    /// What there is to say of the manifests.
+    pub(super) notes: Vec<String>,
+    /// What was asked of engines and registries.
+    pub(super) asked: BTreeSet<Asked>,
+    /// What is to run again and be compared, by farm.
+    pub(super) rebuilt: BTreeMap<String, Wanted>,
     subjects: BTreeMap<String, Vec<String>>,
     salt: String,
     running: Option<RunningMark>,
@@ -81,28 +91,23 @@ impl Session {
             environment: setup.environment.clone(),
             command_line: words.variables.clone(),
         };
+        let state = workspace.state();
+        let hasher = FileHasher::open(&state.join("stat-cache"));
+        let witness = std::sync::Arc::clone(hasher.witness());
         let mut farms = BTreeMap::new();
+        let mut notes = Vec::new();
         for (name, goals) in &wanted {
-            let loaded = farm_manifest::load(&workspace.root, name, &overrides)?;
+            let watch = |path: &Utf8Path| witness.look(path.as_std_path());
+            let loaded = farm_manifest::load_watched(&workspace.root, name, &overrides, &watch)?;
+            check(&loaded, workspace.root.as_std_path())?;
             check_goals(&loaded, goals)?;
-            if !loaded.notes.is_empty() {
-                let message = loaded.notes.render(&loaded.sources, false);
-                events.event(&Event::Note {
-                    message: message.trim_end().to_owned(),
-                });
-            }
-            for message in not_built_yet(&loaded) {
-                events.event(&Event::Note { message });
-            }
-            if let Some(binfarm) = &loaded.farm.binfarm {
-                for message in losing_lines(&layers(&loaded, binfarm)) {
-                    events.event(&Event::Note { message });
-                }
-            }
+            notes.extend(notes_on(&loaded));
             farms.insert(name.clone(), loaded);
         }
+        for message in notes.clone() {
+            events.event(&Event::Note { message });
+        }
 
-        let state = workspace.state();
         let lock = match access {
             Access::Read => None,
             Access::Write | Access::DryRun => {
@@ -129,7 +134,6 @@ impl Session {
             );
             events.event(&Event::Note { message });
         }
-        let hasher = FileHasher::open(&state.join("stat-cache"));
         if let Some(note) = hasher.note() {
             events.event(&Event::Note {
                 message: note.to_string(),
@@ -169,6 +173,9 @@ impl Session {
             farms,
             guards: opened.guards,
             graph: Graph::new(),
+            notes,
+            asked: BTreeSet::new(),
+            rebuilt: BTreeMap::new(),
             subjects: BTreeMap::new(),
             salt: settings.salt,
             running: None,
@@ -185,6 +192,7 @@ impl Session {
         let mut all_changes = Vec::new();
         for (name, loaded) in &self.farms {
             let path = self.workspace.lock_file(name);
+            self.context.hasher.witness().look(&path);
             let mut lock = FarmLock::read(&path)?;
             let former = lock.clone();
             if access != Access::Read {
@@ -211,7 +219,9 @@ impl Session {
     /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
     pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
         let restore = options.run.contains(&Class::Build);
-        let driver = FarmDriver::new(&self.context, self.wanted_with_plans(), restore).knowing(&self.subjects);
+        let driver = FarmDriver::new(&self.context, self.wanted_with_plans(), restore)
+            .knowing(&self.subjects)
+            .rebuilding(&self.rebuilt);
         let options = Options {
             salt: self.salt.clone(),
             stop: self.context.cancel.flag(),
@@ -222,6 +232,7 @@ impl Session {
             driver.name_images()?;
         }
         self.check_found(&driver, &summary)?;
+        self.asked = driver.asked();
         self.subjects = driver.into_subjects();
         Ok(summary)
     }
@@ -291,10 +302,15 @@ impl Session {
         }
     }
 
-    /// Closes the workspace: what was hashed is remembered. Returns files that changed while the run was under way.
-    pub(super) fn close(self) -> Vec<PathBuf> {
+    /// What was hashed is remembered. Returns files that changed while the run was under way.
+    pub(super) fn save(&self) -> Vec<PathBuf> {
         // A cache that cannot be written costs time, not truth.
         self.context.hasher.save().unwrap_or_default()
+    }
+
+    /// Closes the workspace after [`save`](Self::save).
+    pub(super) fn close(self) -> Vec<PathBuf> {
+        self.save()
     }
 }
 
@@ -321,6 +337,19 @@ impl Drop for Session {
 fn is_success(result: farm_engine::NodeResult) -> bool {
     use farm_engine::NodeResult::{Built, Cached, Cutoff};
     matches!(result, Built | Cached | Cutoff)
+}
+
+/// What there is to say of a manifest that is no mistake.
+fn notes_on(loaded: &Loaded) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !loaded.notes.is_empty() {
+        notes.push(loaded.notes.render(&loaded.sources, false).trim_end().to_owned());
+    }
+    notes.extend(not_built_yet(loaded));
+    if let Some(binfarm) = &loaded.farm.binfarm {
+        notes.extend(losing_lines(&layers(loaded, binfarm)));
+    }
+    notes
 }
 
 /// What the manifest has words for and farm does not build yet.

@@ -1,5 +1,6 @@
 //! From a farm's manifest to the nodes that are known before Portage is asked.
 
+mod check;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +11,9 @@ use farm_engine::NodeSpec;
 use farm_executor::Limits;
 use farm_manifest::Loaded;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Place, Repo, RepoSource, Target};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource};
 
+pub use self::check::check;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
 use crate::command::pins::{git_key, hosted_spec};
@@ -26,18 +28,18 @@ use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
 use crate::rules::{base, join, publish_pkgs, repo, resolve, root};
-use crate::settings::{self, RenderInput, RenderedLayer, Settings, render};
+use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
 /// What to do about a name that nobody pinned.
 pub const UNPINNED_HINT: &str = "`farm build` pins what is missing, `farm update` pins everything anew";
 
 type Nodes = Vec<NodeSpec<Action>>;
 
-/// Makes the nodes of a farm.
+/// Makes the nodes of a farm that [`check`] found right.
 ///
 /// # Errors
 ///
-/// The user's: what the manifest reader could not know, such as a glob that matches nothing.
+/// A name that nobody pinned, or files that changed or cannot be read.
 pub fn lower(context: &Context, loaded: &Loaded, lock: &FarmLock) -> Result<Nodes, FarmError> {
     let farm = &loaded.farm;
     let lowering = Lowering {
@@ -47,7 +49,6 @@ pub fn lower(context: &Context, loaded: &Loaded, lock: &FarmLock) -> Result<Node
         lock,
         name: farm.name.value.clone(),
     };
-    lowering.check_needs()?;
     let (early, late) = lowering.tasks()?;
     let mut nodes = early;
     match &farm.binfarm {
@@ -61,10 +62,9 @@ pub fn lower(context: &Context, loaded: &Loaded, lock: &FarmLock) -> Result<Node
 pub fn settings(loaded: &Loaded, binfarm: &Binfarm) -> Result<Settings, FarmError> {
     let farm = &loaded.farm;
     let Some(profile) = &binfarm.profile else {
-        return Err(FarmError::input("the binfarm has no profile").hint("add `profile: REPOSITORY:PATH` to `binfarm:`"));
+        return Err(FarmError::bug("a binfarm without a profile was not refused"));
     };
     let layers = layers(loaded, binfarm);
-    check_layers(&layers)?;
     let repos: Vec<String> = sorted_repos(binfarm)
         .iter()
         .map(|repo| repo.name.value.clone())
@@ -110,37 +110,6 @@ fn sorted_repos(binfarm: &Binfarm) -> Vec<&Repo> {
     repos
 }
 
-/// Files of layers that could not have the effect somebody means them to have.
-fn check_layers(layers: &[RenderedLayer]) -> Result<(), FarmError> {
-    for layer in layers {
-        for (path, file) in &layer.files {
-            let place = format!("profiles/{}/{path}", layer.name);
-            let top = path.split('/').next().unwrap_or(path);
-            if matches!(top, "repos.conf" | "make.profile") {
-                return Err(
-                    FarmError::input(format!("{place}: farm itself writes /etc/portage/{top}"))
-                        .hint("name repositories under `binfarm.repos:`, the profile under `binfarm.profile:`"),
-                );
-            }
-            if !settings::is_read_by_line(path) {
-                continue;
-            }
-            if matches!(file, FileNode::File { bytes, .. } if std::str::from_utf8(bytes).is_err()) {
-                return Err(
-                    FarmError::input(format!("{place} is not UTF-8")).hint("convert it, for example with iconv")
-                );
-            }
-            if matches!(file, FileNode::Link { .. }) {
-                return Err(
-                    FarmError::input(format!("{place} is a symbolic link, which farm does not follow here"))
-                        .hint("put a copy of the file there"),
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
 fn file_node(file: &LayerFile) -> FileNode {
     match &file.link {
         Some(target) => FileNode::Link {
@@ -164,40 +133,6 @@ struct Lowering<'a> {
 impl Lowering<'_> {
     fn node(&self, local: &str) -> String {
         format!("{}:{local}", self.name)
-    }
-
-    /// What tasks and publications may not wait for, and what needs a binfarm that is not there.
-    fn check_needs(&self) -> Result<(), FarmError> {
-        let place = |span| self.loaded.sources.place(span);
-        for task in &self.farm.tasks {
-            for need in &task.needs {
-                let why = match &need.value {
-                    Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
-                        "stages, kernels and disks are not built yet"
-                    }
-                    Target::PublishPkgs | Target::PublishImage => "a task cannot publish: publications come last",
-                    Target::Task(_) => continue,
-                    _ if self.farm.binfarm.is_none() => "the farm has no `binfarm:`",
-                    _ => continue,
-                };
-                return Err(FarmError::input(format!(
-                    "{}: needs {}: {why}",
-                    place(need.span),
-                    need.value
-                )));
-            }
-            if task.place.value != Place::Host && self.farm.binfarm.is_none() {
-                let message = "a task in an image needs a `binfarm:`, which the farm has not";
-                return Err(FarmError::input(format!("{}: {message}", place(task.place.span))));
-            }
-        }
-        match self.farm.images.first() {
-            Some(image) if self.farm.binfarm.is_none() => {
-                let message = "images need a `binfarm:`, which the farm has not";
-                Err(FarmError::input(format!("{}: {message}", place(image.span))))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn flavour(&self) -> &str {
@@ -227,7 +162,7 @@ impl Lowering<'_> {
         let container = container(binfarm);
         nodes.push(root::node(
             self.node("root"),
-            self.root_data(binfarm, &container)?,
+            self.root_data(binfarm, &container),
             epoch,
         ));
         let mut repos = Vec::new();
@@ -321,7 +256,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn root_data(&self, binfarm: &Binfarm, container: &ContainerData) -> Result<RootData, FarmError> {
+    fn root_data(&self, binfarm: &Binfarm, container: &ContainerData) -> RootData {
         let files: Files = self
             .loaded
             .root
@@ -329,16 +264,6 @@ impl Lowering<'_> {
             .flat_map(|root| &root.files)
             .map(|(path, file)| (path.to_string(), file_node(file)))
             .collect();
-        let settings = ["etc/portage/", "var/db/repos/"];
-        if let Some(path) = files
-            .keys()
-            .find(|path| settings.iter().any(|folder| path.starts_with(folder)))
-        {
-            return Err(
-                FarmError::input(format!("binfarm.root: {path} is never part of the root"))
-                    .hint("put settings into a layer (profiles/NAME), and repositories under `binfarm.repos:`"),
-            );
-        }
         let scripts = binfarm
             .scripts
             .iter()
@@ -349,13 +274,13 @@ impl Lowering<'_> {
                 ))
             })
             .collect();
-        Ok(RootData {
+        RootData {
             base: self.node("base"),
             files,
             scripts,
             container: container.clone(),
             tag: self.tag("root"),
-        })
+        }
     }
 
     fn repo_source(&self, source: &RepoSource) -> Result<RepoSourcePinned, FarmError> {

@@ -4,6 +4,8 @@
 //! match a package, the one with the more specific atom is taken last, whatever the order of the files
 //! (`ordered_by_atom_specificity`). Somebody who reads the layers in their order would not expect that.
 
+use std::collections::BTreeMap;
+
 use farm_portage::atom::{Atom, AtomSyntax};
 
 use super::render::RenderedLayer;
@@ -20,21 +22,21 @@ struct Line<'a> {
 /// package, which of them wins.
 #[must_use]
 pub fn losing_lines(layers: &[RenderedLayer]) -> Vec<String> {
-    let lines: Vec<Line<'_>> = layers.iter().flat_map(etc_lines).collect();
+    // A layer can have thousands of lines, and few about one package.
+    let mut about: BTreeMap<(&str, String), Vec<Line<'_>>> = BTreeMap::new();
     let mut found = Vec::new();
-    for (at, later) in lines.iter().enumerate() {
-        let winner = lines[..at].iter().find(|earlier| {
-            earlier.file == later.file
-                && earlier.layer != later.layer
-                && earlier.atom.cp() == later.atom.cp()
-                && earlier.atom.specificity() > later.atom.specificity()
-        });
+    for later in layers.iter().flat_map(etc_lines) {
+        let before = about.entry((later.file, later.atom.cp())).or_default();
+        let winner = before
+            .iter()
+            .find(|earlier| earlier.layer != later.layer && earlier.atom.specificity() > later.atom.specificity());
         if let Some(winner) = winner {
             found.push(format!(
                 "profiles/{} comes later than profiles/{}, but `{}` is more specific than `{}` and wins in /etc/portage",
                 later.place, winner.place, winner.atom, later.atom
             ));
         }
+        before.push(later);
     }
     found
 }

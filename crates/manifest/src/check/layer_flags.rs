@@ -97,8 +97,9 @@ fn layer_flags(layer: &Layer, sources: &Sources) -> Vec<LayerFlag> {
         if path.as_str() != "package.use" && !path.starts_with("package.use/") {
             continue;
         }
+        let lines: Vec<&str> = text.split('\n').collect();
         for entry in parse_use(text, Dialect::USER).entries {
-            let line = text.split('\n').nth(entry.place.line - 1).unwrap_or_default();
+            let line = lines.get(entry.place.line - 1).copied().unwrap_or_default();
             let overrides = line.split_once('#').is_some_and(|(_, comment)| {
                 comment
                     .split_whitespace()

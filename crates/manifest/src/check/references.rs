@@ -1,25 +1,22 @@
 //! Names that must name something, and must not lead in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::circle::circle;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Farm, ImageFrom, Place, Target};
+use crate::model::{Farm, ImageFrom, NotYet, Place, Target};
 use crate::near;
 use crate::span::Spanned;
 
 /// Checks every name that one part of the manifest uses for another.
 pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
-    let subjects: Vec<&str> = farm
-        .subjects
-        .iter()
-        .map(|subject| subject.name.value.as_str())
-        .collect();
-    let images: Vec<&str> = farm.images.iter().map(|image| image.name.value.as_str()).collect();
+    let names = Names::of(farm);
+    let (subjects, images) = (&names.subjects, &names.images);
 
     let mut subject_edges: BTreeMap<&str, Vec<Spanned<&str>>> = BTreeMap::new();
     for subject in &farm.subjects {
         for name in &subject.needs {
-            known(name.as_ref().map(String::as_str), &subjects, "subject", diagnostics);
+            known(name.as_ref().map(String::as_str), subjects, "subject", diagnostics);
         }
         subject_edges.insert(
             &subject.name.value,
@@ -35,13 +32,13 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
     let mut image_edges: BTreeMap<&str, Vec<Spanned<&str>>> = BTreeMap::new();
     for image in &farm.images {
         for name in &image.subjects {
-            known(name.as_ref().map(String::as_str), &subjects, "subject", diagnostics);
+            known(name.as_ref().map(String::as_str), subjects, "subject", diagnostics);
         }
         let mut edges = Vec::new();
         match &image.from.value {
             ImageFrom::Image(name) => {
                 let name = Spanned::new(name.as_str(), image.from.span);
-                known(name, &images, "image", diagnostics);
+                known(name, images, "image", diagnostics);
                 edges.push(name);
             }
             ImageFrom::Base | ImageFrom::Binfarm if farm.binfarm.is_none() => {
@@ -60,7 +57,7 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
         match &task.place.value {
             Place::Image(name) => known(
                 Spanned::new(name.as_str(), task.place.span),
-                &images,
+                images,
                 "image",
                 diagnostics,
             ),
@@ -73,7 +70,7 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
             Place::Host | Place::Base | Place::Binfarm | Place::Env => {}
         }
         for need in &task.needs {
-            target(farm, need, diagnostics);
+            target(farm, &names, need, diagnostics);
         }
     }
     let task_edges: BTreeMap<&str, Vec<Spanned<&str>>> = farm
@@ -95,51 +92,56 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
         if matches!(need.value, Target::PublishPkgs | Target::PublishImage) {
             diagnostics.push(Diagnostic::error(need.span, "publishing cannot wait for publishing"));
         } else {
-            target(farm, need, diagnostics);
+            target(farm, &names, need, diagnostics);
         }
     }
 }
 
-fn known(name: Spanned<&str>, names: &[&str], what: &str, diagnostics: &mut Vec<Diagnostic>) {
-    if !names.contains(&name.value) {
+fn known(name: Spanned<&str>, names: &BTreeSet<&str>, what: &str, diagnostics: &mut Vec<Diagnostic>) {
+    if !names.contains(name.value) {
         let help = near::suggestion(name.value, names.iter().copied());
         let message = format!("there is no {what} `{}`", name.value);
         diagnostics.push(Diagnostic::error(name.span, message).maybe_help(help));
     }
 }
 
-/// Checks that a target is one of this farm. Packages are known only when the plan is made.
-fn target(farm: &Farm, need: &Spanned<Target>, diagnostics: &mut Vec<Diagnostic>) {
-    let (name, names, what): (&str, Vec<&str>, &str) = match &need.value {
-        Target::Task(name) => (
-            name,
-            farm.tasks.iter().map(|task| task.name.value.as_str()).collect(),
-            "task",
-        ),
-        Target::Image(name) => (
-            name,
-            farm.images.iter().map(|image| image.name.value.as_str()).collect(),
-            "image",
-        ),
-        Target::PkgsOf(name) => (
-            name,
-            farm.subjects
+/// The names of everything that a target can name.
+struct Names<'a> {
+    subjects: BTreeSet<&'a str>,
+    images: BTreeSet<&'a str>,
+    tasks: BTreeSet<&'a str>,
+    stages: BTreeSet<&'a str>,
+    kernels: BTreeSet<&'a str>,
+    disks: BTreeSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(farm: &'a Farm) -> Self {
+        let not_yet = |entries: &'a [NotYet]| entries.iter().map(|entry| entry.name.as_str()).collect();
+        Self {
+            subjects: farm
+                .subjects
                 .iter()
                 .map(|subject| subject.name.value.as_str())
                 .collect(),
-            "subject",
-        ),
-        Target::Stage(name) => (
-            name,
-            farm.stages.iter().map(|stage| stage.name.as_str()).collect(),
-            "stage",
-        ),
-        Target::Kernel(name) => (
-            name,
-            farm.kernels.iter().map(|kernel| kernel.name.as_str()).collect(),
-            "kernel",
-        ),
-        Target::Disk(name) => (name, farm.disks.iter().map(|disk| disk.name.as_str()).collect(), "disk"),
+            images: farm.images.iter().map(|image| image.name.value.as_str()).collect(),
+            tasks: farm.tasks.iter().map(|task| task.name.value.as_str()).collect(),
+            stages: not_yet(&farm.stages),
+            kernels: not_yet(&farm.kernels),
+            disks: not_yet(&farm.disks),
+        }
+    }
+}
+
+/// Checks that a target is one of this farm. Packages are known only when the plan is made.
+fn target(farm: &Farm, names: &Names<'_>, need: &Spanned<Target>, diagnostics: &mut Vec<Diagnostic>) {
+    let (name, names, what) = match &need.value {
+        Target::Task(name) => (name, &names.tasks, "task"),
+        Target::Image(name) => (name, &names.images, "image"),
+        Target::PkgsOf(name) => (name, &names.subjects, "subject"),
+        Target::Stage(name) => (name, &names.stages, "stage"),
+        Target::Kernel(name) => (name, &names.kernels, "kernel"),
+        Target::Disk(name) => (name, &names.disks, "disk"),
         Target::Binfarm | Target::Env | Target::Pkgs | Target::Pkg(_) | Target::Binhost if farm.binfarm.is_none() => {
             diagnostics.push(Diagnostic::error(
                 need.span,
@@ -157,49 +159,40 @@ fn target(farm: &Farm, need: &Spanned<Target>, diagnostics: &mut Vec<Diagnostic>
         }
         _ => return,
     };
-    known(Spanned::new(name, need.span), &names, what, diagnostics);
+    known(Spanned::new(name, need.span), names, what, diagnostics);
 }
 
-/// Reports one cycle, naming its members in order. Iterative: what is in a cycle is what remains when everything that waits for
-/// nothing has been taken away, again and again.
+/// Reports one circle, naming its members in order.
 fn cycle(edges: &BTreeMap<&str, Vec<Spanned<&str>>>, message: &str, diagnostics: &mut Vec<Diagnostic>) {
-    let mut left: BTreeMap<&str, &Vec<Spanned<&str>>> = edges.iter().map(|(name, targets)| (*name, targets)).collect();
-    loop {
-        let free: Vec<&str> = left
-            .iter()
-            .filter(|(_, targets)| !targets.iter().any(|target| left.contains_key(target.value)))
-            .map(|(name, _)| *name)
-            .collect();
-        if free.is_empty() {
-            break;
-        }
-        for name in free {
-            left.remove(name);
-        }
-    }
-    let Some((first, _)) = left.first_key_value() else {
+    let numbers: BTreeMap<&str, usize> = (0..).zip(edges.keys()).map(|(at, name)| (*name, at)).collect();
+    let known: Vec<Vec<(usize, &Spanned<&str>)>> = edges
+        .values()
+        .map(|targets| {
+            let known = targets.iter().map(|target| (numbers.get(target.value), target));
+            known.filter_map(|(to, target)| Some((*to?, target))).collect()
+        })
+        .collect();
+    let targets: Vec<Vec<usize>> = known
+        .iter()
+        .map(|edges| edges.iter().map(|(to, _)| *to).collect())
+        .collect();
+    let circle: Vec<&Spanned<&str>> = circle(&targets)
+        .into_iter()
+        .flatten()
+        .map(|(from, edge)| known[from][edge].1)
+        .collect();
+    let (Some(first), Some(last)) = (circle.first(), circle.last()) else {
         return;
     };
-    let mut path: Vec<(&str, &Spanned<&str>)> = Vec::new();
-    let mut at = *first;
-    while !path.iter().any(|(name, _)| *name == at) {
-        let Some(next) = left[at].iter().find(|target| left.contains_key(target.value)) else {
-            return;
-        };
-        path.push((at, next));
-        at = next.value;
-    }
-    let start = path.iter().position(|(name, _)| *name == at).unwrap_or(0);
-    let circle = &path[start..];
-    let names: Vec<String> = circle
-        .iter()
-        .map(|(name, _)| *name)
-        .chain([at])
-        .map(|name| format!("`{name}`"))
+    let names: Vec<String> = [last]
+        .into_iter()
+        .chain(&circle)
+        .map(|edge| format!("`{}`", edge.value))
         .collect();
-    let mut diagnostic = Diagnostic::error(circle[0].1.span, format!("{}: {}", message, names.join(" -> ")));
-    for (_, edge) in &circle[1..] {
-        diagnostic = diagnostic.also(edge.span, "and this");
-    }
-    diagnostics.push(diagnostic);
+    let diagnostic = Diagnostic::error(first.span, format!("{}: {}", message, names.join(" -> ")));
+    diagnostics.push(
+        circle[1..]
+            .iter()
+            .fold(diagnostic, |diagnostic, edge| diagnostic.also(edge.span, "and this")),
+    );
 }

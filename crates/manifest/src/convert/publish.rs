@@ -1,5 +1,7 @@
 //! `publish:`.
 
+use std::collections::BTreeSet;
+
 use super::packages::{SYNTAX, atom};
 use super::reference::check_reference;
 use super::task::targets;
@@ -23,7 +25,7 @@ pub(super) fn publish(
     let Some(mut fields) = reader.fields(node, &PUBLISH, "`publish`") else {
         return Publish::default();
     };
-    let tasks: Vec<&str> = tasks.iter().map(|task| task.name.value.as_str()).collect();
+    let tasks: BTreeSet<&str> = tasks.iter().map(|task| task.name.value.as_str()).collect();
     let publish = Publish {
         deny: fields.take("deny").map(|node| deny(reader, node)).unwrap_or_default(),
         pkgs: fields.take("pkgs").and_then(|node| pkgs(reader, node, &tasks)),
@@ -35,7 +37,7 @@ pub(super) fn publish(
     publish
 }
 
-fn pkgs(reader: &mut Reader<'_>, node: &Node, tasks: &[&str]) -> Option<PublishPkgs> {
+fn pkgs(reader: &mut Reader<'_>, node: &Node, tasks: &BTreeSet<&str>) -> Option<PublishPkgs> {
     let mut fields = reader.fields(node, &PUBLISH_PKGS, "`pkgs`")?;
     let to = fields.take("to").and_then(|node| destination(reader, node));
     let sign = fields.take("sign").and_then(|node| reader.text(node, "`sign`"));
@@ -99,7 +101,7 @@ fn images(
     reader: &mut Reader<'_>,
     node: &Node,
     flavour: &Spanned<String>,
-    tasks: &[&str],
+    tasks: &BTreeSet<&str>,
     images: &[Image],
 ) -> Option<PublishImages> {
     let mut fields = reader.fields(node, &PUBLISH_IMAGES, "`images`")?;

@@ -1,5 +1,7 @@
 //! `tasks:`.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use crate::keys::TASK;
@@ -12,14 +14,14 @@ use crate::yaml::{Entry, Key, Kind, Node};
 /// Reads `tasks:`.
 pub(super) fn tasks(reader: &mut Reader<'_>, node: &Node) -> Vec<Task> {
     let entries = reader.entries(node, "`tasks`");
-    let names: Vec<&str> = entries.iter().map(|entry| entry.key.text.as_str()).collect();
+    let names: BTreeSet<&str> = entries.iter().map(|entry| entry.key.text.as_str()).collect();
     entries
         .iter()
         .filter_map(|Entry { key, value }| task(reader, key, value, &names))
         .collect()
 }
 
-fn task(reader: &mut Reader<'_>, key: &Key, node: &Node, names: &[&str]) -> Option<Task> {
+fn task(reader: &mut Reader<'_>, key: &Key, node: &Node, names: &BTreeSet<&str>) -> Option<Task> {
     let name = reader.name(key, "a task");
     let mut fields = reader.fields(node, &TASK, &format!("the task `{}`", key.text))?;
     let place = match fields.take("in") {
@@ -125,6 +127,15 @@ fn patterns(reader: &mut Reader<'_>, node: &Node, context: &str) -> Vec<Spanned<
                 ));
                 return false;
             }
+            if text.value.split('/').all(|part| matches!(part, "" | ".")) {
+                reader
+                    .error(
+                        text.span,
+                        format!("`{}` is the folder of the manifest itself", text.value),
+                    )
+                    .help = Some("name files or folders in it, or write `**` for every file".to_owned());
+                return false;
+            }
             match globset::GlobBuilder::new(&text.value).literal_separator(true).build() {
                 Ok(_) => true,
                 Err(error) => {
@@ -137,12 +148,12 @@ fn patterns(reader: &mut Reader<'_>, node: &Node, context: &str) -> Vec<Spanned<
 }
 
 /// Reads `needs:`: targets, where a bare word is a task's name if there is such a task.
-pub(super) fn targets(reader: &mut Reader<'_>, node: &Node, tasks: &[&str]) -> Vec<Spanned<Target>> {
+pub(super) fn targets(reader: &mut Reader<'_>, node: &Node, tasks: &BTreeSet<&str>) -> Vec<Spanned<Target>> {
     let texts = reader.texts(node, "`needs`");
     texts
         .into_iter()
         .filter_map(|text| {
-            if tasks.contains(&text.value.as_str()) {
+            if tasks.contains(text.value.as_str()) {
                 return Some(Spanned::new(Target::Task(text.value), text.span));
             }
             match Target::parse(&text.value) {

@@ -1,5 +1,7 @@
 //! `include:`: one manifest continues another.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
 use crate::yaml::{Entry, Kind, Node};
@@ -30,22 +32,26 @@ fn merge_at(
         Kind::Mapping(entries) => entries,
         kind => return Node { span, tag, kind },
     };
-    let Kind::Mapping(mut entries) = earlier.kind else {
+    let Kind::Mapping(entries) = earlier.kind else {
         return Node {
             span,
             tag,
             kind: Kind::Mapping(later_entries),
         };
     };
-    if path.is_empty() {
-        entries.retain(|entry| !OWN.contains(&entry.key.text.as_str()));
-    }
+    let own = |entry: &Entry| path.is_empty() && OWN.contains(&entry.key.text.as_str());
+    let mut entries: Vec<Option<Entry>> = entries.into_iter().filter(|entry| !own(entry)).map(Some).collect();
+    let places: BTreeMap<String, usize> = (0..)
+        .zip(entries.iter().flatten())
+        .map(|(at, entry)| (entry.key.text.clone(), at))
+        .collect();
     for Entry { key, value } in later_entries {
-        let Some(index) = entries.iter().position(|entry| entry.key.text == key.text) else {
-            entries.push(Entry { key, value });
+        // The place in the order is that of the first, so that overriding something does not move it.
+        let slot = places.get(&key.text).and_then(|at| entries.get_mut(*at));
+        let Some((slot, known)) = slot.and_then(|slot| slot.take().map(|known| (slot, known))) else {
+            entries.push(Some(Entry { key, value }));
             continue;
         };
-        let known = entries.remove(index);
         let both_maps = matches!((&known.value.kind, &value.kind), (Kind::Mapping(_), Kind::Mapping(_)));
         let later_wins = value.tag.is_some() || path.first().is_some_and(|top| top == "vars");
         path.push(key.text.clone());
@@ -67,13 +73,12 @@ fn merge_at(
             value
         };
         path.pop();
-        // The place in the order is that of the first, so that overriding something does not move it.
-        entries.insert(index, Entry { key, value });
+        *slot = Some(Entry { key, value });
     }
     Node {
         span,
         tag,
-        kind: Kind::Mapping(entries),
+        kind: Kind::Mapping(entries.into_iter().flatten().collect()),
     }
 }
 

@@ -11,15 +11,19 @@ pub(super) struct PathSet(Vec<Vec<Part>>);
 enum Part {
     /// Any number of components: `**`.
     Any,
+    /// The one component of this name.
+    Literal(String),
     /// One component.
-    Name(Vec<Token>),
+    Glob(Vec<Token>),
 }
 
 #[derive(Debug, Clone)]
 enum Token {
     /// Any number of characters: `*`.
     Star,
-    /// One character.
+    /// This character.
+    Char(char),
+    /// One of these characters.
     One(Chars),
 }
 
@@ -39,7 +43,7 @@ impl PathSet {
             parts.extend(literals(text));
             if text.ends_with('/') {
                 // The folder itself is no file that a glob could match.
-                parts.push(Part::Name(vec![Token::Star]));
+                parts.push(Part::Glob(vec![Token::Star]));
             }
             parts.push(Part::Any);
             return Self(vec![parts]);
@@ -48,7 +52,8 @@ impl PathSet {
             let mut parts = literals(folder);
             parts.extend(components(&text).map(|name| match name {
                 "**" => Part::Any,
-                name => Part::Name(tokens(name)),
+                name if name.contains(['*', '?', '[', '\\']) => Part::Glob(tokens(name)),
+                name => Part::Literal(name.to_owned()),
             }));
             parts
         };
@@ -63,13 +68,41 @@ impl PathSet {
             .any(|left| other.0.iter().any(|right| paths_meet(left, right)))
     }
 
-    /// Whether this path, relative to `folder`, is in it.
+    /// Just this path, relative to `folder`, and nothing below it.
     #[must_use]
-    pub(super) fn holds(&self, folder: &str, path: &str) -> bool {
+    pub(super) fn path(folder: &str, path: &str) -> Self {
         let mut parts = literals(folder);
         parts.extend(literals(path));
-        self.overlaps(&Self(vec![parts]))
+        Self(vec![parts])
     }
+
+    /// What all paths of an alternative begin with, for each alternative. Components end with a `/`, the last one too, so that of
+    /// the beginnings of two sets that overlap, one is a beginning of the other.
+    pub(super) fn beginnings(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|parts| beginning(parts))
+    }
+}
+
+fn beginning(parts: &[Part]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Literal(name) => {
+                text.push_str(name);
+                text.push('/');
+            }
+            Part::Glob(tokens) => {
+                let literal = |token: &Token| match token {
+                    Token::Char(char) => Some(*char),
+                    Token::Star | Token::One(_) => None,
+                };
+                text.extend(tokens.iter().map_while(literal));
+                break;
+            }
+            Part::Any => break,
+        }
+    }
+    text
 }
 
 fn components(text: &str) -> impl Iterator<Item = &str> {
@@ -77,16 +110,7 @@ fn components(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn literals(path: &str) -> Vec<Part> {
-    components(path)
-        .map(|name| Part::Name(name.chars().map(literal).collect()))
-        .collect()
-}
-
-fn literal(char: char) -> Token {
-    Token::One(Chars {
-        negated: false,
-        ranges: vec![(char, char)],
-    })
+    components(path).map(|name| Part::Literal(name.to_owned())).collect()
 }
 
 /// `a{b,c}` as `ab` and `ac`.
@@ -135,10 +159,10 @@ fn tokens(name: &str) -> Vec<Token> {
                     rest = after.chars();
                     Token::One(chars)
                 }
-                None => literal('['),
+                None => Token::Char('['),
             },
-            '\\' => literal(rest.next().unwrap_or('\\')),
-            other => literal(other),
+            '\\' => Token::Char(rest.next().unwrap_or('\\')),
+            other => Token::Char(other),
         });
     }
     found
@@ -189,8 +213,13 @@ fn paths_meet(left: &[Part], right: &[Part]) -> bool {
         right,
         |part| matches!(part, Part::Any),
         |left, right| match (left, right) {
-            (Part::Name(left), Part::Name(right)) => names_meet(left, right),
-            _ => true,
+            (Part::Literal(left), Part::Literal(right)) => left == right,
+            (Part::Literal(name), Part::Glob(glob)) | (Part::Glob(glob), Part::Literal(name)) => {
+                let name: Vec<Token> = name.chars().map(Token::Char).collect();
+                names_meet(&name, glob)
+            }
+            (Part::Glob(left), Part::Glob(right)) => names_meet(left, right),
+            (Part::Any, _) | (_, Part::Any) => true,
         },
     )
 }
@@ -201,8 +230,10 @@ fn names_meet(left: &[Token], right: &[Token]) -> bool {
         right,
         |token| matches!(token, Token::Star),
         |left, right| match (left, right) {
+            (Token::Char(left), Token::Char(right)) => left == right,
+            (Token::Char(char), Token::One(chars)) | (Token::One(chars), Token::Char(char)) => chars.has(*char),
             (Token::One(left), Token::One(right)) => left.meets(right),
-            _ => true,
+            (Token::Star, _) | (_, Token::Star) => true,
         },
     )
 }
@@ -286,7 +317,7 @@ mod tests {
     fn folders_of_manifests_count() {
         assert!(PathSet::new("f", "sub/*").overlaps(&PathSet::new("f/sub", "x")));
         assert!(!PathSet::new("f", "x").overlaps(&PathSet::new("g", "x")));
-        assert!(PathSet::new("f", "sub/").holds("f", "sub/x"));
-        assert!(!PathSet::new("f", "sub/").holds("f", "sub"));
+        assert!(PathSet::new("f", "sub/").overlaps(&PathSet::path("f", "sub/x")));
+        assert!(!PathSet::new("f", "sub/").overlaps(&PathSet::path("f", "sub")));
     }
 }

@@ -1,0 +1,149 @@
+//! Mistakes that the manifest reader could not know: those of the graph, and of what farm does not do yet.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use farm_manifest::model::{Binfarm, Deny, Farm, Target};
+use farm_manifest::{Diagnostic, Diagnostics, LoadError, Loaded, Span, Spanned};
+
+use super::tasks;
+use crate::command::FarmError;
+use crate::rules::publish_pkgs;
+use crate::settings;
+
+/// Checks a farm. Needs no names pinned, and writes nothing: whoever passes this can be lowered as soon as its names are pinned.
+/// `workspace` is the folder in which the inputs of tasks are looked for.
+///
+/// # Errors
+///
+/// All mistakes of the user's at once, shown as the manifest reader shows its own; or a folder that cannot be read.
+pub fn check(loaded: &Loaded, workspace: &Path) -> Result<(), FarmError> {
+    let farm = &loaded.farm;
+    let mut mistakes = Vec::new();
+    needs(farm, &mut mistakes);
+    match &farm.binfarm {
+        Some(binfarm) => {
+            if binfarm.profile.is_none() {
+                mistakes.push(
+                    Diagnostic::error(binfarm.span, "the binfarm has no profile")
+                        .help("add `profile: REPOSITORY:PATH` to `binfarm:`"),
+                );
+            }
+            layers(loaded, binfarm, &mut mistakes);
+            root(loaded, binfarm, &mut mistakes);
+        }
+        None => mistakes.extend(farm.images.iter().map(|image| {
+            let message = format!(
+                "the image `{}` needs a `binfarm:`, which the farm has not",
+                image.name.value
+            );
+            Diagnostic::error(image.name.span, message)
+                .help("say what everything starts from: `binfarm: { base: ... }`")
+        })),
+    }
+    deny(farm, &mut mistakes);
+    tasks::check(farm, workspace, &mut mistakes)?;
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(refused(loaded, mistakes))
+    }
+}
+
+/// Mistakes in a manifest that was read, as an error that shows them.
+pub(super) fn refused(loaded: &Loaded, mistakes: Vec<Diagnostic>) -> FarmError {
+    let mut diagnostics = Diagnostics(mistakes);
+    diagnostics.sort();
+    FarmError::from(LoadError::Invalid {
+        farm: loaded.farm.name.value.clone(),
+        diagnostics,
+        sources: loaded.sources.clone(),
+    })
+}
+
+/// What tasks and publications cannot wait for.
+fn needs(farm: &Farm, mistakes: &mut Vec<Diagnostic>) {
+    let mut refuse = |need: &Spanned<Target>, of_task: bool| {
+        let (why, help) = match &need.value {
+            Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
+                ("stages, kernels and disks are not built yet", None)
+            }
+            Target::Pkg(_) => (
+                "packages cannot be needed one by one yet",
+                Some("name the subject that brings it (`pkgs/SUBJECT`), or `binhost`"),
+            ),
+            Target::PublishPkgs | Target::PublishImage if of_task => {
+                ("a task cannot publish: publications come last", None)
+            }
+            _ => return,
+        };
+        let mistake = Diagnostic::error(need.span, format!("needs `{}`: {why}", need.value));
+        mistakes.push(mistake.maybe_help(help.map(str::to_owned)));
+    };
+    for need in farm.tasks.iter().flat_map(|task| &task.needs) {
+        refuse(need, true);
+    }
+    let of_pkgs = farm.publish.pkgs.iter().flat_map(|pkgs| &pkgs.needs);
+    let of_images = farm.publish.images.iter().flat_map(|images| &images.needs);
+    for need in of_pkgs.chain(of_images) {
+        refuse(need, false);
+    }
+}
+
+/// Files of layers that could not have the effect somebody means them to have.
+fn layers(loaded: &Loaded, binfarm: &Binfarm, mistakes: &mut Vec<Diagnostic>) {
+    let named = loaded.farm.subjects.iter().flat_map(|subject| &subject.config);
+    let mut spans: BTreeMap<&str, Span> = BTreeMap::new();
+    for name in binfarm.config.iter().chain(named) {
+        spans.entry(&name.value).or_insert(name.span);
+    }
+    for (name, span) in spans {
+        for (path, file) in loaded.layers.get(name).into_iter().flat_map(|layer| &layer.files) {
+            let place = format!("profiles/{name}/{path}");
+            let top = path.as_str().split('/').next().unwrap_or_default();
+            let (message, help) = if matches!(top, "repos.conf" | "make.profile") {
+                (
+                    format!("{place}: farm itself writes /etc/portage/{top}"),
+                    "name repositories under `binfarm.repos:`, the profile under `binfarm.profile:`",
+                )
+            } else if !settings::is_read_by_line(path.as_str()) {
+                continue;
+            } else if file.link.is_some() {
+                (
+                    format!("{place} is a symbolic link, which farm does not follow here"),
+                    "put a copy of the file there",
+                )
+            } else if std::str::from_utf8(&file.bytes).is_err() {
+                (format!("{place} is not UTF-8"), "convert it, for example with iconv")
+            } else {
+                continue;
+            };
+            mistakes.push(Diagnostic::error(span, message).help(help));
+        }
+    }
+}
+
+/// Literal files that would be settings, which are never part of the root.
+fn root(loaded: &Loaded, binfarm: &Binfarm, mistakes: &mut Vec<Diagnostic>) {
+    let (Some(root), Some(tree)) = (&binfarm.root, &loaded.root) else {
+        return;
+    };
+    for folder in ["etc/portage", "var/db/repos"] {
+        if let Some(path) = tree.files.keys().find(|path| path.starts_with(folder)) {
+            mistakes.push(
+                Diagnostic::error(root.span, format!("{} is never part of the root", tree.path.join(path)))
+                    .help("put settings into a layer (profiles/NAME), and repositories under `binfarm.repos:`"),
+            );
+        }
+    }
+}
+
+/// What the publisher does not take yet.
+fn deny(farm: &Farm, mistakes: &mut Vec<Diagnostic>) {
+    let of_pkgs = farm.publish.pkgs.iter().flat_map(|pkgs| &pkgs.deny);
+    let denied: Vec<&Spanned<Deny>> = farm.publish.deny.iter().chain(of_pkgs).collect();
+    mistakes.extend(denied.into_iter().filter_map(|deny| {
+        let error = publish_pkgs::deny(&deny.value).err()?;
+        Some(Diagnostic::error(deny.span, error.message).maybe_help(error.hint))
+    }));
+}
