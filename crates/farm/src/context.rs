@@ -15,6 +15,9 @@ pub const WORKSPACE_LABEL: &str = "org.farm.workspace";
 /// Label that says which node an image or container is for.
 pub const NODE_LABEL: &str = "org.farm.node";
 
+/// The file in the workspace's state that is there while a run is under way; it names the executor, once there is one.
+pub const RUNNING_MARK: &str = "running";
+
 /// Makes the connection to an executor, which puts these labels on every container it makes.
 pub type Connect = dyn Fn(&BTreeMap<String, String>) -> Result<Arc<dyn Executor>, ExecutorError> + Send + Sync;
 
@@ -83,7 +86,13 @@ impl Context {
                 (LABEL.to_owned(), "1".to_owned()),
                 (WORKSPACE_LABEL.to_owned(), self.workspace_id.clone()),
             ];
-            (self.connect)(&labels.into()).map_err(|error| executor_failure(&error))
+            let executor = (self.connect)(&labels.into()).map_err(|error| executor_failure(&error))?;
+            // Before the first container: whoever finds the mark of a killed run knows that there may be some.
+            let mark = self.state.join(RUNNING_MARK);
+            if mark.exists() {
+                fs_err::write(mark, executor.name()).map_err(|error| io_failure("mark the workspace", &error))?;
+            }
+            Ok(executor)
         };
         self.connected.get_or_init(connect).as_ref().map_err(Clone::clone)
     }

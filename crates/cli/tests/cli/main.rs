@@ -4,6 +4,7 @@
 
 mod arguments;
 mod build;
+mod crash;
 mod farms;
 mod help;
 mod host_tasks;

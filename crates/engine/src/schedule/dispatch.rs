@@ -14,7 +14,7 @@ use crate::event::{Event, EventSink, NodeResult};
 use crate::graph::{Graph, NodeId, NodeMap};
 use crate::guard::{Guard, GuardStore};
 use crate::input::{KeyHasher, Value, describe};
-use crate::node::{Need, NodeSpec};
+use crate::node::{Class, Need, NodeSpec};
 use crate::reason::{Reason, changes};
 
 /// How often the dispatcher looks whether it was asked to stop, while nothing else happens.
@@ -259,7 +259,10 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             Some(guard) => match self.driver.presence(&spec, &guard) {
                 Presence::Present if self.driver.rebuilds(&spec) => (Reason::Forced, Some(Arc::new(guard))),
                 Presence::Present => {
-                    if let Err(error) = self.guards.mark_current(&spec.name, &key) {
+                    // A look changes nothing.
+                    if self.options.run.contains(&Class::Build)
+                        && let Err(error) = self.guards.mark_current(&spec.name, &key)
+                    {
                         return self.give_up(node, error.into());
                     }
                     let result = if touched {

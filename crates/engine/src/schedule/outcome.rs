@@ -46,6 +46,10 @@ impl<D: Driver> Dispatcher<'_, D> {
         let name = self.graph.spec(node).name.clone();
         let reason = Some(pending.reason.clone());
         if let (Some(former), Some(differences)) = (&pending.compare, made.differences) {
+            // What it was compared with is what is in use.
+            if let Err(error) = self.guards.mark_current(&name, &pending.key) {
+                return self.give_up(node, error.into());
+            }
             if differences.is_empty() {
                 self.summary.reproducible.push(name);
             } else {

@@ -10,36 +10,38 @@ use farm_engine::{Event, EventSink, Failure};
 use fs_err as fs;
 
 use super::FarmError;
-use crate::context::{Context, WORKSPACE_LABEL, executor_failure};
-
-const MARK: &str = "running";
+use crate::context::{Context, RUNNING_MARK, WORKSPACE_LABEL, executor_failure};
 
 /// Whether a run is under way, or was killed. The caller holds the workspace's lock, so that it can only be the latter.
 pub(super) fn is_marked(state: &Path) -> bool {
-    state.join(MARK).exists()
+    state.join(RUNNING_MARK).exists()
 }
 
 /// The mark of a run under way.
 pub(super) struct RunningMark {
     path: PathBuf,
-    /// The mark was there already: a run was killed.
+    /// The mark was there already, and named an engine: a run was killed that may have left containers.
     after_kill: bool,
 }
 
 impl RunningMark {
     /// Cleans up if the last run was killed, and marks the workspace. The caller holds its lock.
     pub(super) fn set(context: &Context, events: &dyn EventSink) -> Result<Self, FarmError> {
-        let path = context.state.join(MARK);
-        let after_kill = path.exists();
-        if after_kill {
+        let path = context.state.join(RUNNING_MARK);
+        let left = fs::read(&path).ok();
+        // Without an engine there were no containers, and none is needed now.
+        let after_kill = left.as_ref().is_some_and(|engine| !engine.is_empty());
+        if left.is_some() {
             context.store.sweep()?;
             context.sweep_scratch();
-            if let Ok(count @ 1..) = remove_containers(context) {
-                let message = format!("the last run was killed; {count} containers it left are removed");
-                events.event(&Event::Note { message });
-            }
         }
-        fs::write(&path, "")?;
+        if after_kill && let Ok(count @ 1..) = remove_containers(context) {
+            let message = format!("the last run was killed; {count} containers it left are removed");
+            events.event(&Event::Note { message });
+        }
+        if left.is_none() {
+            fs::write(&path, "")?;
+        }
         Ok(Self { path, after_kill })
     }
 
