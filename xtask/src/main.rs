@@ -1,6 +1,7 @@
-//! Developers' chores: `cargo xtask check` and `cargo xtask acceptance`.
+//! Developers' chores: `cargo xtask check`, `cargo xtask acceptance` and `cargo xtask bench`.
 
 mod acceptance;
+mod bench;
 mod check;
 mod command;
 
@@ -22,6 +23,11 @@ fn failed(error: std::io::Error) -> String {
     error.to_string()
 }
 
+/// Fails with what `otherwise` says unless `holds`.
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
 #[expect(clippy::print_stderr, reason = "this program talks to developers and nobody else")]
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,8 +38,9 @@ fn main() -> ExitCode {
         ["check"] => check::run(root),
         ["acceptance"] => acceptance::run(root, false),
         ["acceptance", "dbg"] => acceptance::run(root, true),
+        ["bench", ref rest @ ..] => return bench::run(root, rest),
         _ => {
-            eprint!("{HELP}");
+            eprint!("{HELP}{}", bench::HELP);
             return ExitCode::from(2);
         }
     };

@@ -11,6 +11,11 @@ use tempfile::TempDir;
 use crate::command::{Ended, ended, output, show};
 use crate::{Outcome, failed};
 
+/// The flavour that is built without asking.
+pub(crate) const OPT: &str = "amd64.opt";
+/// The other flavour.
+pub(crate) const DBG: &str = "amd64.dbg";
+
 /// Where the acceptance works.
 pub(crate) struct Lab {
     /// The program.
@@ -48,6 +53,11 @@ impl Lab {
     /// The clone.
     pub(crate) fn workspace(&self) -> PathBuf {
         self.path.join("clone")
+    }
+
+    /// The farm's own binhost of a flavour.
+    pub(crate) fn binhost(&self, flavour: &str) -> PathBuf {
+        self.workspace().join(".farm/binhost/hepfarm").join(flavour)
     }
 
     /// Where packages are published.

@@ -5,9 +5,12 @@
 //! `scripts/setup --tests` installs. Its folder goes at the end. The images stay: they are, bit for bit, those that the same farm
 //! in another workspace uses, so that removing them would take them from it.
 
+mod binhost;
+mod elf;
 mod lab;
 mod servers;
 mod stages;
+mod symbols;
 
 use std::path::Path;
 use std::time::Instant;
@@ -28,6 +31,7 @@ const STAGES: &[(&str, Stage)] = &[
         "the index lists every package, and every file is there",
         stages::index_is_complete,
     ),
+    ("its programs and libraries are stripped", symbols::nowhere),
     ("a second run runs nothing, in well under a second", stages::second_run),
     (
         "with nothing to do it needs no engine",
@@ -41,17 +45,23 @@ const STAGES: &[(&str, Stage)] = &[
     ),
 ];
 
-const OTHER_FLAVOUR: (&str, Stage) = (
-    "the other flavour is built, and the first is still there",
-    stages::other_flavour,
-);
+/// After those. The other flavour compiles everything again.
+const OTHER_FLAVOUR: &[(&str, Stage)] = &[
+    (
+        "the first command makes the other flavour too, with the same packages",
+        stages::other_flavour,
+    ),
+    ("its debug symbols are in files of their own", symbols::apart),
+    ("from flavour to flavour and back, nothing runs", stages::back_and_forth),
+];
 
 /// Runs every stage and stops at the first that fails.
 #[expect(clippy::print_stdout, reason = "the result of this program")]
 pub(crate) fn run(root: &Path, other_flavour: bool) -> Outcome {
     let lab = Lab::new(root)?;
     let start = Instant::now();
-    let stages: Vec<&(&str, Stage)> = STAGES.iter().chain(other_flavour.then_some(&OTHER_FLAVOUR)).collect();
+    let others = if other_flavour { OTHER_FLAVOUR } else { &[] };
+    let stages: Vec<&(&str, Stage)> = STAGES.iter().chain(others).collect();
     println!("\nrunning {} tests", stages.len());
     for (at, (name, stage)) in stages.iter().enumerate() {
         let began = Instant::now();
