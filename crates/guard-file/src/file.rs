@@ -68,7 +68,11 @@ pub struct GuardFile {
     path: PathBuf,
     inner: Mutex<Inner>,
     clock: Box<dyn Clock + Send>,
+    before_flush: Box<BeforeFlush>,
 }
+
+/// Makes durable what guards speak of.
+type BeforeFlush = dyn Fn() -> std::io::Result<()> + Send + Sync;
 
 struct Inner {
     /// Everything in the file, and what was appended since.
@@ -130,8 +134,16 @@ impl GuardFile {
             path: path.to_owned(),
             inner: Mutex::new(inner),
             clock,
+            before_flush: Box::new(|| Ok(())),
         };
         Ok(Opened { guards, dropped_bytes })
+    }
+
+    /// Has `action` called before records are flushed to the disk, so that none gets there before what it speaks of.
+    #[must_use]
+    pub fn flushing_first(mut self, action: impl Fn() -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+        self.before_flush = Box::new(action);
+        self
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -153,7 +165,13 @@ impl GuardFile {
         let written = file
             .seek(SeekFrom::Start(end as u64))
             .and_then(|_| file.write_all(&record))
-            .and_then(|()| if sync { file.sync_data() } else { Ok(()) });
+            .and_then(|()| {
+                if sync {
+                    (self.before_flush)()?;
+                    file.sync_data()?;
+                }
+                Ok(())
+            });
         if let Err(error) = written {
             // Half a record must not stay in front of a later whole one. If this fails too, the next start cuts it off,
             // because the next record is written from the same place.
@@ -206,6 +224,7 @@ impl Drop for GuardFile {
         let mut inner = self.inner();
         if inner.unsynced_since_ms.take().is_some()
             && let Some(file) = &inner.file
+            && (self.before_flush)().is_ok()
         {
             // Nobody is left to be told, and a machine that stops now costs some short builds.
             let _ = file.sync_data();

@@ -218,9 +218,15 @@ fn short_builds_share_a_flush_and_long_ones_have_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let time = Arc::new(AtomicU64::new(10_000));
     let clock = Box::new(TestClock(Arc::clone(&time)));
+    let flushes = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&flushes);
     let file = GuardFile::open_with_clock(&folder.path().join("guards"), Mode::Write, clock)
         .unwrap()
-        .guards;
+        .guards
+        .flushing_first(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        });
     let unsynced = || file.inner().unsynced_since_ms;
     file.record(guard("f:a", "short")).unwrap();
     assert_eq!(unsynced(), Some(10_000));
@@ -236,4 +242,22 @@ fn short_builds_share_a_flush_and_long_ones_have_their_own() {
     };
     file.record(long).unwrap();
     assert_eq!(unsynced(), None);
+    assert_eq!(flushes.load(Ordering::Relaxed), 2);
+    file.record(guard("f:e", "short")).unwrap();
+    drop(file);
+    assert_eq!(flushes.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn a_guard_whose_outputs_cannot_be_flushed_is_not_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guards");
+    let file = write(&path).flushing_first(|| Err(std::io::Error::other("no room")));
+    let long = Guard {
+        duration_ms: 1000,
+        ..guard("f:a", "long")
+    };
+    assert!(file.record(long).unwrap_err().to_string().contains("no room"));
+    drop(file);
+    assert!(write(&path).all().is_empty());
 }

@@ -163,7 +163,7 @@ impl FileHasher {
             }
         };
         let now = SystemTime::now();
-        if let Some(entry) = self.state().entries.get_mut(path)
+        if let Some(entry) = self.state().entries.get_mut(path.as_os_str())
             && entry.fingerprint == fingerprint
             // Within one run a racy entry was hashed by this run itself, and `save` settles it.
             && (!entry.racy || entry.age == 0)
@@ -177,7 +177,7 @@ impl FileHasher {
         self.witness.saw(path, &found, now);
         let answer = entry.answer();
         let mut state = self.state();
-        state.entries.insert(path.to_path_buf(), entry);
+        state.entries.insert(path.as_os_str().to_owned(), entry);
         state.changed = true;
         Ok(answer)
     }
@@ -192,7 +192,7 @@ impl FileHasher {
         let racy: Vec<(PathBuf, Entry)> = {
             let state = self.state();
             let asked = state.entries.iter().filter(|(_, entry)| entry.racy && entry.age == 0);
-            asked.map(|(path, entry)| (path.clone(), entry.clone())).collect()
+            asked.map(|(path, entry)| (path.into(), entry.clone())).collect()
         };
         let mut moved = Vec::new();
         for (path, before) in racy {
@@ -205,8 +205,8 @@ impl FileHasher {
             }
             let mut state = self.state();
             match again {
-                Some((entry, ..)) => state.entries.insert(path, entry),
-                None => state.entries.remove(&path),
+                Some((entry, ..)) => state.entries.insert(path.into_os_string(), entry),
+                None => state.entries.remove(path.as_os_str()),
             };
             state.changed = true;
         }
@@ -337,7 +337,7 @@ mod tests {
         );
         // A wrong digest in the cache shows that the answer comes from there.
         settle(&hasher);
-        hasher.state().entries.get_mut(&file).unwrap().digest = blake3::hash(b"wrong");
+        hasher.state().entries.get_mut(file.as_os_str()).unwrap().digest = blake3::hash(b"wrong");
         hasher.save().unwrap();
         assert_eq!(
             FileHasher::open(&cache).hash(&file).unwrap().digest,
@@ -353,7 +353,7 @@ mod tests {
         hasher.hash(&file).unwrap();
         {
             let mut state = hasher.state();
-            let entry = state.entries.get_mut(&file).unwrap();
+            let entry = state.entries.get_mut(file.as_os_str()).unwrap();
             assert!(entry.racy, "a file of this moment is racy");
             entry.digest = blake3::hash(b"stale");
         }
@@ -373,7 +373,7 @@ mod tests {
         hasher.hash(&file).unwrap();
         assert_eq!(hasher.save().unwrap(), Vec::<PathBuf>::new());
         fs_err::write(&file, "two").unwrap();
-        hasher.state().entries.get_mut(&file).unwrap().racy = true;
+        hasher.state().entries.get_mut(file.as_os_str()).unwrap().racy = true;
         assert_eq!(hasher.save().unwrap(), std::slice::from_ref(&file));
         assert_eq!(
             FileHasher::open(&cache).hash(&file).unwrap().digest,

@@ -10,6 +10,7 @@
 
 mod blob;
 mod file_hasher;
+mod flush;
 pub mod glob;
 mod lock;
 mod reader;
@@ -21,6 +22,7 @@ mod writer;
 
 pub use blob::{Blob, hex_digest};
 pub use file_hasher::{CacheNote, FileDigest, FileHasher, FileKind, HashError};
+pub use flush::Unflushed;
 pub use lock::{DirLock, HeldBy, Holder, LockError};
 pub use reader::{BlobReader, CorruptBlob, ReadError, corrupt_blob};
 pub use store::{PutError, Store, Swept};

@@ -12,7 +12,6 @@ use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
 use crate::file_hasher::{FileDigest, FileKind};
 
@@ -76,7 +75,8 @@ impl Entry {
     }
 }
 
-pub(crate) type Entries = BTreeMap<PathBuf, Entry>;
+/// By the bytes of the path.
+pub(crate) type Entries = BTreeMap<OsString, Entry>;
 
 pub(crate) fn encode(entries: &Entries) -> Vec<u8> {
     let mut out = Vec::with_capacity(entries.len() * 160 + 64);
@@ -84,7 +84,7 @@ pub(crate) fn encode(entries: &Entries) -> Vec<u8> {
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&(entries.len() as u64).to_le_bytes());
     for (path, entry) in entries {
-        let path = path.as_os_str().as_bytes();
+        let path = path.as_bytes();
         let print = &entry.fingerprint;
         out.extend_from_slice(&(path.len() as u32).to_le_bytes());
         out.extend_from_slice(path);
@@ -154,7 +154,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Entries, Unreadable> {
             executable: flags & 1 != 0,
             kind,
         };
-        let path = PathBuf::from(OsString::from_vec(path.to_vec()));
+        let path = OsString::from_vec(path.to_vec());
         entries.insert(
             path,
             Entry {

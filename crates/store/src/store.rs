@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::fs::{FlockOperation, flock, ioctl_ficlone};
 
+use crate::flush::Unflushed;
 use crate::writer::PendingFile;
 use crate::{Blob, BlobReader, BlobWriter, ReadError};
 
 /// A folder of content-addressed blobs: `blobs/ab/cdef…` (two and 62 hexadecimal digits of the BLAKE3 digest), each file
 /// read-only, plus `pending/` for what is being written.
 ///
-/// A blob appears under its name only when it is complete and on the disk, so readers need no lock. Writing a blob that is
+/// A blob appears under its name only when it is complete, so readers need no lock; when it is on the disk, see
+/// [`unflushed`](Self::unflushed). Writing a blob that is
 /// already there replaces its file: that heals a damaged one. Files belong to the user and are as readable to others as the
 /// umask says.
 #[derive(Debug, Clone)]
 pub struct Store {
     blobs: PathBuf,
     pending: PathBuf,
+    unflushed: Unflushed,
 }
 
 /// Why content could not be put into the store.
@@ -50,6 +53,7 @@ impl Store {
         let store = Self {
             blobs: folder.join("blobs"),
             pending: folder.join("pending"),
+            unflushed: Unflushed::default(),
         };
         fs_err::create_dir_all(&store.blobs)?;
         fs_err::create_dir_all(&store.pending)?;
@@ -62,7 +66,13 @@ impl Store {
         Self {
             blobs: folder.join("blobs"),
             pending: folder.join("pending"),
+            unflushed: Unflushed::default(),
         }
+    }
+
+    /// The blobs that may not have reached the disk. Whoever makes something durable that names blobs flushes them before.
+    pub fn unflushed(&self) -> &Unflushed {
+        &self.unflushed
     }
 
     pub(crate) fn pending_folder(&self) -> &Path {
@@ -123,7 +133,9 @@ impl Store {
             digest: hasher.finalize(),
             size,
         };
-        pending.place(&self.path(&blob)).map_err(PutError::Store)?;
+        pending
+            .place(&self.path(&blob), &self.unflushed)
+            .map_err(PutError::Store)?;
         Ok(blob)
     }
 

@@ -17,7 +17,7 @@
 //! All numbers are little-endian; paths are relative to the root if they lie below it, and sorted.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -93,7 +93,8 @@ pub struct Witness(Mutex<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    sights: BTreeMap<(PathBuf, How), Sight>,
+    /// By the bytes of the path: comparing component by component costs more than everything else here.
+    sights: BTreeMap<(OsString, How), Sight>,
     silence: Option<Silence>,
 }
 
@@ -135,7 +136,7 @@ impl Witness {
             young: found.is_some_and(|found| is_young(found, now)),
         };
         let mut seen = self.seen();
-        let first = *seen.sights.entry((path.to_owned(), how)).or_insert(sight);
+        let first = *seen.sights.entry((path.as_os_str().to_owned(), how)).or_insert(sight);
         if first.state != sight.state {
             seen.silence.get_or_insert(Silence::Contradiction(path.to_owned()));
         }
@@ -144,7 +145,7 @@ impl Witness {
     /// The content of a file was read again, at the moment `now` or later, and is what it was: from then on a change shows.
     pub(crate) fn settle(&self, path: &Path, found: &Metadata, now: SystemTime) {
         let mut seen = self.seen();
-        if let Some(sight) = seen.sights.get_mut(&(path.to_owned(), How::Itself))
+        if let Some(sight) = seen.sights.get_mut(&(path.as_os_str().to_owned(), How::Itself))
             && sight.state == Some(State::of(found))
         {
             sight.young = is_young(found, now);
@@ -161,7 +162,7 @@ impl Witness {
             return Err(silence.clone());
         }
         if let Some(((path, _), _)) = seen.sights.iter().find(|(_, sight)| sight.young) {
-            return Err(Silence::Young(path.clone()));
+            return Err(Silence::Young(path.into()));
         }
         let sights: Vec<_> = seen.sights.iter().collect();
         let mut bytes = Vec::with_capacity(sights.len() * 80);
@@ -170,6 +171,7 @@ impl Witness {
             bytes.extend_from_slice(&[0; 4]);
             let mut before: &[u8] = b"";
             for ((path, how), sight) in block {
+                let path = Path::new(path);
                 let path = path.strip_prefix(root).unwrap_or(path).as_os_str().as_bytes();
                 put_path(&mut bytes, tag(*how, sight), before, path);
                 if let Some(state) = &sight.state {

@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::fs::{FlockOperation, flock, fstat};
 
+use crate::flush::Unflushed;
 use crate::{Blob, Store};
+
+/// Files of this length, in bytes, are flushed when they are written.
+const LARGE: u64 = 1 << 20;
 
 /// A file that is removed again unless it gets its final name.
 ///
@@ -54,14 +58,21 @@ impl PendingFile {
         }
     }
 
-    /// Gives the file the name `target`, replacing what was there. The bytes are on the disk before the name is.
-    pub(crate) fn place(mut self, target: &Path) -> io::Result<()> {
-        self.file.sync_data()?;
+    /// Gives the file the name `target`, replacing what was there.
+    pub(crate) fn place(mut self, target: &Path, unflushed: &Unflushed) -> io::Result<()> {
+        // Whoever wrote much waits for the disk himself; of little, much is flushed at once.
+        let large = self.file.metadata()?.len() >= LARGE;
+        if large {
+            self.file.sync_data()?;
+        }
         if let Some(parent) = target.parent() {
             fs_err::create_dir_all(parent)?;
         }
         fs_err::rename(&self.path, target)?;
         self.placed = true;
+        if !large {
+            unflushed.add(target.to_owned());
+        }
         Ok(())
     }
 }
@@ -110,7 +121,7 @@ impl<'a> BlobWriter<'a> {
             digest: self.hasher.finalize(),
             size: self.size,
         };
-        self.pending.place(&self.store.path(&blob))?;
+        self.pending.place(&self.store.path(&blob), self.store.unflushed())?;
         Ok(blob)
     }
 }

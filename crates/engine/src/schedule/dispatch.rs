@@ -253,11 +253,12 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         );
         let (key, inputs) = (sink.0.finish(), sink.1);
 
-        let newest = self.guards.newest(&spec.name);
-        let expected_ms = newest.as_ref().map(|guard| guard.duration_ms);
-        let (reason, compare) = match self.guards.find(&spec.name, &key) {
+        let (reason, compare, expected_ms) = match self.guards.find(&spec.name, &key) {
             Some(guard) => match self.driver.presence(&spec, &guard) {
-                Presence::Present if self.driver.rebuilds(&spec) => (Reason::Forced, Some(Arc::new(guard))),
+                Presence::Present if self.driver.rebuilds(&spec) => {
+                    let expected_ms = guard.duration_ms;
+                    (Reason::Forced, Some(Arc::new(guard)), Some(expected_ms))
+                }
                 Presence::Present => {
                     // A look changes nothing.
                     if self.options.run.contains(&Class::Build)
@@ -272,14 +273,15 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                     };
                     return self.done(node, Arc::new(guard), result, None, 0, None);
                 }
-                Presence::Lost(what) => (Reason::OutputLost { what }, None),
+                Presence::Lost(what) => (Reason::OutputLost { what }, None, Some(guard.duration_ms)),
             },
-            None => (
-                newest.map_or(Reason::NeverBuilt, |guard| Reason::InputsChanged {
-                    changes: changes(&guard.inputs, &inputs),
-                }),
-                None,
-            ),
+            None => match self.guards.newest(&spec.name) {
+                Some(newest) => {
+                    let changes = changes(&newest.inputs, &inputs);
+                    (Reason::InputsChanged { changes }, None, Some(newest.duration_ms))
+                }
+                None => (Reason::NeverBuilt, None, None),
+            },
         };
         if !self.options.run.contains(&spec.class) {
             return self.set(node, State::Would { reason, known: true });

@@ -166,12 +166,13 @@ impl Session {
             id,
             Box::new(move |labels| connect(labels)),
         );
+        let unflushed = context.store.unflushed().clone();
         let mut session = Self {
             workspace,
             context,
             wanted,
             farms,
-            guards: opened.guards,
+            guards: opened.guards.flushing_first(move || unflushed.flush()),
             graph: Graph::new(),
             notes,
             asked: BTreeSet::new(),
