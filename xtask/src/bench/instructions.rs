@@ -5,8 +5,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use super::graph::{Graph, Shape};
 use super::tools::{Place, Tool};
@@ -14,6 +12,9 @@ use crate::command::output;
 use crate::{Outcome, failed};
 
 const NODES: usize = 1000;
+
+/// More runs than any machine needs until files are old enough to be trusted.
+const RUNS_UNTIL_SETTLED: usize = 100;
 
 /// Builds a wide graph and counts the instructions of two runs that have nothing to do. Gives lines for a terminal.
 pub(crate) fn count(farm: &Path) -> Outcome<String> {
@@ -24,10 +25,14 @@ pub(crate) fn count(farm: &Path) -> Outcome<String> {
     let place = Place::new(Tool::Farm, farm, folder.path().join("farm"), 1);
     place.lay_out(&Graph::new(Shape::Wide, NODES, 1))?;
     output(&mut place.build())?;
-    // Files of this very moment are looked at again, which no later run does.
-    thread::sleep(Duration::from_millis(1100));
-    output(&mut place.build())?;
     let notes = folder.path().join("farm/.farm/settled");
+    // Farm does not trust files of this very moment, and looks at them again until they are older.
+    for _ in 0..RUNS_UNTIL_SETTLED {
+        if notes.exists() {
+            break;
+        }
+        output(&mut place.build())?;
+    }
     fs_err::remove_dir_all(&notes).map_err(failed)?;
     let look = instructions(&place)?;
     if !notes.exists() {

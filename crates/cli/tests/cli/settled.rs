@@ -19,22 +19,8 @@ fn space() -> Space {
     space.write("farms/f/tree/deep/file", "x\n");
     fs_err::os::unix::fs::symlink("tree", space.path("farms/f/link")).unwrap();
     assert_eq!(space.farm(&["build"]).status, Some(0));
-    settle(&space, &["build"]);
+    space.settle();
     space
-}
-
-/// Runs farm until it has noted that nothing was to be done. It does not trust files of this very moment, so that takes a few
-/// runs.
-fn settle(space: &Space, arguments: &[&str]) {
-    let _ = fs_err::remove_dir_all(space.path(".farm/settled"));
-    for _ in 0..100 {
-        let ended = space.farm(arguments);
-        assert!(ended.stderr.contains("nothing to do"), "{}", ended.text());
-        if space.exists(".farm/settled") {
-            return;
-        }
-    }
-    panic!("nothing was noted");
 }
 
 /// Runs farm with a stat cache that cannot be read, which it says as soon as it needs one. Gives whether it looked closely.

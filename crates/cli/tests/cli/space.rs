@@ -82,6 +82,18 @@ impl Space {
         self.end_of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
+    /// Builds what is up to date until farm has noted that. It does not trust files of this very moment, so that takes a few runs.
+    pub(crate) fn settle(&self) {
+        for _ in 0..100 {
+            if self.exists(".farm/settled") {
+                return;
+            }
+            let ended = self.farm(&["build"]);
+            assert!(ended.stderr.contains("nothing to do"), "{}", ended.text());
+        }
+        panic!("nothing was noted");
+    }
+
     /// Waits for a command that was started with both outputs piped.
     pub(crate) fn end_of(&self, child: Child) -> Ended {
         let output = child.wait_with_output().unwrap();
