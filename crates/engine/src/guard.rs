@@ -56,6 +56,11 @@ pub trait GuardStore: Send + Sync {
     /// The guard that was last recorded or found current.
     fn newest(&self, node: &str) -> Option<Guard>;
 
+    /// The key of the newest guard.
+    fn newest_key(&self, node: &str) -> Option<Key> {
+        self.newest(node).map(|guard| guard.key)
+    }
+
     /// How long the newest guard's build took, in milliseconds.
     fn duration_ms(&self, node: &str) -> Option<u64> {
         self.newest(node).map(|guard| guard.duration_ms)

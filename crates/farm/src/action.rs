@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use camino::Utf8PathBuf;
 use farm_engine::Input;
 use farm_executor::Limits;
 use farm_hosted::HostedLock;
-use farm_manifest::model::Task;
+use serde::{Deserialize, Serialize};
 
 use crate::files::Files;
 use crate::rules::fetch::FetchData;
@@ -117,12 +118,18 @@ pub struct ResolveData {
 }
 
 /// What a task needs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskData {
-    /// The task as the manifest has it.
-    pub task: Task,
+    /// Where it runs on the host, relative to the workspace; `inputs` and `outputs` are relative to it.
+    pub folder: Utf8PathBuf,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Its environment besides what every task gets.
+    pub env: BTreeMap<String, String>,
+    /// Paths or globs that it makes, as declared.
+    pub outputs: Vec<String>,
     /// The node of the image it runs in; `None` on the host.
     pub image: Option<String>,
-    /// Declared inputs that no task makes, relative to the task's folder, as they entered the key.
+    /// Declared inputs that no task makes, as they entered the key.
     pub inputs: BTreeMap<String, Input>,
 }

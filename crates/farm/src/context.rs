@@ -8,6 +8,8 @@ use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
+use crate::rules::task::{TaskFolders, Watchdog};
+
 /// Label on everything farm makes in an executor.
 pub const LABEL: &str = "org.farm";
 /// Label that says which workspace started a container.
@@ -41,6 +43,8 @@ pub struct Context {
     pub workspace_id: String,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
+    task_folders: TaskFolders,
+    watchdog: OnceLock<Result<Watchdog, Failure>>,
     connect: Box<Connect>,
     connected: OnceLock<Result<Arc<dyn Executor>, Failure>>,
 }
@@ -70,6 +74,8 @@ impl Context {
             cancel,
             workspace_id,
             processor: OnceLock::new(),
+            task_folders: TaskFolders::default(),
+            watchdog: OnceLock::new(),
             connect,
             connected: OnceLock::new(),
         }
@@ -97,14 +103,31 @@ impl Context {
         self.connected.get_or_init(connect).as_ref().map_err(Clone::clone)
     }
 
+    /// Who ends tasks of the host when farm is killed. Started with the first of them.
+    pub(crate) fn watchdog(&self) -> Result<&Watchdog, Failure> {
+        let start = || Watchdog::start().map_err(|error| io_failure("start /bin/sh", &error));
+        self.watchdog.get_or_init(start).as_ref().map_err(Clone::clone)
+    }
+
     /// Runs `action` with a temporary folder that is gone afterwards.
     pub fn with_scratch<T>(&self, action: impl FnOnce(&Path) -> Result<T, Failure>) -> Result<T, Failure> {
-        fs_err::create_dir_all(&self.scratch).map_err(|error| io_failure("make room for temporary files", &error))?;
-        let folder = tempfile::Builder::new()
-            .prefix(&self.scratch_prefix())
-            .tempdir_in(&self.scratch)
+        let folder = self
+            .new_scratch()
             .map_err(|error| io_failure("make room for temporary files", &error))?;
         action(folder.path())
+    }
+
+    /// A temporary folder that is gone with what this returns.
+    pub(crate) fn new_scratch(&self) -> std::io::Result<tempfile::TempDir> {
+        fs_err::create_dir_all(&self.scratch)?;
+        tempfile::Builder::new()
+            .prefix(&self.scratch_prefix())
+            .tempdir_in(&self.scratch)
+    }
+
+    /// The folders that tasks of the host get as their own.
+    pub(crate) fn task_folders(&self) -> &TaskFolders {
+        &self.task_folders
     }
 
     /// Removes the temporary folders that runs of this workspace left which were killed. The caller holds the workspace's lock.

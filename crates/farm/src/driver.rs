@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-use farm_engine::{Difference, Driver, Failure, Guard, NodeSpec, Output, Presence, Run};
+use farm_engine::{Difference, Driver, Failure, Guard, GuardStore, NodeSpec, Output, Presence, Run};
 use farm_executor::ImageId;
 use fs_err as fs;
 
@@ -21,6 +21,7 @@ use crate::rules::{
 /// The engine's driver for farms.
 pub struct FarmDriver<'a> {
     context: &'a Context,
+    guards: &'a dyn GuardStore,
     /// What is wanted, by farm.
     wanted: BTreeMap<String, Wanted>,
     /// What is to run again and be compared, by farm.
@@ -39,9 +40,15 @@ impl<'a> FarmDriver<'a> {
     /// A driver that wants these things. `restore` says whether task outputs that are gone from the workspace may be brought
     /// back from the store: not by a command that only looks.
     #[must_use]
-    pub fn new(context: &'a Context, wanted: BTreeMap<String, Wanted>, restore: bool) -> Self {
+    pub fn new(
+        context: &'a Context,
+        guards: &'a dyn GuardStore,
+        wanted: BTreeMap<String, Wanted>,
+        restore: bool,
+    ) -> Self {
         Self {
             context,
+            guards,
             wanted,
             rebuilt: BTreeMap::new(),
             restore,
@@ -123,7 +130,7 @@ impl Driver for FarmDriver<'_> {
             Action::Fetch(data) => fetch::run(context, run, &node.name, data),
             Action::Package(data) => package::run(context, run, node, data),
             Action::Image(data) => image::run(context, run, node, data),
-            Action::Task(data) => task::run(context, run, node, data),
+            Action::Task(data) => task::run(context, run, node, data, self.guards),
             Action::PublishPkgs(data) => publish_pkgs::run(context, run, node, data),
             Action::PublishImages(data) => publish_images::run(context, run, node, data),
         }
@@ -131,7 +138,7 @@ impl Driver for FarmDriver<'_> {
 
     fn presence(&self, node: &NodeSpec<Action>, guard: &Guard) -> Presence {
         if let Action::Task(_) = node.action {
-            return task::presence(self.context, node, guard, self.restore);
+            return task::presence(self.context, node, guard, self.guards, self.restore);
         }
         for output in &guard.outputs {
             let Some(place) = Place::parse(&output.place) else {
@@ -171,7 +178,7 @@ impl Driver for FarmDriver<'_> {
         self.keep_names(former, now);
         if let Action::Task(data) = &node.action {
             // What cannot be removed keeps the recorded outputs from coming back, and that is said.
-            let _ = task::take_away(self.context, node, data);
+            let _ = task::take_away(self.context, data, now);
         }
         differences::of(self.context, former, now)
     }

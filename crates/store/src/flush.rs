@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The blobs that were given their names and may not have reached the disk.
 ///
-/// Large ones never wait here. A flush a small blob would cost a thousand short tasks a thousand waits. So blobs are flushed together, by whoever is about to make
-/// something durable that names them: the record of what was built. A machine that stops before that loses blobs that nothing
-/// durable speaks of. Clones flush the same blobs.
+/// Large ones never wait here. A flush a small blob would cost a thousand short tasks a thousand waits. So blobs are flushed
+/// together, by whoever is about to make something durable that names them and that would be a pity to lose: the record of a
+/// build that took long. Clones flush the same blobs.
 #[derive(Clone, Debug, Default)]
 pub struct Unflushed(Arc<Mutex<Vec<PathBuf>>>);
 

@@ -10,6 +10,9 @@ use crate::flush::Unflushed;
 use crate::writer::PendingFile;
 use crate::{Blob, BlobReader, BlobWriter, ReadError};
 
+/// Up to this length, in bytes, a file is read as a whole.
+const SMALL: u64 = 1 << 16;
+
 /// A folder of content-addressed blobs: `blobs/ab/cdef…` (two and 62 hexadecimal digits of the BLAKE3 digest), each file
 /// read-only, plus `pending/` for what is being written.
 ///
@@ -122,6 +125,9 @@ impl Store {
     /// [`PutError::Source`] when the file cannot be read, [`PutError::Store`] when the store cannot be written.
     pub fn put_file(&self, path: &Path) -> Result<Blob, PutError> {
         let mut source = fs_err::File::open(path).map_err(PutError::Source)?;
+        if source.metadata().map_err(PutError::Source)?.len() <= SMALL {
+            return self.put_small(&mut source);
+        }
         let mut pending = PendingFile::create(&self.pending).map_err(PutError::Store)?;
         if ioctl_ficlone(&pending.file, &source).is_err() {
             return self.put(&mut source);
@@ -137,6 +143,20 @@ impl Store {
             .place(&self.path(&blob), &self.unflushed)
             .map_err(PutError::Store)?;
         Ok(blob)
+    }
+
+    /// Stores what is so little that looking whether it is there already costs less than writing it, and that sharing blocks
+    /// would save nothing.
+    fn put_small(&self, source: &mut fs_err::File) -> Result<Blob, PutError> {
+        let mut content = Vec::new();
+        source.read_to_end(&mut content).map_err(PutError::Source)?;
+        let blob = Blob::of(&content);
+        if self.present(&blob) && self.read(&blob).is_ok() {
+            // Whoever wrote it may not have lived to see it on the disk.
+            self.unflushed.add(self.path(&blob));
+            return Ok(blob);
+        }
+        self.put_bytes(&content).map_err(PutError::Store)
     }
 
     /// Opens a blob for reading; the reader checks the content against the digest.

@@ -25,7 +25,10 @@ pub(crate) fn run(app: &App, args: &LogArgs, results: &mut Results) -> Result<St
     if words.targets.is_empty() {
         return Err(CliError::input("which node? `farm log` needs a target").hint("`farm targets` lists them"));
     }
-    let path = domain::log(&app.setup(ExecutorChoice::Auto)?, &words)?;
+    // A node that said nothing has no file.
+    let Some(path) = domain::log(&app.setup(ExecutorChoice::Auto)?, &words)? else {
+        return Ok(Status::Done);
+    };
     if args.path {
         results.line(&path.to_string_lossy());
     } else {

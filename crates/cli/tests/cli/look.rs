@@ -143,11 +143,29 @@ fn log() {
     $SPACE/workspace/.farm/logs/pair/task/make.log
     --- status 0
     ");
+    // One that said nothing has no file, which is no mistake of whoever asks.
+    assert_run!(space.farm(&["log", "task/use"]), @"
+    --- status 0
+    ");
     assert_run!(space.farm(&["log", "pair"]), @r"
+    --- stdout
+    making one
+    --- status 0
+    ");
+}
+
+#[test]
+fn several_logs() {
+    let space = Space::with_farm(
+        "f",
+        "farm: f\ntasks:\n  a: { in: host, run: echo one }\n  b: { in: host, run: echo two }\n",
+    );
+    assert_eq!(space.farm(&["build"]).status, Some(0));
+    assert_run!(space.farm(&["log", "f"]), @r"
     --- stderr
     error: several nodes have a log:
-      $SPACE/workspace/.farm/logs/pair/task/make.log
-      $SPACE/workspace/.farm/logs/pair/task/use.log
+      $SPACE/workspace/.farm/logs/f/task/a.log
+      $SPACE/workspace/.farm/logs/f/task/b.log
     hint: name one node
     --- status 2
     ");

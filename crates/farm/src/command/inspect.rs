@@ -1,14 +1,16 @@
 //! Commands that only look: `targets`, `why`, `graph`, `log`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use farm_engine::{Change, EventSink, GuardStore, NodeState, Options, Reason, Summary};
+use farm_guard_file::{GuardFile, Mode};
 use serde::{Deserialize, Serialize};
 
 use super::pins::Pinning;
 use super::session::{Access, Session};
 use super::{FarmError, Setup, Words};
-use crate::names::wants_by_name;
+use crate::names::{Wanted, farm, local, wants_by_name};
 use crate::workspace::Workspace;
 
 /// One thing that can be built.
@@ -281,7 +283,7 @@ pub fn graph(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Gra
 }
 
 /// Where the log of a node is.
-pub fn log(setup: &Setup, words: &Words) -> Result<PathBuf, FarmError> {
+pub fn log(setup: &Setup, words: &Words) -> Result<Option<PathBuf>, FarmError> {
     let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
     let wanted = words.resolve(&workspace)?;
     let mut found = Vec::new();
@@ -299,13 +301,25 @@ pub fn log(setup: &Setup, words: &Words) -> Result<PathBuf, FarmError> {
     }
     found.sort();
     match found.as_slice() {
+        [] if has_run(&workspace, &wanted)? => Ok(None),
         [] => Err(FarmError::input("there is no log of that: it never ran here")),
-        [only] => Ok(only.clone()),
+        [only] => Ok(Some(only.clone())),
         several => {
             let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
             Err(FarmError::input(format!("several nodes have a log:\n  {}", list.join("\n  "))).hint("name one node"))
         }
     }
+}
+
+/// Whether anything that is meant was ever built here.
+fn has_run(workspace: &Workspace, wanted: &BTreeMap<String, Wanted>) -> Result<bool, FarmError> {
+    let guards = GuardFile::open(&workspace.state().join("guards"), Mode::Read)?.guards;
+    let meant = |node: &str| {
+        wanted
+            .get(farm(node))
+            .is_some_and(|wanted| wants_by_name(wanted, local(node)))
+    };
+    Ok(guards.all().iter().any(|guard| meant(&guard.node)))
 }
 
 fn logs_below(folder: &std::path::Path) -> Vec<PathBuf> {

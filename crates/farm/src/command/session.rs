@@ -220,7 +220,7 @@ impl Session {
     /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
     pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
         let restore = options.run.contains(&Class::Build);
-        let driver = FarmDriver::new(&self.context, self.wanted_with_plans(), restore)
+        let driver = FarmDriver::new(&self.context, &self.guards, self.wanted_with_plans(), restore)
             .knowing(&self.subjects)
             .rebuilding(&self.rebuilt);
         let options = Options {

@@ -131,7 +131,14 @@ impl Lowering<'_> {
             expands: false,
             memory: 0,
             action: Action::Task(Box::new(TaskData {
-                task: task.clone(),
+                folder: task.folder.clone(),
+                argv: command_line(&task.run.value),
+                env: task
+                    .env
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.value.clone()))
+                    .collect(),
+                outputs: task.outputs.iter().map(|output| output.value.clone()).collect(),
                 image,
                 inputs: keyed,
             })),
@@ -164,5 +171,12 @@ impl Lowering<'_> {
     /// What was right when the farm was checked, and is not any more.
     fn refused(&self, mistake: Diagnostic) -> FarmError {
         refused(self.loaded, vec![mistake])
+    }
+}
+
+fn command_line(run: &TaskCommand) -> Vec<String> {
+    match run {
+        TaskCommand::Shell(line) => vec!["/bin/sh".to_owned(), "-e".to_owned(), "-c".to_owned(), line.clone()],
+        TaskCommand::Arguments(words) => words.clone(),
     }
 }

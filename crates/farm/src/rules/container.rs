@@ -138,25 +138,25 @@ pub fn log_path(context: &Context, node: &str) -> PathBuf {
     path
 }
 
-/// A node's log file, and its last lines.
+/// A node's log file, and its last lines. A node that says nothing has no file.
 pub struct NodeLog {
     path: PathBuf,
-    file: fs::File,
+    file: Option<fs::File>,
     tail: std::collections::VecDeque<String>,
     line: Vec<u8>,
     repeats: bool,
 }
 
 impl NodeLog {
-    /// Starts a new log, replacing the last one.
+    /// Starts a new log, and removes the last one.
     pub fn create(path: &std::path::Path) -> std::io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        let file = fs::File::create(path)?;
         Ok(Self {
             path: path.to_owned(),
-            file,
+            file: None,
             tail: std::collections::VecDeque::new(),
             line: Vec::new(),
             repeats: false,
@@ -165,8 +165,13 @@ impl NodeLog {
 
     /// Takes some output.
     pub fn write(&mut self, bytes: &[u8]) {
+        if self.file.is_none() {
+            self.file = self.begin().ok();
+        }
         // A log that cannot be written must not fail the build; what is shown comes from memory.
-        let _ = self.file.write_all(bytes);
+        if let Some(file) = &mut self.file {
+            let _ = file.write_all(bytes);
+        }
         for &byte in bytes {
             if byte == b'\n' {
                 self.end_line();
@@ -174,6 +179,13 @@ impl NodeLog {
                 self.line.push(byte);
             }
         }
+    }
+
+    fn begin(&self) -> std::io::Result<fs::File> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::File::create(&self.path)
     }
 
     fn end_line(&mut self) {
@@ -204,7 +216,7 @@ impl NodeLog {
             kind: FailureKind::Step,
             message,
             hint,
-            log: Some(self.path.display().to_string()),
+            log: self.file.map(|_| self.path.display().to_string()),
         }
     }
 }

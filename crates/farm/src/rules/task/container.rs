@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use farm_engine::{Failure, FailureKind, Need, NodeSpec, Run};
 use farm_executor::{Collect, Network, OutputSink, TarSource};
-use farm_manifest::model::Task;
 use farm_store::Witness;
 use fs_err as fs;
 
 use super::outputs::{copy, existing, leaves};
-use super::{command_line, parent_of};
+use super::parent_of;
 use crate::action::{Action, ContainerData, TaskData};
 use crate::context::{Context, io_failure};
 use crate::files::FileNode;
@@ -46,18 +45,13 @@ pub(super) fn run(
             KeptFile::Link { target: link } => upload.files("task", [(path, FileNode::Link { target: link })].into()),
         };
     }
-    for parent in data.task.outputs.iter().filter_map(|output| parent_of(&output.value)) {
+    for parent in data.outputs.iter().filter_map(|output| parent_of(output)) {
         if !parent.as_os_str().is_empty() {
             upload = upload.folder(format!("task/{}", parent.display()));
         }
     }
     let container = ContainerData {
-        env: data
-            .task
-            .env
-            .iter()
-            .map(|(name, value)| (name.clone(), value.value.clone()))
-            .collect(),
+        env: data.env.clone(),
         ..ContainerData::default()
     };
     let files: Vec<Box<dyn TarSource>> = vec![Box::new(upload)];
@@ -67,7 +61,7 @@ pub(super) fn run(
         "cd /task && exec \"$@\"".to_owned(),
         "sh".to_owned(),
     ];
-    argv.extend(command_line(&data.task));
+    argv.extend_from_slice(&data.argv);
     context.with_scratch(|scratch| {
         let mut outputs = TakeOutputs {
             scratch: scratch.to_owned(),
@@ -89,7 +83,7 @@ pub(super) fn run(
             &mut outputs,
         )?;
         if outputs.found {
-            bring_out(&scratch.join("task"), folder, &data.task)?;
+            bring_out(&scratch.join("task"), folder, data)?;
         }
         Ok(())
     })
@@ -107,7 +101,7 @@ fn made_inputs(run: &Run<'_>, spec: &NodeSpec<Action>, data: &TaskData) -> BTree
                 continue;
             };
             // What lies elsewhere in the workspace cannot be reached from this task's folder.
-            if let Ok(below) = Path::new(&folder).strip_prefix(&data.task.folder) {
+            if let Ok(below) = Path::new(&folder).strip_prefix(&data.folder) {
                 let paths = files
                     .into_iter()
                     .map(|(path, kept)| (below.join(path).to_string_lossy().into_owned(), kept));
@@ -138,7 +132,7 @@ fn add_input(upload: Upload, folder: &Path, input: &str) -> Result<Upload, Failu
 }
 
 /// Copies the declared outputs from where they were unpacked to where they belong.
-fn bring_out(from: &Path, folder: &Path, task: &Task) -> Result<(), Failure> {
+fn bring_out(from: &Path, folder: &Path, task: &TaskData) -> Result<(), Failure> {
     for path in existing(from, task)?.into_iter().flat_map(|(_, paths)| paths) {
         copy(&from.join(&path), &folder.join(&path)).map_err(|error| io_failure("bring out an output", &error))?;
     }

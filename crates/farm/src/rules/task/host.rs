@@ -4,16 +4,14 @@ use std::io::{PipeReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use farm_engine::{Failure, FailureKind};
-use farm_manifest::model::Task;
-use fs_err as fs;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::command_line;
+use super::watchdog::Watchdog;
+use crate::action::TaskData;
 use crate::context::{Context, io_failure};
 use crate::rules::container::{NodeLog, log_path};
 
@@ -30,16 +28,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// Runs the task in `folder`, with a home and a folder for temporary files of its own.
-pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &Task) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &TaskData) -> Result<(), Failure> {
     let mut log = NodeLog::create(&log_path(context, name)).map_err(|error| io_failure("write a log", &error))?;
-    let status = context.with_scratch(|scratch| {
-        let (home, temporary) = (scratch.join("home"), scratch.join("tmp"));
-        for path in [&home, &temporary] {
-            fs::create_dir(path).map_err(|error| io_failure("make a task's folders", &error))?;
-        }
-        let (child, output) = start(folder, task, &home, &temporary)?;
-        watch(context, child, output, &mut log).map_err(|error| io_failure("wait for a task", &error))
-    })?;
+    let folders = context.task_folders();
+    let own = folders
+        .take(|| context.new_scratch())
+        .map_err(|error| io_failure("make a task's folders", &error))?;
+    let watchdog = context.watchdog()?;
+    let (child, output) = start(folder, task, &own.home, &own.temporary)?;
+    watchdog.begun(Pid::from_child(&child));
+    let status = watch(context, watchdog, child, output, &mut log);
+    folders.give_back(own);
+    let status = status.map_err(|error| io_failure("wait for a task", &error))?;
     if status.success() {
         Ok(())
     } else {
@@ -47,26 +47,19 @@ pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &Task) -> 
     }
 }
 
-fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(Child, PipeReader), Failure> {
-    let argv = command_line(task);
-    if !can_be_found(&argv[0], folder) {
+fn start(folder: &Path, task: &TaskData, home: &Path, temporary: &Path) -> Result<(Child, PipeReader), Failure> {
+    let argv = &task.argv;
+    // A program with its path is started without a copy of farm's page tables, whatever PATH the task has.
+    let Some(program) = find_program(&argv[0], folder) else {
         let message = format!("{} cannot be run: there is no such program", argv[0]);
         return Err(Failure::new(FailureKind::Step, message));
-    }
+    };
     let failed = |error: std::io::Error| io_failure("start a task", &error);
     let (reader, writer) = std::io::pipe().map_err(failed)?;
     let stderr = writer.try_clone().map_err(failed)?;
-    // The command holds the pipe's other ends until it is dropped at the end of this function; reading would never end.
-    let mut command = match setpriv() {
-        // A task that outlived a killed farm would write into the outputs of the next run.
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "KILL", "--", &argv[0]]);
-            command
-        }
-        None => Command::new(&argv[0]),
-    };
-    let child = command
+    // The command holds the pipe's other ends until it is dropped at the end of this statement; reading would never end.
+    let child = Command::new(program)
+        .arg0(&argv[0])
         .args(&argv[1..])
         .current_dir(folder)
         .env_clear()
@@ -74,7 +67,7 @@ fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(C
         .env("HOME", home)
         .env("TMPDIR", temporary)
         .env("LC_ALL", "C.UTF-8")
-        .envs(task.env.iter().map(|(name, value)| (name, &value.value)))
+        .envs(&task.env)
         .stdin(Stdio::null())
         .stdout(writer)
         .stderr(stderr)
@@ -84,38 +77,23 @@ fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(C
     Ok((child, reader))
 }
 
-/// Whether the shell would find the program: what runs it for farm says less well that it does not.
-fn can_be_found(program: &str, folder: &Path) -> bool {
+/// Where the shell would find the program; `None` if nowhere.
+fn find_program(program: &str, folder: &Path) -> Option<PathBuf> {
     if program.contains('/') {
-        return folder.join(program).exists();
+        return Some(folder.join(program)).filter(|path| path.exists());
     }
-    PATH.split(':').any(|place| Path::new(place).join(program).exists())
-}
-
-/// The program of util-linux that has the kernel kill a process when its parent dies, if this machine has one that can.
-fn setpriv() -> Option<&'static Path> {
-    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let works = |program: &PathBuf| {
-        let probe = Command::new(program)
-            .args(["--pdeathsig", "KILL", "--", "true"])
-            .env_clear()
-            .env("PATH", PATH)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        probe.is_ok_and(|status| status.success())
-    };
-    let find = || {
-        PATH.split(':')
-            .map(|place| Path::new(place).join("setpriv"))
-            .find(works)
-    };
-    FOUND.get_or_init(find).as_deref()
+    let places = PATH.split(':').map(|place| Path::new(place).join(program));
+    places.into_iter().find(|path| path.exists())
 }
 
 /// Writes down what the task says until it ended, and ends whatever it left running in its group.
-fn watch(context: &Context, mut child: Child, output: PipeReader, log: &mut NodeLog) -> std::io::Result<ExitStatus> {
+fn watch(
+    context: &Context,
+    watchdog: &Watchdog,
+    mut child: Child,
+    output: PipeReader,
+    log: &mut NodeLog,
+) -> std::io::Result<ExitStatus> {
     let group = Pid::from_child(&child);
     let kill = |signal| {
         // A group that is gone is what is wanted.
@@ -151,6 +129,7 @@ fn watch(context: &Context, mut child: Child, output: PipeReader, log: &mut Node
         }
     }
     kill(Signal::KILL);
+    watchdog.ended(group);
     let status = child.wait()?;
     // What left the group and holds the log open is not waited for, however much it says.
     let since = Instant::now();

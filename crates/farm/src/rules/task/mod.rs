@@ -1,18 +1,21 @@
 //! `task/NAME`: anything else, as a Makefile would do it: declared inputs, a command, declared outputs.
 
 mod container;
+mod folders;
 mod host;
 mod inputs;
 mod outputs;
 mod record;
+mod watchdog;
 
 use std::path::Path;
 
-use farm_engine::{Event, Failure, FailureKind, Guard, NodeSpec, Output, Presence, Run};
-use farm_manifest::model::{Run as TaskCommand, Task};
+use farm_engine::{Event, Failure, FailureKind, Guard, GuardStore, NodeSpec, Output, Presence, Run};
 
+pub(crate) use self::folders::TaskFolders;
 pub use self::inputs::{InputError, hash_input};
 pub use self::outputs::leaves;
+pub(crate) use self::watchdog::Watchdog;
 use crate::action::{Action, TaskData};
 use crate::context::Context;
 
@@ -21,18 +24,24 @@ use crate::context::Context;
 /// # Errors
 ///
 /// The step's when the command fails, makes too little, or its inputs change meanwhile. What it left is then set aside.
-pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &TaskData) -> Result<Vec<Output>, Failure> {
-    let folder = context.workspace.join(&data.task.folder);
-    outputs::make_room(context, run, &spec.name, &folder, &data.task)?;
+pub fn run(
+    context: &Context,
+    run: &Run<'_>,
+    spec: &NodeSpec<Action>,
+    data: &TaskData,
+    guards: &dyn GuardStore,
+) -> Result<Vec<Output>, Failure> {
+    let folder = context.workspace.join(&data.folder);
+    outputs::make_room(context, run, &spec.name, &folder, data, guards)?;
     let outcome = match &data.image {
-        None => host::run(context, &spec.name, &folder, &data.task),
+        None => host::run(context, &spec.name, &folder, data),
         Some(image) => container::run(context, run, spec, &folder, data, image),
     };
     let outcome = outcome
         .and_then(|()| unchanged(context, &folder, data))
-        .and_then(|()| outputs::keep(context, &spec.name, &folder, &data.task));
+        .and_then(|()| outputs::keep(context, &spec.name, &folder, data));
     if outcome.is_err()
-        && let Err(error) = outputs::set_aside(context, &spec.name, &folder, &data.task)
+        && let Err(error) = outputs::set_aside(context, &spec.name, &folder, data)
     {
         // Why the task failed matters more than where its remains are.
         note(run, format!("{}: cannot set aside what it left: {error}", spec.name));
@@ -43,18 +52,23 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Tas
 /// Whether the outputs are there as they were recorded, or can be had from the store. If `restore` says so they are brought
 /// back, and files that another state of the task left go away; without, nothing is touched.
 #[must_use]
-pub fn presence(context: &Context, spec: &NodeSpec<Action>, guard: &Guard, restore: bool) -> Presence {
-    outputs::presence(context, &spec.name, guard, restore)
+pub fn presence(
+    context: &Context,
+    spec: &NodeSpec<Action>,
+    guard: &Guard,
+    guards: &dyn GuardStore,
+    restore: bool,
+) -> Presence {
+    outputs::presence(context, &spec.name, guard, guards, restore)
 }
 
-/// Takes away what the task left just now, so that what is recorded of it can come back.
+/// Takes away what the task made just now, `left`, so that what is recorded of it can come back.
 ///
 /// # Errors
 ///
 /// The environment's: a file cannot be removed.
-pub fn take_away(context: &Context, spec: &NodeSpec<Action>, data: &TaskData) -> Result<(), Failure> {
-    let folder = context.workspace.join(&data.task.folder);
-    outputs::take_away(context, &spec.name, &folder, &data.task)
+pub fn take_away(context: &Context, data: &TaskData, left: &[Output]) -> Result<(), Failure> {
+    outputs::take_away(&context.workspace.join(&data.folder), data, left)
 }
 
 fn note(run: &Run<'_>, message: String) {
@@ -71,13 +85,6 @@ fn unchanged(context: &Context, folder: &Path, data: &TaskData) -> Result<(), Fa
         }
     }
     Ok(())
-}
-
-fn command_line(task: &Task) -> Vec<String> {
-    match &task.run.value {
-        TaskCommand::Shell(line) => vec!["/bin/sh".to_owned(), "-e".to_owned(), "-c".to_owned(), line.clone()],
-        TaskCommand::Arguments(words) => words.clone(),
-    }
 }
 
 /// The folder in which a declared output lies, unless only a glob tells.

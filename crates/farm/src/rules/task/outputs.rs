@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use farm_engine::{Digest, Failure, FailureKind, Guard, Output, Presence, Run};
-use farm_manifest::model::Task;
+use farm_engine::{Digest, Failure, FailureKind, Guard, GuardStore, Output, Presence, Run};
 use farm_store::{FileKind, Witness, glob};
 use fs_err as fs;
 
 use super::{note, parent_of, record};
+use crate::action::TaskData;
 use crate::context::{Context, chain, io_failure};
 use crate::place::{KeptFile, Place};
 
@@ -17,14 +17,14 @@ use crate::place::{KeptFile, Place};
 const IN_THE_WAY: &str = "in-the-way";
 
 /// Everything declared that is there, each as a path relative to the folder.
-pub(super) fn existing(folder: &Path, task: &Task) -> Result<Vec<(String, Vec<String>)>, Failure> {
+pub(super) fn existing(folder: &Path, task: &TaskData) -> Result<Vec<(String, Vec<String>)>, Failure> {
     let mut found = Vec::new();
     for output in &task.outputs {
-        let pattern = output.value.trim_end_matches('/');
+        let pattern = output.trim_end_matches('/');
         // What an action makes and takes away is no testimony: whether it is there is asked once it is recorded.
         let expansion = glob::expand(folder, &[pattern], &Witness::default())
             .map_err(|error| Failure::new(FailureKind::Input, format!("output {pattern}: {error}")))?;
-        found.push((output.value.clone(), expansion.paths));
+        found.push((output.clone(), expansion.paths));
     }
     Ok(found)
 }
@@ -57,10 +57,14 @@ pub(super) fn make_room(
     run: &Run<'_>,
     node: &str,
     folder: &Path,
-    task: &Task,
+    task: &TaskData,
+    guards: &dyn GuardStore,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| io_failure("make room for an output", &error);
-    let ours = record::read(&context.state, node);
+    let ours = record::ours(&context.state, node, guards, None::<(_, std::iter::Empty<_>)>);
+    if !ours.is_empty() {
+        record::disown(&context.state, node).map_err(failed)?;
+    }
     let mut moved_to = None;
     for path in existing(folder, task)?.into_iter().flat_map(|(_, paths)| paths) {
         let full = folder.join(&path);
@@ -83,16 +87,15 @@ pub(super) fn make_room(
         );
         note(run, message);
     }
-    record::write(&context.state, node, &BTreeSet::new()).map_err(failed)?;
-    for parent in task.outputs.iter().filter_map(|output| parent_of(&output.value)) {
+    for parent in task.outputs.iter().filter_map(|output| parent_of(output)) {
         fs::create_dir_all(folder.join(parent)).map_err(failed)?;
     }
     Ok(())
 }
 
 /// Takes away what the task left just now: what is recorded of it is to come back, and a file cannot where a folder is.
-pub(super) fn take_away(context: &Context, node: &str, folder: &Path, task: &Task) -> Result<(), Failure> {
-    let ours = record::read(&context.state, node);
+pub(super) fn take_away(folder: &Path, task: &TaskData, left: &[Output]) -> Result<(), Failure> {
+    let ours = record::files(left).unwrap_or_default().into_keys().collect();
     for path in existing(folder, task)?.into_iter().flat_map(|(_, paths)| paths) {
         // An output of the same task that holds this one may have been dealt with.
         if fs::symlink_metadata(folder.join(&path)).is_ok() {
@@ -103,7 +106,7 @@ pub(super) fn take_away(context: &Context, node: &str, folder: &Path, task: &Tas
 }
 
 /// Removes of an output what the task made, and all of it if there is nothing else. Returns whether it is gone.
-fn remove_ours(folder: &Path, task: &Task, path: &str, ours: &BTreeSet<String>) -> io::Result<bool> {
+fn remove_ours(folder: &Path, task: &TaskData, path: &str, ours: &BTreeSet<String>) -> io::Result<bool> {
     let (made, others): (Vec<_>, Vec<_>) = leaves(folder, path, &Witness::default())?
         .into_iter()
         .partition(|file| ours.contains(task.folder.join(file).as_str()));
@@ -134,7 +137,7 @@ fn new_room(folder: &Path) -> PathBuf {
 
 /// What a failed task left moves out of the way: it must not be taken for a result. Of the last failure nothing stays, but
 /// what was in the way does.
-pub(super) fn set_aside(context: &Context, node: &str, folder: &Path, task: &Task) -> Result<(), String> {
+pub(super) fn set_aside(context: &Context, node: &str, folder: &Path, task: &TaskData) -> Result<(), String> {
     let failed = |error: io::Error| chain(&error);
     let kept = failed_folder(context, node);
     match fs::read_dir(&kept) {
@@ -159,10 +162,9 @@ pub(super) fn set_aside(context: &Context, node: &str, folder: &Path, task: &Tas
     Ok(())
 }
 
-/// Copies the outputs to the store, and remembers which files are the task's.
-pub(super) fn keep(context: &Context, node: &str, folder: &Path, task: &Task) -> Result<Vec<Output>, Failure> {
+/// Copies the outputs to the store.
+pub(super) fn keep(context: &Context, node: &str, folder: &Path, task: &TaskData) -> Result<Vec<Output>, Failure> {
     let mut outputs = Vec::new();
-    let mut left = BTreeSet::new();
     for (declared, paths) in existing(folder, task)? {
         if paths.is_empty() {
             let message = format!("it ended well but did not make its output {declared}");
@@ -178,7 +180,6 @@ pub(super) fn keep(context: &Context, node: &str, folder: &Path, task: &Task) ->
                 files.insert(file, kept);
             }
         }
-        left.extend(files.keys().map(|file| task.folder.join(file).into_string()));
         let digest = digest_of(&files);
         let place = Place::Files {
             files,
@@ -189,7 +190,7 @@ pub(super) fn keep(context: &Context, node: &str, folder: &Path, task: &Task) ->
     if outputs.is_empty() {
         outputs.push(Place::Nowhere.output("done", Digest::of(b"done")));
     }
-    record::write(&context.state, node, &left).map_err(|error| io_failure("record what a task left", &error))?;
+    record::trust_guards(&context.state, node).map_err(|error| io_failure("record what a task left", &error))?;
     Ok(outputs)
 }
 
@@ -220,24 +221,18 @@ fn digest_of(files: &BTreeMap<String, KeptFile>) -> Digest {
 }
 
 /// See [`super::presence`].
-pub(super) fn presence(context: &Context, node: &str, guard: &Guard, restore: bool) -> Presence {
-    // By path relative to the workspace.
-    let mut kept = BTreeMap::new();
-    for output in &guard.outputs {
-        match Place::parse(&output.place) {
-            Some(Place::Files { files, folder }) => {
-                let folder = Path::new(&folder);
-                kept.extend(
-                    files
-                        .into_iter()
-                        .map(|(path, file)| (folder.join(path).to_string_lossy().into_owned(), file)),
-                );
-            }
-            Some(Place::Nowhere) => {}
-            _ => return Presence::Lost(format!("nobody knows where its {} is", output.role)),
-        }
-    }
-    let ours = record::read(&context.state, node);
+pub(super) fn presence(
+    context: &Context,
+    node: &str,
+    guard: &Guard,
+    guards: &dyn GuardStore,
+    restore: bool,
+) -> Presence {
+    let kept = match record::files(&guard.outputs) {
+        Ok(kept) => kept,
+        Err(role) => return Presence::Lost(format!("nobody knows where its {role} is")),
+    };
+    let ours = record::ours(&context.state, node, guards, Some((&guard.key, kept.keys())));
     let mut gone = Vec::new();
     for (path, file) in &kept {
         let target = context.workspace.join(path);
@@ -288,7 +283,7 @@ pub(super) fn presence(context: &Context, node: &str, guard: &Guard, restore: bo
             _ => Ok(()),
         }
     });
-    match stale.and_then(|()| record::write(&context.state, node, &now)) {
+    match stale.and_then(|()| record::trust_guards(&context.state, node)) {
         Ok(()) => Presence::Present,
         Err(error) => Presence::Lost(format!("its outputs cannot be restored: {error}")),
     }

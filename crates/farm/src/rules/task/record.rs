@@ -1,11 +1,17 @@
-//! What the last run of a task left in the workspace: only that may farm remove. `.farm/outputs/FARM/task/NAME`, a JSON list of
-//! paths relative to the workspace.
+//! What a task left in the workspace: only that may farm remove.
+//!
+//! That is what the newest guard of its node says, unless `.farm/outputs/FARM/task/NAME` is there, a JSON list of paths relative to
+//! the workspace. It is written when the files of the newest guard go away to make room for a run, and is gone once that has
+//! ended well: a file that somebody puts there after a failure is not farm's. (An earlier farm kept such a list for every task.)
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use farm_engine::{GuardStore, Key, Output};
 use fs_err as fs;
+
+use crate::place::{KeptFile, Place};
 
 fn file_of(state: &Path, node: &str) -> PathBuf {
     let mut path = state.join("outputs");
@@ -13,28 +19,66 @@ fn file_of(state: &Path, node: &str) -> PathBuf {
     path
 }
 
-/// The files that are the node's. None if there is no record, or one that cannot be understood: what is not known to be farm's
-/// is treated as somebody else's.
-pub(super) fn read(state: &Path, node: &str) -> BTreeSet<String> {
-    fs::read(file_of(state, node))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default()
+/// The files that are the node's, by path relative to the workspace. `found` is what a guard says that was just looked up, by key:
+/// if it is the newest, it is not read again.
+pub(super) fn ours<'a>(
+    state: &Path,
+    node: &str,
+    guards: &dyn GuardStore,
+    found: Option<(&Key, impl Iterator<Item = &'a String>)>,
+) -> BTreeSet<String> {
+    match fs::read(file_of(state, node)) {
+        // What cannot be understood is not known to be farm's, and treated as somebody else's.
+        Ok(bytes) => return serde_json::from_slice(&bytes).unwrap_or_default(),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return BTreeSet::new(),
+        Err(_) => {}
+    }
+    match found {
+        Some((key, files)) if guards.newest_key(node).as_ref() == Some(key) => files.cloned().collect(),
+        _ => guards
+            .newest(node)
+            .and_then(|guard| files(&guard.outputs).ok())
+            .map(|files| files.into_keys().collect())
+            .unwrap_or_default(),
+    }
 }
 
-/// Replaces the record.
-pub(super) fn write(state: &Path, node: &str, files: &BTreeSet<String>) -> io::Result<()> {
-    let path = file_of(state, node);
-    if files.is_empty() {
-        return match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
-        };
+/// The files that outputs of a task consist of, by path relative to the workspace. The error is the role of an output of which
+/// nobody knows where it is.
+pub(super) fn files(outputs: &[Output]) -> Result<BTreeMap<String, KeptFile>, String> {
+    let mut all = BTreeMap::new();
+    for output in outputs {
+        match Place::parse(&output.place) {
+            Some(Place::Files { files, folder }) => {
+                let folder = Path::new(&folder);
+                all.extend(
+                    files
+                        .into_iter()
+                        .map(|(path, file)| (folder.join(path).to_string_lossy().into_owned(), file)),
+                );
+            }
+            Some(Place::Nowhere) => {}
+            _ => return Err(output.role.clone()),
+        }
     }
+    Ok(all)
+}
+
+/// From now on nothing that lies there is the node's, whatever guards say.
+pub(super) fn disown(state: &Path, node: &str) -> io::Result<()> {
+    let path = file_of(state, node);
     let folder = path.parent().unwrap_or(state);
     fs::create_dir_all(folder)?;
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(&serde_json::to_vec(files)?)?;
+    new.write_all(b"[]")?;
     new.persist(&path).map_err(|refused| refused.error)?;
     Ok(())
+}
+
+/// From now on the node's files are those of its newest guard.
+pub(super) fn trust_guards(state: &Path, node: &str) -> io::Result<()> {
+    match fs::remove_file(file_of(state, node)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
