@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Guard, NodeSpec, Output};
+use crate::{Event, Guard, Key, NodeSpec, Output};
 
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,6 +115,13 @@ pub trait Driver: Sync {
 
     /// Whether the outputs recorded in `guard` are still there. May restore them.
     fn presence(&self, node: &NodeSpec<Self::Action>, guard: &Guard) -> Presence;
+
+    /// The key with which a node is known to be up to date without a look: what it depends on, its inputs and whether its outputs are
+    /// there are not asked. The caller has seen that its guard is there.
+    fn known(&self, node: &NodeSpec<Self::Action>) -> Option<Key> {
+        let _ = node;
+        None
+    }
 
     /// Whether a node is to run although it is up to date, to see whether it makes the same again.
     fn rebuilds(&self, node: &NodeSpec<Self::Action>) -> bool;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use farm_engine::Input;
+use farm_engine::{Input, Key};
 use farm_executor::Limits;
 use farm_hosted::HostedLock;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub enum Action {
     Resolve(Arc<ResolveData>),
     /// All subjects together; brings forth everything below.
     Join(Arc<JoinData>),
+    /// Nothing: an earlier run found the node up to date with this key, and nothing that it depends on has changed since.
+    Settled(Key),
     /// A source file.
     Fetch(Box<FetchData>),
     /// A binary package.

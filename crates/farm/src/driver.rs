@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
-use farm_engine::{Difference, Driver, Failure, Guard, GuardStore, NodeSpec, Output, Presence, Run};
+use farm_engine::{Difference, Driver, Failure, FailureKind, Guard, GuardStore, Key, NodeSpec, Output, Presence, Run};
 use farm_executor::ImageId;
 use fs_err as fs;
 
@@ -22,8 +22,8 @@ use crate::rules::{
 pub struct FarmDriver<'a> {
     context: &'a Context,
     guards: &'a dyn GuardStore,
-    /// What is wanted, by farm.
-    wanted: BTreeMap<String, Wanted>,
+    /// What is wanted, by farm; `None`: every node of the graph.
+    wanted: Option<BTreeMap<String, Wanted>>,
     /// What is to run again and be compared, by farm.
     rebuilt: BTreeMap<String, Wanted>,
     /// Whether files of the workspace may be restored.
@@ -37,13 +37,13 @@ pub struct FarmDriver<'a> {
 }
 
 impl<'a> FarmDriver<'a> {
-    /// A driver that wants these things. `restore` says whether task outputs that are gone from the workspace may be brought
+    /// A driver that wants these things, or every node of the graph if there are none. `restore` says whether task outputs that are gone from the workspace may be brought
     /// back from the store: not by a command that only looks.
     #[must_use]
     pub fn new(
         context: &'a Context,
         guards: &'a dyn GuardStore,
-        wanted: BTreeMap<String, Wanted>,
+        wanted: Option<BTreeMap<String, Wanted>>,
         restore: bool,
     ) -> Self {
         Self {
@@ -127,6 +127,7 @@ impl Driver for FarmDriver<'_> {
             Action::Repo { name, source } => repo::run(context, run, node, name, source),
             Action::Resolve(data) => resolve::run(context, run, node, data),
             Action::Join(data) => join::run(context, run, node, data),
+            Action::Settled(_) => Err(Failure::new(FailureKind::Bug, "a settled node is not run")),
             Action::Fetch(data) => fetch::run(context, run, &node.name, data),
             Action::Package(data) => package::run(context, run, node, data),
             Action::Image(data) => image::run(context, run, node, data),
@@ -167,7 +168,15 @@ impl Driver for FarmDriver<'_> {
     }
 
     fn wants(&self, node: &NodeSpec<Action>) -> bool {
-        self.is_among(&self.wanted, node)
+        let wanted = self.wanted.as_ref();
+        wanted.is_none_or(|wanted| self.is_among(wanted, node))
+    }
+
+    fn known(&self, node: &NodeSpec<Action>) -> Option<Key> {
+        match &node.action {
+            Action::Settled(key) => Some(*key),
+            _ => None,
+        }
     }
 
     fn rebuilds(&self, node: &NodeSpec<Action>) -> bool {

@@ -154,11 +154,54 @@ impl FileHasher {
     /// # Errors
     /// See [`HashError`].
     pub fn hash(&self, path: &Path) -> Result<FileDigest, HashError> {
+        self.hash_noted(path, false)
+    }
+
+    /// As [`Self::hash`], of a file whose content matters only to whoever the caller names to the witness later.
+    ///
+    /// # Errors
+    /// See [`HashError`].
+    pub fn hash_owned(&self, path: &Path) -> Result<FileDigest, HashError> {
+        self.hash_noted(path, true)
+    }
+
+    /// Takes note of the digest of a regular file that was just made, for whoever the caller names to the witness later. `before` is
+    /// what `lstat` said before it was read, at the moment `started` or before; a file that is another one now is not noted.
+    pub fn learn(&self, path: &Path, before: &Metadata, started: SystemTime, digest: blake3::Hash) {
+        let (Ok((found, fingerprint)), Some(first)) = (look(path), Fingerprint::of(before)) else {
+            return;
+        };
+        if fingerprint != first {
+            return;
+        }
+        self.witness.made(path, &found, started);
+        let entry = Entry {
+            fingerprint,
+            digest,
+            racy: is_racy(&fingerprint, started),
+            age: 0,
+        };
+        let mut state = self.state();
+        state.entries.insert(path.as_os_str().to_owned(), entry);
+        state.changed = true;
+    }
+
+    /// Forgets a file that the caller removes: that it is gone is no change behind anybody's back.
+    pub fn forget(&self, path: &Path) {
+        self.witness.forget_owned(path);
+        self.state().entries.remove(path.as_os_str());
+    }
+
+    fn hash_noted(&self, path: &Path, owned: bool) -> Result<FileDigest, HashError> {
         let (found, fingerprint) = match look(path) {
             Ok(found) => found,
             Err(error) => {
                 // What is missing today may be there tomorrow.
-                self.witness.look(path);
+                if owned {
+                    self.witness.look_owned(path);
+                } else {
+                    self.witness.look(path);
+                }
                 return Err(error);
             }
         };
@@ -170,11 +213,11 @@ impl FileHasher {
         {
             entry.age = 0;
             let answer = entry.answer();
-            self.witness.saw(path, &found, now);
+            self.witness.saw(path, &found, now, owned);
             return Ok(answer);
         }
         let (entry, found, now) = hash_settled(path)?;
-        self.witness.saw(path, &found, now);
+        self.witness.saw(path, &found, now, owned);
         let answer = entry.answer();
         let mut state = self.state();
         state.entries.insert(path.as_os_str().to_owned(), entry);

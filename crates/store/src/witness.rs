@@ -2,43 +2,38 @@
 //!
 //! A [`Witness`] notes every path a run looks at, *before* the run reads it: a file or link by what `lstat` says, a folder whose
 //! names are read likewise (its times change when a name comes or goes), and what is not there by its absence. The notes become a
-//! [`Testimony`]: bytes that [`Testimony::holds`] compares with the file system of today, without an allocation a path.
+//! [`Testimony`].
+//!
+//! A file of which only the content matters, and only to somebody who can be named, is noted as such
+//! ([`Witness::look_owned`]): a change of it concerns that one alone.
 //!
 //! A file that was so young when it was looked at that a later change could leave no trace (see [`crate::FileHasher`]) makes no
-//! testimony until its content was read once more ([`Witness::settle`]).
-//!
-//! ```text
-//! testimony = block*
-//! block     = u32 length of all that follows, sight*            up to 1024 sights
-//! sight     = u8 tag, u16 bytes shared with the path before, u16 length, the rest of the path, state
-//! tag       = 0 absent | 1 lstat | 2 stat, of what a symlink leads to
-//! state     = u32 mode, u64 size, 2 × (i64 s, u32 ns) mtime and ctime, u64 inode, u64 device; nothing when absent
-//! ```
-//! All numbers are little-endian; paths are relative to the root if they lie below it, and sorted.
+//! testimony until its content was read once more ([`Witness::settle`]); if it has owners, they look at it again.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::SystemTime;
 
 use crate::file_hasher::is_young;
+use crate::testimony::{Encoder, Entry, Owner, Testimony};
 
-const BLOCK: usize = 1024;
-const STATE_LEN: usize = 52;
+pub(crate) const STATE_LEN: usize = 52;
+const FILE_TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+const SYMLINK: u32 = 0o120_000;
 
 /// What `stat` says. Any change of content, names, type, mode or owner changes the time of the last status change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State([u8; STATE_LEN]);
+pub(crate) struct State(pub(crate) [u8; STATE_LEN]);
 
 impl State {
-    fn of(found: &Metadata) -> Self {
+    pub(crate) fn of(found: &Metadata) -> Self {
         let mut bytes = [0; STATE_LEN];
         let mut at = 0;
         let mut put = |field: &[u8]| {
@@ -55,10 +50,16 @@ impl State {
         put(&found.dev().to_le_bytes());
         Self(bytes)
     }
+
+    /// Whether it is a regular file or a symlink.
+    pub(crate) fn is_leaf(self) -> bool {
+        let [a, b, c, d, ..] = self.0;
+        matches!(u32::from_le_bytes([a, b, c, d]) & FILE_TYPE, REGULAR | SYMLINK)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum How {
+pub(crate) enum How {
     /// The name itself.
     Itself,
     /// What a symlink leads to.
@@ -66,11 +67,13 @@ enum How {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sight {
+pub(crate) struct Sight {
     /// `None`: nothing is there.
-    state: Option<State>,
+    pub(crate) state: Option<State>,
     /// A later change could leave no trace.
-    young: bool,
+    pub(crate) young: bool,
+    /// Only its content matters, and only to somebody who can be named.
+    pub(crate) owned: bool,
 }
 
 /// Why there is no testimony: the next run has to look for itself.
@@ -109,36 +112,66 @@ impl Witness {
         let now = SystemTime::now();
         let found = fs_err::symlink_metadata(path);
         let link = found.as_ref().is_ok_and(Metadata::is_symlink);
-        self.note(path, How::Itself, found, now);
+        self.note(path, How::Itself, found, now, false);
         if link {
-            self.note(path, How::Through, fs_err::metadata(path), now);
+            self.note(path, How::Through, fs_err::metadata(path), now, false);
         }
     }
 
-    /// As [`Self::look`], for a path that the caller has just asked for with `lstat`, at the moment `now` or before.
-    pub(crate) fn saw(&self, path: &Path, found: &Metadata, now: SystemTime) {
-        self.add(path, How::Itself, Some(found), now);
+    /// As [`Self::look`], at the path itself, for whoever can be named later ([`Self::testimony`]) as the only one to whom it matters
+    /// which file or link is there.
+    pub fn look_owned(&self, path: &Path) {
+        let now = SystemTime::now();
+        self.note(path, How::Itself, fs_err::symlink_metadata(path), now, true);
     }
 
-    fn note(&self, path: &Path, how: How, found: io::Result<Metadata>, now: SystemTime) {
+    /// As [`Self::look`] or [`Self::look_owned`], for a path that the caller has just asked for with `lstat`, at the moment `now` or before.
+    pub(crate) fn saw(&self, path: &Path, found: &Metadata, now: SystemTime, owned: bool) {
+        self.add(path, How::Itself, Some(found), now, owned);
+    }
+
+    /// A file was just made, for whoever can be named later: what was there before is no contradiction.
+    pub(crate) fn made(&self, path: &Path, found: &Metadata, now: SystemTime) {
+        self.forget_owned(path);
+        self.saw(path, found, now, true);
+    }
+
+    /// A file that only owners looked at is about to be another one, or none.
+    pub(crate) fn forget_owned(&self, path: &Path) {
+        let mut seen = self.seen();
+        let at = (path.as_os_str().to_owned(), How::Itself);
+        if seen.sights.get(&at).is_some_and(|sight| sight.owned) {
+            seen.sights.remove(&at);
+        }
+    }
+
+    fn note(&self, path: &Path, how: How, found: io::Result<Metadata>, now: SystemTime, owned: bool) {
         match found {
-            Ok(found) => self.add(path, how, Some(&found), now),
-            Err(error) if is_absence(&error) => self.add(path, how, None, now),
+            Ok(found) => self.add(path, how, Some(&found), now, owned),
+            Err(error) if is_absence(&error) => self.add(path, how, None, now, owned),
             Err(_) => {
                 self.seen().silence.get_or_insert(Silence::Unseen(path.to_owned()));
             }
         }
     }
 
-    fn add(&self, path: &Path, how: How, found: Option<&Metadata>, now: SystemTime) {
+    fn add(&self, path: &Path, how: How, found: Option<&Metadata>, now: SystemTime, owned: bool) {
         let sight = Sight {
             state: found.map(State::of),
             young: found.is_some_and(|found| is_young(found, now)),
+            owned,
         };
         let mut seen = self.seen();
-        let first = *seen.sights.entry((path.as_os_str().to_owned(), how)).or_insert(sight);
+        let first = seen.sights.entry((path.as_os_str().to_owned(), how)).or_insert(sight);
+        let both_owned = first.owned && owned;
+        first.owned = both_owned;
         if first.state != sight.state {
-            seen.silence.get_or_insert(Silence::Contradiction(path.to_owned()));
+            if both_owned {
+                // One of the owners may have seen the one and not the other.
+                first.young = true;
+            } else {
+                seen.silence.get_or_insert(Silence::Contradiction(path.to_owned()));
+            }
         }
     }
 
@@ -152,157 +185,64 @@ impl Witness {
         }
     }
 
-    /// Everything seen, with the paths below `root` relative to it.
+    /// Everything seen, with the paths below `root` relative to it. `owners` says who uses which file: what was noted as owned and has
+    /// no owner matters to everybody.
     ///
     /// # Errors
     /// Why it would prove nothing.
-    pub fn testimony(&self, root: &Path) -> Result<Testimony, Silence> {
+    pub fn testimony(&self, root: &Path, owners: &Owners) -> Result<Testimony, Silence> {
         let seen = self.seen();
-        if let Some(silence) = &seen.silence {
+        let mut encoder = Encoder::new(root);
+        for entry in seen.entries(owners)? {
+            encoder.push(&entry?);
+        }
+        Ok(encoder.finish())
+    }
+
+    /// An older testimony after these owners, `anew`, looked again: what they saw then no longer counts. `None` when that would
+    /// prove nothing, or the older one makes no sense.
+    #[must_use]
+    pub fn amend(&self, older: &Testimony, root: &Path, anew: &BTreeSet<Owner>, owners: &Owners) -> Option<Testimony> {
+        let seen = self.seen();
+        let entries: Vec<Entry<'_>> = seen.entries(owners).ok()?.collect::<Result<_, _>>().ok()?;
+        older.amended(root, anew, entries.into_iter())
+    }
+
+    /// Whether anybody looked at this path.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        self.seen()
+            .sights
+            .contains_key(&(path.as_os_str().to_owned(), How::Itself))
+    }
+}
+
+/// Who uses which files, by absolute path.
+pub type Owners = BTreeMap<OsString, Vec<Owner>>;
+
+impl Seen {
+    fn entries<'a>(&'a self, owners: &'a Owners) -> Result<impl Iterator<Item = Result<Entry<'a>, Silence>>, Silence> {
+        if let Some(silence) = &self.silence {
             return Err(silence.clone());
         }
-        if let Some(((path, _), _)) = seen.sights.iter().find(|(_, sight)| sight.young) {
-            return Err(Silence::Young(path.into()));
-        }
-        let sights: Vec<_> = seen.sights.iter().collect();
-        let mut bytes = Vec::with_capacity(sights.len() * 80);
-        for block in sights.chunks(BLOCK) {
-            let start = bytes.len();
-            bytes.extend_from_slice(&[0; 4]);
-            let mut before: &[u8] = b"";
-            for ((path, how), sight) in block {
-                let path = Path::new(path);
-                let path = path.strip_prefix(root).unwrap_or(path).as_os_str().as_bytes();
-                put_path(&mut bytes, tag(*how, sight), before, path);
-                if let Some(state) = &sight.state {
-                    bytes.extend_from_slice(&state.0);
-                }
-                before = path;
-            }
-            let length = u32::try_from(bytes.len() - start - 4).unwrap_or(u32::MAX);
-            bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
-        }
-        Ok(Testimony(bytes))
+        Ok(self.sights.iter().map(|((path, how), sight)| {
+            let owners = match owners.get(path) {
+                Some(owners) if sight.owned => owners.clone(),
+                _ if sight.young => return Err(Silence::Young(path.into())),
+                _ => Vec::new(),
+            };
+            Ok(Entry {
+                path: path.as_bytes(),
+                how: *how,
+                sight: *sight,
+                owners,
+            })
+        }))
     }
 }
 
-fn is_absence(error: &io::Error) -> bool {
+pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn tag(how: How, sight: &Sight) -> u8 {
-    match (how, sight.state) {
-        (_, None) => 0,
-        (How::Itself, Some(_)) => 1,
-        (How::Through, Some(_)) => 2,
-    }
-}
-
-fn put_path(bytes: &mut Vec<u8>, tag: u8, before: &[u8], path: &[u8]) {
-    let longest = before.len().min(path.len()).min(usize::from(u16::MAX));
-    let shared = (0..longest).take_while(|&at| before[at] == path[at]).count();
-    let rest = &path[shared..];
-    bytes.push(tag);
-    // PATH_MAX is 4096.
-    bytes.extend_from_slice(&u16::try_from(shared).unwrap_or(0).to_le_bytes());
-    bytes.extend_from_slice(&u16::try_from(rest.len()).unwrap_or(u16::MAX).to_le_bytes());
-    bytes.extend_from_slice(rest);
-}
-
-/// What a run saw, as bytes that can be kept. They carry no checksum: whoever keeps them adds one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Testimony(Vec<u8>);
-
-impl Testimony {
-    /// Testimony from kept bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes to keep.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Whether every path still is what it was, with relative paths below `root`. Several threads look; the first difference
-    /// ends it. Bytes that make no sense do not hold.
-    #[must_use]
-    pub fn holds(&self, root: &Path) -> bool {
-        let Some(blocks) = self.blocks() else { return false };
-        let (next, differs) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let work = || {
-            while !differs.load(Ordering::Relaxed) {
-                let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                    return;
-                };
-                if block_holds(block, root).is_none() {
-                    differs.store(true, Ordering::Relaxed);
-                }
-            }
-        };
-        let threads = thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(8)
-            .min(blocks.len());
-        thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-        !differs.load(Ordering::Relaxed)
-    }
-
-    fn blocks(&self) -> Option<Vec<&[u8]>> {
-        let mut blocks = Vec::new();
-        let mut rest = self.0.as_slice();
-        while !rest.is_empty() {
-            let (length, tail) = rest.split_first_chunk::<4>()?;
-            let (block, tail) = tail.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            blocks.push(block);
-            rest = tail;
-        }
-        Some(blocks)
-    }
-}
-
-/// `None` at the first difference.
-fn block_holds(mut rest: &[u8], root: &Path) -> Option<()> {
-    // The root and a slash stay in front; what follows is replaced path by path.
-    let mut path = root.as_os_str().as_bytes().to_vec();
-    path.push(b'/');
-    let prefix = path.len();
-    while let Some((&tag, tail)) = rest.split_first() {
-        let (shared, tail) = tail.split_first_chunk::<2>()?;
-        let (length, tail) = tail.split_first_chunk::<2>()?;
-        let (suffix, tail) = tail.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-        rest = tail;
-        path.truncate(prefix + usize::from(u16::from_le_bytes(*shared)));
-        path.extend_from_slice(suffix);
-        let relative = &path[prefix..];
-        // An absolute path is one that does not lie below the root.
-        let full = if relative.starts_with(b"/") { relative } else { &path };
-        let full = Path::new(OsStr::from_bytes(full));
-        // Errors are not shown here, and the plain functions do not keep the path for one.
-        let found = match tag {
-            2 => full.metadata(),
-            _ => full.symlink_metadata(),
-        };
-        match (tag, found) {
-            (0, Err(error)) if is_absence(&error) => {}
-            (1 | 2, Ok(found)) => {
-                let (state, tail) = rest.split_first_chunk::<STATE_LEN>()?;
-                rest = tail;
-                if State::of(&found).0 != *state {
-                    return None;
-                }
-            }
-            _ => return None,
-        }
-    }
-    Some(())
 }
 
 #[cfg(test)]

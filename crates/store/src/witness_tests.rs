@@ -3,6 +3,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::*;
+use crate::{Comparison, Testimony};
+
+const SAME: Comparison = Comparison::Owners(BTreeSet::new());
 
 /// Folders and files of every kind that were left alone for long enough to be trusted.
 fn old_tree() -> tempfile::TempDir {
@@ -29,9 +32,9 @@ fn witness(root: &Path, later: Duration) -> Witness {
         let now = SystemTime::now() + later;
         let found = fs_err::symlink_metadata(&path);
         let link = found.as_ref().is_ok_and(Metadata::is_symlink);
-        witness.note(&path, How::Itself, found, now);
+        witness.note(&path, How::Itself, found, now, false);
         if link {
-            witness.note(&path, How::Through, fs_err::metadata(&path), now);
+            witness.note(&path, How::Through, fs_err::metadata(&path), now, false);
         }
     }
     witness
@@ -43,13 +46,15 @@ const LATER: Duration = Duration::from_secs(10);
 fn what_did_not_change_holds_in_this_folder_and_in_a_moved_one() {
     let dir = old_tree();
     let root = dir.path().join("sub");
-    let testimony = witness(dir.path(), LATER).testimony(dir.path()).unwrap();
-    assert!(testimony.holds(dir.path()));
-    assert!(!testimony.holds(&root));
-    assert!(Testimony::from_bytes(testimony.as_bytes().to_vec()).holds(dir.path()));
+    let testimony = witness(dir.path(), LATER)
+        .testimony(dir.path(), &Owners::new())
+        .unwrap();
+    assert!(testimony.compare(dir.path()) == SAME);
+    assert!(testimony.compare(&root) != SAME);
+    assert!(Testimony::from_bytes(testimony.as_bytes().to_vec()).compare(dir.path()) == SAME);
     // Paths outside of the root are absolute.
-    let testimony = witness(dir.path(), LATER).testimony(&root).unwrap();
-    assert!(testimony.holds(&root));
+    let testimony = witness(dir.path(), LATER).testimony(&root, &Owners::new()).unwrap();
+    assert!(testimony.compare(&root) == SAME);
 }
 
 #[test]
@@ -91,12 +96,14 @@ fn every_change_is_seen() {
     ];
     for (what, change) in changes {
         let dir = old_tree();
-        let testimony = witness(dir.path(), LATER).testimony(dir.path()).unwrap();
-        assert!(testimony.holds(dir.path()), "before: {what}");
+        let testimony = witness(dir.path(), LATER)
+            .testimony(dir.path(), &Owners::new())
+            .unwrap();
+        assert!(testimony.compare(dir.path()) == SAME, "before: {what}");
         // The kernel stamps with a clock that ticks every few milliseconds: a change within a tick is what `young` is about.
         wait_for_another_tick(dir.path());
         change(dir.path());
-        assert!(!testimony.holds(dir.path()), "{what}");
+        assert!(testimony.compare(dir.path()) != SAME, "{what}");
     }
 }
 
@@ -123,12 +130,19 @@ fn the_target_of_a_link_is_watched() {
         How::Itself,
         fs_err::symlink_metadata(&link),
         SystemTime::now() + LATER,
+        false,
     );
-    witness.note(&link, How::Through, fs_err::metadata(&link), SystemTime::now() + LATER);
-    let testimony = witness.testimony(dir.path()).unwrap();
+    witness.note(
+        &link,
+        How::Through,
+        fs_err::metadata(&link),
+        SystemTime::now() + LATER,
+        false,
+    );
+    let testimony = witness.testimony(dir.path(), &Owners::new()).unwrap();
     wait_for_another_tick(dir.path());
     fs_err::write(dir.path().join("sub/new"), "").unwrap();
-    assert!(!testimony.holds(dir.path()));
+    assert!(testimony.compare(dir.path()) != SAME);
 }
 
 #[test]
@@ -137,10 +151,19 @@ fn a_young_file_makes_no_testimony_until_it_is_read_again() {
     let file = dir.path().join("file");
     let witness = Witness::default();
     witness.look(&file);
-    assert_eq!(witness.testimony(dir.path()), Err(Silence::Young(file.clone())));
+    assert_eq!(
+        witness.testimony(dir.path(), &Owners::new()),
+        Err(Silence::Young(file.clone()))
+    );
     let found = fs_err::symlink_metadata(&file).unwrap();
     witness.settle(&file, &found, SystemTime::now() + LATER);
-    assert!(witness.testimony(dir.path()).unwrap().holds(dir.path()));
+    assert!(
+        witness
+            .testimony(dir.path(), &Owners::new())
+            .unwrap()
+            .compare(dir.path())
+            == SAME
+    );
 }
 
 #[test]
@@ -150,20 +173,23 @@ fn two_states_of_one_path_are_no_testimony() {
     let witness = witness(dir.path(), LATER);
     fs_err::write(&file, "longer").unwrap();
     witness.look(&file);
-    assert_eq!(witness.testimony(dir.path()), Err(Silence::Contradiction(file)));
+    assert_eq!(
+        witness.testimony(dir.path(), &Owners::new()),
+        Err(Silence::Contradiction(file))
+    );
 }
 
 #[test]
 fn bytes_that_make_no_sense_do_not_hold() {
     let dir = old_tree();
     let bytes = witness(dir.path(), LATER)
-        .testimony(dir.path())
+        .testimony(dir.path(), &Owners::new())
         .unwrap()
         .as_bytes()
         .to_vec();
     for length in 1..bytes.len() {
         assert!(
-            !Testimony::from_bytes(bytes[..length].to_vec()).holds(dir.path()),
+            Testimony::from_bytes(bytes[..length].to_vec()).compare(dir.path()) != SAME,
             "cut at {length}"
         );
     }
@@ -173,15 +199,109 @@ fn bytes_that_make_no_sense_do_not_hold() {
 fn more_paths_than_a_block_holds() {
     let dir = tempfile::tempdir().unwrap();
     let witness = Witness::default();
-    let count = 3 * BLOCK + 1;
+    let count = 3 * 1024 + 1;
     for number in 0..count {
         let path = dir.path().join(format!("file-{number}"));
         fs_err::write(&path, "").unwrap();
         let found = fs_err::symlink_metadata(&path).unwrap();
-        witness.saw(&path, &found, SystemTime::now() + LATER);
+        witness.saw(&path, &found, SystemTime::now() + LATER, false);
     }
-    let testimony = witness.testimony(dir.path()).unwrap();
-    assert!(testimony.holds(dir.path()));
+    let testimony = witness.testimony(dir.path(), &Owners::new()).unwrap();
+    assert!(testimony.compare(dir.path()) == SAME);
     fs_err::remove_file(dir.path().join(format!("file-{}", count - 1))).unwrap();
-    assert!(!testimony.holds(dir.path()));
+    assert!(testimony.compare(dir.path()) != SAME);
+}
+
+#[test]
+fn what_only_owners_use_concerns_only_them() {
+    let dir = old_tree();
+    let root = dir.path();
+    let seen = |path: &str, owned: bool| {
+        let path = root.join(path);
+        let found = fs_err::symlink_metadata(&path);
+        (path, found, SystemTime::now() + LATER, owned)
+    };
+    let witness = Witness::default();
+    for (path, owned) in [("file", true), ("sub/other", true), ("link", true), ("sub", false)] {
+        let (path, found, now, owned) = seen(path, owned);
+        witness.note(&path, How::Itself, found, now, owned);
+    }
+    let owners: Owners = [("file", vec![1, 2]), ("sub/other", vec![2])]
+        .map(|(path, owners)| (root.join(path).into_os_string(), owners))
+        .into();
+    let testimony = witness.testimony(root, &owners).unwrap();
+    assert_eq!(testimony.compare(root), SAME);
+    wait_for_another_tick(root);
+
+    // Twice, as the second time it is another state that has to be found.
+    fs_err::write(root.join("sub/other"), "longer").unwrap();
+    assert_eq!(testimony.compare(root), Comparison::Owners([2].into()));
+    fs_err::write(root.join("file"), "longer").unwrap();
+    assert_eq!(testimony.compare(root), Comparison::Owners([1, 2].into()));
+
+    // Owner 2 looks again; 1 uses `file`, too, and has not seen it as it is.
+    let again = Witness::default();
+    for path in ["file", "sub/other"] {
+        let (path, found, now, owned) = seen(path, true);
+        again.note(&path, How::Itself, found, now, owned);
+    }
+    let amended = again
+        .amend(
+            &testimony,
+            root,
+            &[2].into(),
+            &[("file", vec![2]), ("sub/other", vec![2])]
+                .map(|(path, owners)| (root.join(path).into_os_string(), owners))
+                .into(),
+        )
+        .unwrap();
+    assert_eq!(amended.compare(root), Comparison::Owners([1, 2].into()));
+    let amended = again.amend(&testimony, root, &[1, 2].into(), &owners).unwrap();
+    assert_eq!(amended.compare(root), SAME);
+
+    // Gone concerns the owners; a folder, or what has no owner, everybody.
+    fs_err::remove_file(root.join("file")).unwrap();
+    assert_eq!(amended.compare(root), Comparison::Owners([1, 2].into()));
+    fs_err::create_dir(root.join("file")).unwrap();
+    assert_eq!(amended.compare(root), Comparison::Whole);
+    fs_err::remove_dir(root.join("file")).unwrap();
+    fs_err::remove_file(root.join("link")).unwrap();
+    fs_err::os::unix::fs::symlink("file", root.join("link")).unwrap();
+    assert_eq!(amended.compare(root), Comparison::Whole);
+}
+
+#[test]
+fn a_young_file_with_owners_makes_them_look_again() {
+    let dir = old_tree();
+    let file = dir.path().join("file");
+    let witness = Witness::default();
+    witness.look_owned(&file);
+    let owners = Owners::from([(file.into_os_string(), vec![7])]);
+    let testimony = witness.testimony(dir.path(), &owners).unwrap();
+    assert_eq!(testimony.compare(dir.path()), Comparison::Owners([7].into()));
+}
+
+#[test]
+fn what_was_made_contradicts_nothing_that_was_there_before() {
+    let dir = old_tree();
+    let file = dir.path().join("file");
+    let witness = Witness::default();
+    witness.look_owned(&file);
+    fs_err::write(&file, "longer").unwrap();
+    let found = fs_err::symlink_metadata(&file).unwrap();
+    witness.made(&file, &found, SystemTime::now() + LATER);
+    let owners = Owners::from([(file.clone().into_os_string(), vec![7])]);
+    assert_eq!(
+        witness.testimony(dir.path(), &owners).unwrap().compare(dir.path()),
+        SAME
+    );
+    // Whoever looked at it for all sees a contradiction.
+    witness.look(&file);
+    assert!(witness.has(&file));
+    fs_err::write(&file, "longer still").unwrap();
+    witness.look(&file);
+    assert_eq!(
+        witness.testimony(dir.path(), &owners),
+        Err(Silence::Contradiction(file))
+    );
 }

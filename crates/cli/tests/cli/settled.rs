@@ -70,37 +70,52 @@ fn nothing_is_read_and_the_answer_is_the_same() {
     }
 }
 
+/// What a change makes farm look at.
+#[derive(Debug, PartialEq)]
+enum Look {
+    /// The manifest, and every file that it speaks of.
+    AtEverything,
+    /// Tasks that the record of the last run knows to use the file.
+    AtTheTasks,
+}
+
 #[test]
 fn every_change_is_seen() {
     type Change = fn(&Space);
-    let changes: [(&str, Change, &[&str]); 13] = [
+    let changes: [(&str, Look, Change, &[&str]); 13] = [
         (
             "an input",
+            Look::AtTheTasks,
             |space| space.write("farms/f/src/a.txt", "A\n"),
             &["f:task/all", "f:task/next"],
         ),
         (
             "a new file for the pattern",
+            Look::AtEverything,
             |space| space.write("farms/f/src/c.txt", "c\n"),
             &["f:task/all", "f:task/next"],
         ),
         (
             "a file of the pattern less",
+            Look::AtEverything,
             |space| fs_err::remove_file(space.path("farms/f/src/b.txt")).unwrap(),
             &["f:task/all", "f:task/next"],
         ),
         (
             "a file deep in a folder",
+            Look::AtEverything,
             |space| space.write("farms/f/tree/deep/file", "y\n"),
             &["f:task/all"],
         ),
         (
             "a new file deep in a folder",
+            Look::AtEverything,
             |space| space.write("farms/f/tree/deep/new", "y\n"),
             &["f:task/all"],
         ),
         (
             "an executable bit",
+            Look::AtTheTasks,
             |space| {
                 let file = space.path("farms/f/src/a.txt");
                 fs_err::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -109,6 +124,7 @@ fn every_change_is_seen() {
         ),
         (
             "a link's target",
+            Look::AtTheTasks,
             |space| {
                 fs_err::remove_file(space.path("farms/f/link")).unwrap();
                 fs_err::os::unix::fs::symlink("src", space.path("farms/f/link")).unwrap();
@@ -117,27 +133,37 @@ fn every_change_is_seen() {
         ),
         (
             "the manifest",
+            Look::AtEverything,
             |space| space.write("farms/f/farm.yaml", &MANIFEST.replace("WORD: one", "WORD: two")),
             &["f:task/all"],
         ),
         (
             "the settings, which were not there",
+            Look::AtEverything,
             |space| space.write("farms/settings.yaml", "salt: new\n"),
             &["f:task/all", "f:task/next"],
         ),
-        ("an output", |space| space.write("farms/f/all", "other\n"), &[]),
+        (
+            "an output",
+            Look::AtTheTasks,
+            |space| space.write("farms/f/all", "other\n"),
+            &[],
+        ),
         (
             "an output gone",
+            Look::AtTheTasks,
             |space| fs_err::remove_file(space.path("farms/f/made/next")).unwrap(),
             &[],
         ),
         (
             "the guards",
+            Look::AtEverything,
             |space| fs_err::remove_file(space.path(".farm/guards")).unwrap(),
             &["f:task/all", "f:task/next"],
         ),
         (
             "the last guard",
+            Look::AtEverything,
             |space| {
                 let guards = fs_err::read(space.path(".farm/guards")).unwrap();
                 fs_err::write(space.path(".farm/guards"), &guards[..guards.len() - 1]).unwrap();
@@ -145,11 +171,11 @@ fn every_change_is_seen() {
             &["f:task/next"],
         ),
     ];
-    for (what, change, built) in changes {
+    for (what, look, change, built) in changes {
         let space = space();
         change(&space);
         let (closely, ended) = looks_closely(&space, &["build", "--json"]);
-        assert!(closely, "{what}: {}", ended.text());
+        assert_eq!(closely, look == Look::AtEverything, "{what}: {}", ended.text());
         let ran: Vec<String> = ended
             .json_lines()
             .iter()
@@ -158,6 +184,20 @@ fn every_change_is_seen() {
             .collect();
         assert_eq!(ran, built, "{what}");
         assert_eq!(space.read("farms/f/all"), space.read("farms/f/made/next"), "{what}");
+        // Whoever looked at a part has a record of the whole.
+        let again = space.farm(&["build", "--json"]);
+        assert!(
+            again.json_lines().iter().all(|event| event["result"] != "built"),
+            "{what}"
+        );
+        assert_eq!(
+            again
+                .json_lines()
+                .iter()
+                .filter(|event| event["result"] == "cached")
+                .count(),
+            2
+        );
     }
 }
 
@@ -176,18 +216,116 @@ fn another_question_is_another_record() {
 
 #[test]
 fn a_damaged_record_is_none() {
+    let damage = |space: &Space, extension: Option<&str>| {
+        let entries = fs_err::read_dir(space.path(".farm/settled")).unwrap();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        let path = paths
+            .find(|path| path.extension().and_then(|found| found.to_str()) == extension)
+            .unwrap();
+        let mut bytes = fs_err::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs_err::write(path, bytes).unwrap();
+    };
     let space = space();
-    let entry = fs_err::read_dir(space.path(".farm/settled"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap();
-    let mut bytes = fs_err::read(entry.path()).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs_err::write(entry.path(), bytes).unwrap();
+    damage(&space, None);
     let (closely, ended) = looks_closely(&space, &["build"]);
     assert!(closely && ended.stderr.contains("nothing to do"), "{}", ended.text());
+
+    // The nodes are read when one of them is to be looked at.
+    let space = self::space();
+    damage(&space, Some("nodes"));
+    assert!(!looks_closely(&space, &["build"]).0);
+    space.write("farms/f/src/a.txt", "A\n");
+    let (closely, ended) = looks_closely(&space, &["build"]);
+    assert!(closely && ended.stderr.contains("2 built"), "{}", ended.text());
+}
+
+#[test]
+fn a_failure_leaves_a_record_too() {
+    let space = Space::with_farm(
+        "f",
+        "
+farm: f
+tasks:
+  good: { in: host, inputs: [one], run: 'cp one good', outputs: [good] }
+  bad:  { in: host, inputs: [two], run: 'grep yes two > bad', outputs: [bad] }
+  last: { in: host, inputs: [bad], run: 'cp bad last', outputs: [last] }
+",
+    );
+    space.write("farms/f/one", "1\n");
+    space.write("farms/f/two", "yes 1\n");
+    assert_eq!(space.farm(&["build"]).status, Some(0));
+    space.settle();
+    space.write("farms/f/two", "no\n");
+    assert_eq!(space.farm(&["build"]).status, Some(1));
+    // What failed runs again, and is the only thing that is looked at.
+    let (closely, ended) = looks_closely(&space, &["build", "-k"]);
+    assert!(!closely && ended.status == Some(1), "{}", ended.text());
+    assert!(
+        ended.stderr.contains("1 cached") && ended.stderr.contains("1 failed"),
+        "{}",
+        ended.text()
+    );
+    space.write("farms/f/two", "yes\n");
+    let (closely, ended) = looks_closely(&space, &["build"]);
+    assert!(
+        !closely && ended.stderr.contains("2 built, 1 cached"),
+        "{}",
+        ended.text()
+    );
+    assert_eq!(space.read("farms/f/last"), "yes\n");
+}
+
+#[test]
+fn a_part_of_a_graph_stops_where_an_output_stays() {
+    let space = Space::with_farm(
+        "f",
+        "
+farm: f
+tasks:
+  strip: { in: host, inputs: [src], run: 'sed /^#/d src > strip', outputs: [strip] }
+  use:   { in: host, inputs: [strip, other], run: 'cat strip other > use', outputs: [use] }
+  apart: { in: host, inputs: [other], run: 'cp other apart', outputs: [apart] }
+",
+    );
+    space.write("farms/f/src", "word\n");
+    space.write("farms/f/other", "other\n");
+    assert_eq!(space.farm(&["build"]).status, Some(0));
+    space.settle();
+    let results = |change: &str| {
+        space.write("farms/f/src", change);
+        let (closely, ended) = looks_closely(&space, &["build", "--json"]);
+        assert!(!closely, "{}", ended.text());
+        let mut results: Vec<String> = ended
+            .json_lines()
+            .iter()
+            .filter(|event| event["event"] == "node-finished")
+            .map(|event| {
+                format!(
+                    "{} {}",
+                    event["name"].as_str().unwrap(),
+                    event["result"].as_str().unwrap()
+                )
+            })
+            .collect();
+        results.sort();
+        results
+    };
+    assert_eq!(
+        results("# a comment\nword\n"),
+        ["f:task/apart cached", "f:task/strip built", "f:task/use cutoff"]
+    );
+    assert_eq!(
+        results("another\n"),
+        ["f:task/apart cached", "f:task/strip built", "f:task/use built"]
+    );
+    // Back to what was built before.
+    assert_eq!(
+        results("word\n"),
+        ["f:task/apart cached", "f:task/strip cached", "f:task/use cached"]
+    );
+    assert_eq!(space.read("farms/f/use"), "word\nother\n");
 }
 
 #[test]

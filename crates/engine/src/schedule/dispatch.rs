@@ -238,6 +238,17 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             return self.skip(node, why);
         }
         let spec = Arc::clone(self.graph.spec(node));
+        if let Some(key) = self.driver.known(&spec) {
+            return match self.guards.find(&spec.name, &key) {
+                Some(guard) => self.done(node, Arc::new(guard), NodeResult::Cached, None, 0, None),
+                None => self.give_up(
+                    node,
+                    EngineError::Unknown {
+                        node: spec.name.clone(),
+                    },
+                ),
+            };
+        }
         let (values, touched) = match self.dependency_values(node, &spec) {
             Ok(values) => values,
             Err(settled) => return self.set_and_tell(node, settled),

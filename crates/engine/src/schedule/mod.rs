@@ -124,6 +124,12 @@ pub enum EngineError {
     /// What was built could not be recorded.
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// A node that was said to be known has no guard. A bug of the caller's.
+    #[error("{node} was taken for up to date, and nothing is recorded of it")]
+    Unknown {
+        /// Its full name.
+        node: String,
+    },
     /// A worker ended without an answer. A bug.
     #[error("a worker thread was lost")]
     WorkerLost,

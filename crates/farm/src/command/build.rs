@@ -5,7 +5,8 @@ use farm_manifest::model::Target;
 
 use super::pins::Pinning;
 use super::session::{Access, Session, only_farms};
-use super::{FarmError, Setup, Words, settled};
+use super::settled::{self, Recalled};
+use super::{FarmError, Setup, Words};
 use crate::lower::local_folder;
 use crate::names::{Goal, Wanted};
 use crate::place::Place;
@@ -61,10 +62,17 @@ pub fn build(
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
     let words = with_rebuilds(words, options);
-    if options.rebuild.is_empty()
-        && let Some(summary) = settled::recall(setup, &words, events)?
-    {
-        return Ok(summary);
+    if options.rebuild.is_empty() {
+        match settled::recall(setup, &words, events)? {
+            Recalled::Settled(summary) => return Ok(summary),
+            Recalled::But(part) => {
+                if let Some((summary, changed)) = part.run(setup, options.engine(), events)? {
+                    tell_changed(&changed, events);
+                    return Ok(summary);
+                }
+            }
+            Recalled::Nothing => {}
+        }
     }
     let access = write_access(options);
     let (session, _) = Session::open(setup, &words, access, Pinning::AddMissing, events)?;
@@ -77,7 +85,7 @@ pub fn build(
     let (summary, session) = run(session, options, events)?;
     let changed = session.save();
     tell_changed(&changed, events);
-    if access == Access::Write && changed.is_empty() {
+    if access == Access::Write && options.rebuild.is_empty() {
         settled::record(setup, &words, &session, &summary);
     }
     Ok(summary)

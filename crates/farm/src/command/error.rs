@@ -139,7 +139,9 @@ impl From<EngineError> for FarmError {
         match &error {
             EngineError::Graph(farm_engine::GraphError::Cycle { .. }) => Self::input(error.to_string()),
             EngineError::Guard(_) => Self::environment(error.to_string()),
-            EngineError::Graph(_) | EngineError::WorkerLost => Self::bug(error.to_string()),
+            EngineError::Graph(_) | EngineError::WorkerLost | EngineError::Unknown { .. } => {
+                Self::bug(error.to_string())
+            }
         }
     }
 }

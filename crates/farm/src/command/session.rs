@@ -56,6 +56,15 @@ pub(super) enum Access {
     Read,
 }
 
+/// What of the settings decides keys and outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Basis {
+    /// Part of every key.
+    pub(super) salt: String,
+    /// SOURCE_DATE_EPOCH, in seconds.
+    pub(super) epoch: u64,
+}
+
 /// An open workspace.
 pub(super) struct Session {
     pub(super) workspace: Workspace,
@@ -71,7 +80,8 @@ pub(super) struct Session {
     /// What is to run again and be compared, by farm.
     pub(super) rebuilt: BTreeMap<String, Wanted>,
     subjects: BTreeMap<String, Vec<String>>,
-    salt: String,
+    /// What of the settings decides keys and outputs.
+    pub(super) basis: Basis,
     running: Option<RunningMark>,
     _lock: Option<DirLock>,
 }
@@ -110,20 +120,36 @@ impl Session {
 
         let lock = match access {
             Access::Read => None,
-            Access::Write | Access::DryRun => {
-                fs::create_dir_all(&state)?;
-                // Whoever keeps the workspace in git does not want the state in it.
-                fs::write(state.join(".gitignore"), "*\n")?;
-                let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-                Some(DirLock::acquire(
-                    &state.join("lock"),
-                    &Holder {
-                        what: setup.holder.clone(),
-                        since,
-                    },
-                )?)
-            }
+            Access::Write | Access::DryRun => Some(lock(setup, &state)?),
         };
+        let settings = farms
+            .values()
+            .next()
+            .map(|loaded| loaded.settings.clone())
+            .unwrap_or_default();
+        let basis = Basis {
+            salt: settings.salt,
+            epoch: settings.source_date_epoch,
+        };
+        let mut session = Self::open_state(setup, workspace, basis, hasher, lock, access, events)?;
+        session.wanted = wanted;
+        session.farms = farms;
+        session.notes = notes;
+        let changes = session.lower(access, pinning)?;
+        Ok((session, changes))
+    }
+
+    /// Opens the state without a manifest: the graph is empty.
+    pub(super) fn open_state(
+        setup: &Setup,
+        workspace: Workspace,
+        basis: Basis,
+        hasher: FileHasher,
+        lock: Option<DirLock>,
+        access: Access,
+        events: &dyn EventSink,
+    ) -> Result<Self, FarmError> {
+        let state = workspace.state();
         let mode = if lock.is_some() { Mode::Write } else { Mode::Read };
         let opened = GuardFile::open(&state.join("guards"), mode)?;
         if opened.dropped_bytes > 0 {
@@ -139,11 +165,6 @@ impl Session {
                 message: note.to_string(),
             });
         }
-        let settings = farms
-            .values()
-            .next()
-            .map(|loaded| loaded.settings.clone())
-            .unwrap_or_default();
         let connect = std::sync::Arc::clone(&setup.connect);
         let store = if mode == Mode::Write {
             Store::open(&state.join("store"))?
@@ -161,7 +182,7 @@ impl Session {
             store,
             hasher,
             &setup.scratch,
-            settings.source_date_epoch,
+            basis.epoch,
             setup.cancel.clone(),
             id,
             Box::new(move |labels| connect(labels)),
@@ -170,23 +191,22 @@ impl Session {
         let mut session = Self {
             workspace,
             context,
-            wanted,
-            farms,
+            wanted: BTreeMap::new(),
+            farms: BTreeMap::new(),
             guards: opened.guards.flushing_first(move || unflushed.flush()),
             graph: Graph::new(),
-            notes,
+            notes: Vec::new(),
             asked: BTreeSet::new(),
             rebuilt: BTreeMap::new(),
             subjects: BTreeMap::new(),
-            salt: settings.salt,
+            basis,
             running: None,
             _lock: lock,
         };
         if access != Access::Read {
             session.running = Some(RunningMark::set(&session.context, events)?);
         }
-        let changes = session.lower(access, pinning)?;
-        Ok((session, changes))
+        Ok(session)
     }
 
     fn lower(&mut self, access: Access, pinning: Pinning) -> Result<Vec<String>, FarmError> {
@@ -220,22 +240,36 @@ impl Session {
     /// Lets the engine bring what is wanted up to date, or look at it, as `options` say.
     pub(super) fn run(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
         let restore = options.run.contains(&Class::Build);
-        let driver = FarmDriver::new(&self.context, &self.guards, self.wanted_with_plans(), restore)
+        let driver = FarmDriver::new(&self.context, &self.guards, Some(self.wanted_with_plans()), restore)
             .knowing(&self.subjects)
             .rebuilding(&self.rebuilt);
-        let options = Options {
-            salt: self.salt.clone(),
-            stop: self.context.cancel.flag(),
-            ..options
-        };
+        let options = self.engine_options(options);
         let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
-        if options.run.contains(&Class::Build) && !summary.interrupted {
+        if restore && !summary.interrupted {
             driver.name_images()?;
         }
         self.check_found(&driver, &summary)?;
         self.asked = driver.asked();
         self.subjects = driver.into_subjects();
         Ok(summary)
+    }
+
+    /// As [`run`](Self::run), for a graph of which every node is wanted.
+    pub(super) fn run_all(&mut self, options: Options, events: &dyn EventSink) -> Result<Summary, FarmError> {
+        let restore = options.run.contains(&Class::Build);
+        let driver = FarmDriver::new(&self.context, &self.guards, None, restore);
+        let options = self.engine_options(options);
+        let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
+        self.asked = driver.asked();
+        Ok(summary)
+    }
+
+    fn engine_options(&self, options: Options) -> Options {
+        Options {
+            salt: self.basis.salt.clone(),
+            stop: self.context.cancel.flag(),
+            ..options
+        }
     }
 
     /// What is wanted, and the plans that bring it forth: until a plan is there, nobody else would want it.
@@ -313,6 +347,19 @@ impl Session {
     pub(super) fn close(self) -> Vec<PathBuf> {
         self.save()
     }
+}
+
+/// Takes the workspace's lock, and makes its state's folder.
+fn lock(setup: &Setup, state: &std::path::Path) -> Result<DirLock, FarmError> {
+    fs::create_dir_all(state)?;
+    // Whoever keeps the workspace in git does not want the state in it.
+    fs::write(state.join(".gitignore"), "*\n")?;
+    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let holder = Holder {
+        what: setup.holder.clone(),
+        since,
+    };
+    Ok(DirLock::acquire(&state.join("lock"), &holder)?)
 }
 
 /// The farms that a command works on as a whole.

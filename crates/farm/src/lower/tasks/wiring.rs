@@ -76,6 +76,9 @@ impl<'a> Wiring<'a> {
         workspace: &Path,
         witness: &Witness,
     ) -> Result<Vec<String>, InputError> {
+        if made.iter().any(|declared| is_exactly(task, input, declared)) {
+            return Ok(Vec::new());
+        }
         let folder = workspace.join(&task.folder);
         let mistake = |why: String| {
             let message = format!("the input `{}` of the task `{}`{why}", input.value, task.name.value);
@@ -102,4 +105,12 @@ impl<'a> Wiring<'a> {
         }
         Ok(brought)
     }
+}
+
+/// Whether an input is one output of another task, and nothing else: then whatever is there now does not matter.
+fn is_exactly(task: &Task, input: &Spanned<String>, declared: &Declared<'_>) -> bool {
+    let (wanted, made) = (&input.value, &declared.output.value);
+    declared.task.folder == task.folder
+        && !glob::is_pattern(wanted)
+        && glob::normalise(wanted).is_ok_and(|wanted| glob::normalise(made).is_ok_and(|made| made == wanted))
 }

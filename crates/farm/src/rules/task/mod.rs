@@ -8,7 +8,7 @@ mod outputs;
 mod record;
 mod watchdog;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use farm_engine::{Event, Failure, FailureKind, Guard, GuardStore, NodeSpec, Output, Presence, Run};
 
@@ -62,13 +62,25 @@ pub fn presence(
     outputs::presence(context, &spec.name, guard, guards, restore)
 }
 
+/// The files that only this task, and tasks like it, look at: its inputs that no task makes, and what `guard` says that it left.
+/// Absolute paths.
+#[must_use]
+pub fn owned_files(workspace: &Path, data: &TaskData, guard: Option<&Guard>) -> Vec<PathBuf> {
+    let folder = workspace.join(&data.folder);
+    let made = guard
+        .and_then(|guard| record::files(&guard.outputs).ok())
+        .unwrap_or_default();
+    let made = made.into_keys().map(|path| workspace.join(path));
+    inputs::owned(&folder, &data.inputs).chain(made).collect()
+}
+
 /// Takes away what the task made just now, `left`, so that what is recorded of it can come back.
 ///
 /// # Errors
 ///
 /// The environment's: a file cannot be removed.
 pub fn take_away(context: &Context, data: &TaskData, left: &[Output]) -> Result<(), Failure> {
-    outputs::take_away(&context.workspace.join(&data.folder), data, left)
+    outputs::take_away(context, &context.workspace.join(&data.folder), data, left)
 }
 
 fn note(run: &Run<'_>, message: String) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use farm_engine::{Digest, Failure, FailureKind, Guard, GuardStore, Output, Presence, Run};
 use farm_store::{FileKind, Witness, glob};
@@ -39,11 +40,11 @@ pub fn leaves(folder: &Path, path: &str, witness: &Witness) -> io::Result<Vec<St
     let mut pending = vec![path.to_owned()];
     while let Some(path) = pending.pop() {
         let full = folder.join(&path);
-        witness.look(&full);
         if !fs::symlink_metadata(&full)?.is_dir() {
             found.push(path);
             continue;
         }
+        witness.look(&full);
         for entry in fs::read_dir(&full)? {
             pending.push(format!("{path}/{}", entry?.file_name().to_string_lossy()));
         }
@@ -72,7 +73,7 @@ pub(super) fn make_room(
         if fs::symlink_metadata(&full).is_err() {
             continue;
         }
-        if remove_ours(folder, task, &path, &ours).map_err(failed)? {
+        if remove_ours(context, folder, task, &path, &ours).map_err(failed)? {
             continue;
         }
         let room = match &moved_to {
@@ -94,24 +95,32 @@ pub(super) fn make_room(
 }
 
 /// Takes away what the task left just now: what is recorded of it is to come back, and a file cannot where a folder is.
-pub(super) fn take_away(folder: &Path, task: &TaskData, left: &[Output]) -> Result<(), Failure> {
+pub(super) fn take_away(context: &Context, folder: &Path, task: &TaskData, left: &[Output]) -> Result<(), Failure> {
     let ours = record::files(left).unwrap_or_default().into_keys().collect();
     for path in existing(folder, task)?.into_iter().flat_map(|(_, paths)| paths) {
         // An output of the same task that holds this one may have been dealt with.
         if fs::symlink_metadata(folder.join(&path)).is_ok() {
-            remove_ours(folder, task, &path, &ours).map_err(|error| io_failure("remove an output", &error))?;
+            remove_ours(context, folder, task, &path, &ours).map_err(|error| io_failure("remove an output", &error))?;
         }
     }
     Ok(())
 }
 
 /// Removes of an output what the task made, and all of it if there is nothing else. Returns whether it is gone.
-fn remove_ours(folder: &Path, task: &TaskData, path: &str, ours: &BTreeSet<String>) -> io::Result<bool> {
+fn remove_ours(
+    context: &Context,
+    folder: &Path,
+    task: &TaskData,
+    path: &str,
+    ours: &BTreeSet<String>,
+) -> io::Result<bool> {
     let (made, others): (Vec<_>, Vec<_>) = leaves(folder, path, &Witness::default())?
         .into_iter()
         .partition(|file| ours.contains(task.folder.join(file).as_str()));
     for file in made {
-        fs::remove_file(folder.join(file))?;
+        let file = folder.join(file);
+        context.hasher.forget(&file);
+        fs::remove_file(file)?;
     }
     if others.is_empty() {
         remove(&folder.join(path))?;
@@ -195,12 +204,15 @@ pub(super) fn keep(context: &Context, node: &str, folder: &Path, task: &TaskData
 }
 
 fn keep_file(context: &Context, path: &Path) -> Result<KeptFile, Box<dyn std::error::Error>> {
+    let started = SystemTime::now();
     let found = fs::symlink_metadata(path)?;
     if found.is_symlink() {
+        context.hasher.witness().look_owned(path);
         let target = fs::read_link(path)?.to_string_lossy().into_owned();
         return Ok(KeptFile::Link { target });
     }
     let blob = context.store.put_file(path)?;
+    context.hasher.learn(path, &found, started, blob.digest);
     let executable = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o111 != 0;
     Ok(KeptFile::File { blob, executable })
 }
@@ -290,12 +302,14 @@ pub(super) fn presence(
 }
 
 fn is_same(context: &Context, path: &Path, kept: &KeptFile) -> bool {
-    context.hasher.witness().look(path);
     match kept {
-        KeptFile::File { blob, executable } => context.hasher.hash(path).is_ok_and(|found| {
+        KeptFile::File { blob, executable } => context.hasher.hash_owned(path).is_ok_and(|found| {
             found.kind == FileKind::File && found.digest == blob.digest && found.executable == *executable
         }),
-        KeptFile::Link { target } => fs::read_link(path).is_ok_and(|found| found == Path::new(target)),
+        KeptFile::Link { target } => {
+            context.hasher.witness().look_owned(path);
+            fs::read_link(path).is_ok_and(|found| found == Path::new(target))
+        }
     }
 }
 
