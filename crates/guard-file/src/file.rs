@@ -518,5 +518,11 @@ fn open_file(path: &Path, mode: Mode) -> io::Result<Option<File>> {
 }
 
 #[cfg(test)]
+#[path = "damage_tests.rs"]
+mod damage_tests;
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod table_tests;
+#[cfg(test)]
 #[path = "file_tests.rs"]
 mod tests;

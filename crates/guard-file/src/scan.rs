@@ -138,7 +138,7 @@ impl<'a> Window<'a> {
     fn lost_node(&mut self, from: u64, to: u64) -> io::Result<Option<String>> {
         let begin = from + RECORD_HEADER_LEN as u64;
         let len = usize::try_from(to.saturating_sub(begin))
-            .unwrap_or(MAX_HEAD)
+            .unwrap_or(usize::MAX)
             .min(2 * MAX_HEAD);
         let payload = self.bytes(begin, len)?.and_then(parse);
         let Some(Payload::Guard { node, json, .. }) = payload else {
