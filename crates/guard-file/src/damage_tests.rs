@@ -49,13 +49,19 @@ fn a_flipped_byte_costs_the_record_it_is_in_and_no_other() {
         let read = GuardFile::open(&path, Mode::Read).map(|opened| (opened.guards.all(), opened.damaged));
         match GuardFile::open(&path, Mode::Write) {
             Ok(opened) => {
-                let hit = places.iter().position(|(begin, end, _)| (*begin..*end).contains(&(at as u64)));
+                let hit = places
+                    .iter()
+                    .position(|(begin, end, _)| (*begin..*end).contains(&(at as u64)));
                 let left: Vec<Guard> = (0..3).filter(|n| Some(*n) != hit).map(|n| guards[n].clone()).collect();
                 assert_eq!(opened.guards.all(), left, "flip at {at}");
                 assert_eq!(read.unwrap(), (left.clone(), opened.damaged.clone()), "flip at {at}");
                 let (begin, end) = hit.map_or((0, HEADER_LEN as u64), |n| (places[n].0, places[n].1));
                 if hit == Some(2) {
-                    assert_eq!(opened.torn_bytes, end - begin, "the last record is as good as not written");
+                    assert_eq!(
+                        opened.torn_bytes,
+                        end - begin,
+                        "the last record is as good as not written"
+                    );
                 } else {
                     let [damage] = opened.damaged.as_slice() else {
                         panic!("flip at {at}: {:?}", opened.damaged);
@@ -66,12 +72,20 @@ fn a_flipped_byte_costs_the_record_it_is_in_and_no_other() {
                 opened.guards.record(guards[1].clone()).unwrap();
                 drop(opened);
                 let again = GuardFile::open(&path, Mode::Write).unwrap();
-                assert_eq!((again.torn_bytes, again.damaged), (0, vec![]), "flip at {at}: it is said once");
+                assert_eq!(
+                    (again.torn_bytes, again.damaged),
+                    (0, vec![]),
+                    "flip at {at}: it is said once"
+                );
                 assert!(again.guards.all().contains(&guards[1]));
             }
             Err(OpenError::Newer { .. }) => {
                 assert!((MAGIC.len()..HEADER_LEN).contains(&at));
-                assert_eq!(fs::read(&path).unwrap(), damaged, "a file that is not ours is left alone");
+                assert_eq!(
+                    fs::read(&path).unwrap(),
+                    damaged,
+                    "a file that is not ours is left alone"
+                );
             }
             Err(error) => panic!("flip at {at}: {error}"),
         }

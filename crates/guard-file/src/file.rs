@@ -82,6 +82,14 @@ pub struct Retention {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry(Row);
 
+impl Entry {
+    /// How long its record is, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.0.len) + RECORD_HEADER_LEN as u64
+    }
+}
+
 /// Guards in a file.
 pub struct GuardFile {
     path: PathBuf,
@@ -207,7 +215,10 @@ impl GuardFile {
             return Err(GuardError(message));
         }
         inner.others |= before.len() != inner.index.stamp.len;
-        let end = file.as_ref().write_all(&record).and_then(|()| file.as_ref().stream_position());
+        let end = file
+            .as_ref()
+            .write_all(&record)
+            .and_then(|()| file.as_ref().stream_position());
         let written = end.and_then(|end| {
             if sync {
                 (self.before_flush)()?;
@@ -286,7 +297,10 @@ impl GuardFile {
     pub fn compact(&self, kept: &[Entry]) -> io::Result<()> {
         let mut inner = self.inner();
         let Some(file) = inner.file.clone().filter(|_| inner.mode == Mode::Write) else {
-            return Err(io::Error::other(format!("{} is open for reading only", self.path.display())));
+            return Err(io::Error::other(format!(
+                "{} is open for reading only",
+                self.path.display()
+            )));
         };
         (self.before_flush)()?;
         let damaged = inner.replace(&self.path, &file, kept.iter().map(|entry| entry.0).collect())?;

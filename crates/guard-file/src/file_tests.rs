@@ -74,7 +74,11 @@ const FORMAT_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/format-1.guar
 
 /// Two keys of a node, of which the first is found current after a day, and a node with a name and an input of some difficulty.
 fn fixture() -> [Guard; 3] {
-    let mut guards = [guard("f:task/a", "opt"), guard("f:task/a", "dbg"), guard("f:pkg/x/ä-1", "\u{0}\"\n")];
+    let mut guards = [
+        guard("f:task/a", "opt"),
+        guard("f:task/a", "dbg"),
+        guard("f:pkg/x/ä-1", "\u{0}\"\n"),
+    ];
     guards[1].reason = Reason::OutputLost {
         what: "its out is gone".into(),
     };

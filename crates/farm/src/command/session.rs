@@ -9,12 +9,13 @@ use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
-use farm_store::{DirLock, FileHasher, Holder, Store};
+use farm_store::{DirLock, FileHasher, Store};
 use fs_err as fs;
 
+use super::clean::lock;
 use super::killed::{RunningMark, workspace_id, workspace_id_or_new};
 use super::pins::{Pinning, pin};
-use super::{FarmError, Words};
+use super::{FarmError, Words, damage};
 use crate::action::Action;
 use crate::context::{Connect, Context};
 use crate::driver::FarmDriver;
@@ -114,24 +115,12 @@ impl Session {
                 fs::create_dir_all(&state)?;
                 // Whoever keeps the workspace in git does not want the state in it.
                 fs::write(state.join(".gitignore"), "*\n")?;
-                let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-                Some(DirLock::acquire(
-                    &state.join("lock"),
-                    &Holder {
-                        what: setup.holder.clone(),
-                        since,
-                    },
-                )?)
+                Some(lock(&state, setup)?)
             }
         };
         let mode = if lock.is_some() { Mode::Write } else { Mode::Read };
         let opened = GuardFile::open(&state.join("guards"), mode)?;
-        if opened.dropped_bytes > 0 {
-            let message = format!(
-                "the last {} bytes of {} were not written whole and are dropped: a run was killed",
-                opened.dropped_bytes,
-                state.join("guards").display()
-            );
+        for message in damage::in_words(&state.join("guards"), opened.torn_bytes, &opened.damaged) {
             events.event(&Event::Note { message });
         }
         if let Some(note) = hasher.note() {
@@ -229,6 +218,10 @@ impl Session {
             ..options
         };
         let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
+        let guards = self.context.state.join("guards").display().to_string();
+        if let Some(message) = damage::lost(&guards, &self.guards.unreadable()) {
+            events.event(&Event::Note { message });
+        }
         if options.run.contains(&Class::Build) && !summary.interrupted {
             driver.name_images()?;
         }

@@ -12,7 +12,7 @@ use farm_engine::{Event, Failure, FailureKind, Guard, NodeSpec, Output, Presence
 use farm_manifest::model::{Run as TaskCommand, Task};
 
 pub use self::inputs::{InputError, hash_input};
-pub use self::outputs::leaves;
+pub use self::outputs::{is_in_the_way, leaves};
 use crate::action::{Action, TaskData};
 use crate::context::Context;
 
