@@ -236,7 +236,7 @@ impl FileHasher {
             .unwrap_or(Path::new("."));
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         io::Write::write_all(&mut new, &bytes)?;
-        new.persist(file).map_err(|refused| refused.error)?;
+        crate::rename(new.into_temp_path(), file)?;
         state.changed = false;
         Ok(moved)
     }

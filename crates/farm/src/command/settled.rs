@@ -193,7 +193,7 @@ impl Settled {
         let bytes = self.encode();
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         new.write_all(&bytes)?;
-        new.persist(folder.join(name)).map_err(|refused| refused.error)?;
+        farm_store::rename(new.into_temp_path(), &folder.join(name))?;
         drop_oldest(folder)
     }
 

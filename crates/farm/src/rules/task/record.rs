@@ -35,6 +35,5 @@ pub(super) fn write(state: &Path, node: &str, files: &BTreeSet<String>) -> io::R
     fs::create_dir_all(folder)?;
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     new.write_all(&serde_json::to_vec(files)?)?;
-    new.persist(&path).map_err(|refused| refused.error)?;
-    Ok(())
+    farm_store::rename(new.into_temp_path(), &path)
 }
