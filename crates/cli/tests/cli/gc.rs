@@ -54,6 +54,21 @@ fn blobs(space: &Space) -> usize {
         .sum()
 }
 
+/// No guard is there without what it speaks of.
+fn guards_have_their_blobs(space: &Space, what: &str) {
+    let file = GuardFile::open(&space.path(".farm/guards"), Mode::Read).unwrap().guards;
+    for guard in file.all() {
+        let output = guard.outputs.iter().find(|output| output.role == "a").unwrap();
+        let place: serde_json::Value = serde_json::from_str(&output.place).unwrap();
+        let files = place["files"].as_object().unwrap();
+        for file in files.values() {
+            let digest = file["blob"]["digest"].as_str().unwrap();
+            let blob = format!(".farm/store/blobs/{}/{}", &digest[..2], &digest[2..]);
+            assert!(space.exists(&blob), "{what}: {blob} of {}", guard.key);
+        }
+    }
+}
+
 /// The last five are there, as outputs that come back without a run.
 fn five_come_back(space: &Space, what: &str) {
     for number in 5..=9 {
@@ -126,6 +141,7 @@ fn killed_or_refused_at_any_change_it_takes_nothing_that_is_kept() {
                     "{what}: {}",
                     run.ended.text()
                 );
+                guards_have_their_blobs(&space, &what);
                 five_come_back(&space, &what);
                 assert_eq!(space.farm(&["gc"]).status, Some(0));
                 assert_eq!(blobs(&space), 5, "{what}");

@@ -119,11 +119,10 @@ proptest! {
             })
             .map(|(_, (guard, _))| guard)
             .collect();
-        let needed: BTreeSet<Blob> = kept
-            .iter()
-            .flat_map(|guard| &guard.outputs)
-            .flat_map(|output| Place::parse(&output.place).unwrap().blobs().into_iter().copied().collect::<Vec<_>>())
-            .collect();
+        // Every output's digest is that of its blob.
+        let digests = kept.iter().flat_map(|guard| &guard.outputs).map(|output| output.digest);
+        let digests: BTreeSet<Digest> = digests.collect();
+        let needed: BTreeSet<Blob> = blobs.iter().filter(|blob| digests.contains(&blob.digest.into())).copied().collect();
 
         let report = gc(&setup(root), dry_run, &Silent).unwrap();
         prop_assert_eq!(report.kept, kept.len() as u64);
@@ -171,6 +170,72 @@ fn blobs_stay_where_a_guard_is_not_understood() {
     let report = gc(&setup(folder.path()), false, &Silent).unwrap();
     assert!(report.blobs_left.unwrap().contains("f:task/n0"));
     assert!(store.present(&blob));
+}
+
+#[test]
+fn the_answers_that_a_plan_names_stay_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("farms")).unwrap();
+    let state = folder.path().join(".farm");
+    let store = Store::open(&state.join("store")).unwrap();
+    let answer = store.put_bytes(b"answer").unwrap();
+    let plan = join::JoinedPlan {
+        packages: Vec::new(),
+        subjects: BTreeMap::from([(
+            "libs".to_owned(),
+            join::SubjectPlan {
+                packages: Vec::new(),
+                runtime: Vec::new(),
+                world: Vec::new(),
+                command: String::new(),
+                answer,
+            },
+        )]),
+        header: BTreeMap::new(),
+        mirrors: BTreeMap::new(),
+        gentoo_mirrors: Vec::new(),
+        disagreements: Vec::new(),
+        native: Vec::new(),
+    };
+    let blob = store.put_bytes(&serde_json::to_vec(&plan).unwrap()).unwrap();
+    let joined = Guard {
+        outputs: vec![Place::Store { blob }.output("joined", blob.digest)],
+        ..guard(0, 0, &[])
+    };
+    let file = GuardFile::open(&state.join("guards"), Mode::Write).unwrap().guards;
+    file.record(joined).unwrap();
+    drop(file);
+    assert!(gc(&setup(folder.path()), false, &Silent).unwrap().is_empty());
+    assert!(store.present(&blob) && store.present(&answer));
+}
+
+#[test]
+fn old_logs_and_work_trees_go_and_what_was_in_the_way_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path();
+    let put = |path: &str| {
+        let path = state.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "text").unwrap();
+        path
+    };
+    let (kept, gone) = (put("logs/f/task/a.log"), put("logs/f/pkg/x/y-1.log"));
+    let trees = [put("failed/f/pkg/x/y-1.tar.zst"), put("failed/f/task/a/out/file")];
+    let theirs = put("failed/f/task/a/in-the-way/file");
+    let needed = BTreeSet::from([log_below(state, "f:task/a")]);
+    // Nothing is as old as that.
+    assert_eq!(files::take_logs(state, &needed, 0, false).unwrap(), Freed::default());
+    assert_eq!(files::take_failed(state, 0, false).unwrap(), Freed::default());
+    let later = SystemClock.now_ms() + DAY_MS;
+    assert_eq!(files::take_logs(state, &needed, later, true).unwrap().count, 1);
+    assert!(gone.exists());
+    assert_eq!(
+        files::take_logs(state, &needed, later, false).unwrap(),
+        Freed { count: 1, bytes: 4 }
+    );
+    assert_eq!(files::take_failed(state, later, false).unwrap().count, 2);
+    assert!(kept.exists() && !gone.exists() && theirs.exists());
+    assert!(trees.iter().all(|tree| !tree.exists()));
 }
 
 #[test]
