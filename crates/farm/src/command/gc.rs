@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use farm_engine::{Clock as _, Digest, Event, EventSink, Guard, SystemClock};
 use farm_executor::ImageId;
-use farm_guard_file::{GuardFile, KEEP_MS, Mode, Retention};
+use farm_guard_file::{Entry, GuardFile, KEEP_MS, Mode, Retention};
 use farm_store::{Blob, FileHasher, Store};
 use fs_err as fs;
 use serde::Serialize;
@@ -112,7 +112,7 @@ pub fn gc(setup: &Setup, dry_run: bool, events: &dyn EventSink) -> Result<GcRepo
     report.kept = retention.kept.len() as u64;
     report.guards = Freed {
         count: retention.forgotten.len() as u64,
-        bytes: retention.forgotten.iter().map(|entry| entry.bytes()).sum(),
+        bytes: retention.forgotten.iter().map(Entry::bytes).sum(),
     };
     let images = forgotten_images(&guards, &retention, &needed);
     report.images = images.iter().map(|(_, name)| name.clone()).collect();

@@ -131,7 +131,7 @@ impl Driver for MakesUp<'_> {
     fn run(&self, node: &NodeSpec<Action>, _: &Run<'_>) -> Result<Vec<Output>, Failure> {
         let mut roles: BTreeSet<String> = ROLES.iter().map(|role| (*role).to_owned()).collect();
         if let Action::Task(data) = &node.action {
-            roles.extend(data.task.outputs.iter().map(|output| output.value.to_string()));
+            roles.extend(data.task.outputs.iter().map(|output| output.value.clone()));
         }
         let make = |role: String| Output {
             digest: Digest::of(format!("{} {role}", node.name).as_bytes()),
