@@ -4,6 +4,8 @@ use super::tests::{guard, records, write};
 use super::*;
 use farm_engine::Input;
 
+use crate::format::MAGIC;
+
 #[test]
 fn a_cut_at_any_offset_loses_only_what_it_cuts() {
     let folder = tempfile::tempdir().unwrap();

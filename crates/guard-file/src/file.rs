@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use farm_engine::{Clock, Guard, GuardError, GuardStore, Key, SystemClock};
 use fs_err as fs;
 use fs_err::File;
-use thiserror::Error;
 
 use crate::compact;
 use crate::format::{
-    HEADER_LEN, MAGIC, Payload, RECORD_HEADER_LEN, VERSION, guard_payload, header, is_nameable, parse, record,
-    used_payload,
+    HEADER_LEN, Payload, RECORD_HEADER_LEN, guard_payload, header, is_nameable, parse, record, used_payload,
 };
 use crate::index::{Index, Row, key_tag, node_tag};
+use crate::open::{Begin, Mode, OpenError, check_header, open_file};
 use crate::scan::{Damage, read_record, scan};
 use crate::stamp::Stamp;
 use crate::table;
@@ -26,37 +25,6 @@ const USED_AGAIN_MS: u64 = 24 * 60 * 60 * 1000;
 /// Records reach the disk at the latest so long after they were written: what a machine that stops may lose, in milliseconds.
 /// A build that took as long reaches it at once.
 const SYNC_AFTER_MS: u64 = 1000;
-
-/// How the file is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing is written; needs no lock.
-    Read,
-    /// A torn tail is cut off, damage is taken out, and guards are recorded. The caller holds the workspace's lock.
-    Write,
-}
-
-/// A guard file that cannot be used.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// It cannot be read or written. Environment.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// It was written by a newer farm. Environment.
-    #[error("{path} was written by a newer farm (format {found}, this one knows {VERSION})")]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// It does not begin as a guard file does. Environment: somebody else's file, or a damaged disk.
-    #[error("{path} is not a guard file")]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-}
 
 /// An open guard file, and what was wrong with it.
 #[derive(Debug)]
@@ -475,59 +443,6 @@ impl GuardStore for GuardFile {
             }
         }
         self.append(&used_payload(key, now, node), now, 0)
-    }
-}
-
-/// How a file begins that is ours to write.
-enum Begin {
-    Whole,
-    /// It is new, or so torn that not even its header is whole.
-    Torn,
-    /// Not as a guard file does, but it holds records.
-    Damaged,
-}
-
-/// How the file begins, or an error when it is not ours to write.
-fn check_header(path: &Path, file: &File, len: u64) -> Result<Begin, OpenError> {
-    let mut begin = [0; HEADER_LEN];
-    let count = usize::try_from(len).unwrap_or(HEADER_LEN).min(HEADER_LEN);
-    fs_err::os::unix::fs::FileExt::read_exact_at(file, &mut begin[..count], 0)?;
-    let foreign = || OpenError::Foreign { path: path.to_owned() };
-    if count < HEADER_LEN {
-        return if header().starts_with(&begin[..count]) {
-            Ok(Begin::Torn)
-        } else {
-            Err(foreign())
-        };
-    }
-    let mut version = [0; 4];
-    version.copy_from_slice(&begin[MAGIC.len()..]);
-    let found = u32::from_le_bytes(version);
-    let is_marked = begin[..MAGIC.len()] == *MAGIC;
-    if !is_marked || found == 0 {
-        let scanned = scan(file, HEADER_LEN as u64, len, &mut |_, _| ())?;
-        let is_ours = is_marked || (found == VERSION && scanned.last.is_some());
-        return if is_ours { Ok(Begin::Damaged) } else { Err(foreign()) };
-    }
-    if found > VERSION {
-        return Err(OpenError::Newer {
-            path: path.to_owned(),
-            found,
-        });
-    }
-    Ok(Begin::Whole)
-}
-
-/// Opens the file, for appending if it is to be written. `None` when there is none and none is wanted.
-fn open_file(path: &Path, mode: Mode) -> io::Result<Option<File>> {
-    let opened = match mode {
-        Mode::Read => File::open(path),
-        Mode::Write => fs::OpenOptions::new().create(true).read(true).append(true).open(path),
-    };
-    match opened {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if mode == Mode::Read && error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

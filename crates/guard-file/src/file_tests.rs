@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use farm_engine::{Digest, Input, Output, Reason};
 
 use super::*;
+use crate::format::VERSION;
 
 #[derive(Clone)]
 pub(super) struct TestClock(pub(super) Arc<AtomicU64>);

@@ -24,11 +24,13 @@ mod compact;
 mod file;
 mod format;
 mod index;
+mod open;
 mod scan;
 mod stamp;
 mod table;
 
 pub use compact::KEEP_MS;
-pub use file::{Entry, GuardFile, Mode, OpenError, Opened, Retention};
+pub use file::{Entry, GuardFile, Opened, Retention};
+pub use open::{Mode, OpenError};
 pub use scan::Damage;
 pub use stamp::{STAMP_LEN, Stamp};

@@ -39,8 +39,7 @@ fn scanned(path: &Path) -> Index {
 
 fn opened(path: &Path) -> Index {
     let file = GuardFile::open(path, Mode::Read).unwrap().guards;
-    let index = file.inner().index.clone();
-    index
+    file.inner().index.clone()
 }
 
 #[test]
