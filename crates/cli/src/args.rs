@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::completions::CompletionsArgs;
 use crate::command::debug::DebugArgs;
+use crate::command::gc::GcArgs;
 use crate::command::graph::GraphArgs;
 use crate::command::log::LogArgs;
 use crate::command::man::ManArgs;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Remove what farm made here: containers, images, and the workspace's state
     Clean(ExecutorArgs),
+    /// Remove what no recent build needs from the workspace's state
+    Gc(GcArgs),
     /// Check what farm needs of this machine
     Doctor(ExecutorArgs),
     /// Look inside: what was recorded of a node

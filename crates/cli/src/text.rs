@@ -37,6 +37,15 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     }
 }
 
+/// A number of bytes as people say it, in powers of 1024: `900 bytes`, `1.5 MiB`.
+pub(crate) fn bytes(number: u64) -> String {
+    let units = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(size, _)| number >= *size) {
+        Some((size, unit)) => format!("{}.{} {unit}", number / size, number % size * 10 / size),
+        None => count(number, "byte"),
+    }
+}
+
 /// One line without characters that could move the cursor: line feeds and tabs become escapes, other controls go.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());

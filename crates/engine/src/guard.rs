@@ -56,9 +56,9 @@ pub trait GuardStore: Send + Sync {
     /// The guard that was last recorded or found current.
     fn newest(&self, node: &str) -> Option<Guard>;
 
-    /// The key of the newest guard.
-    fn newest_key(&self, node: &str) -> Option<Key> {
-        self.newest(node).map(|guard| guard.key)
+    /// Whether the newest guard has this key.
+    fn is_newest(&self, node: &str, key: &Key) -> bool {
+        self.newest(node).is_some_and(|guard| guard.key == *key)
     }
 
     /// How long the newest guard's build took, in milliseconds.

@@ -268,7 +268,12 @@ impl FarmDriver<'_> {
 /// Names that images got without being made, one a line: the image's id and the name. Guards know only the first name.
 const NAMES: &str = "image-names";
 
-fn remember_name(state: &Path, image: &ImageId, name: &str) -> std::io::Result<()> {
+/// Notes that an image has this name, although no guard says so.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub fn remember_name(state: &Path, image: &ImageId, name: &str) -> std::io::Result<()> {
     let mut file = fs::File::options().create(true).append(true).open(state.join(NAMES))?;
     writeln!(file, "{} {name}", image.0)
 }

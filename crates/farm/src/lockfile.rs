@@ -113,7 +113,7 @@ impl FarmLock {
         file.as_file().sync_data()?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode)?;
-        file.persist(path).map_err(|error| error.error)?;
+        farm_store::rename(file.into_temp_path(), path)?;
         Ok(())
     }
 }

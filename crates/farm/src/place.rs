@@ -79,6 +79,26 @@ pub enum KeptFile {
 }
 
 impl Place {
+    /// The blobs of the store that it needs.
+    pub fn blobs(&self) -> Vec<&Blob> {
+        match self {
+            Self::Store { blob } => vec![blob],
+            Self::Blobs { blobs } => blobs.values().collect(),
+            Self::Files { files, .. } => files
+                .values()
+                .filter_map(|file| match file {
+                    KeptFile::File { blob, .. } => Some(blob),
+                    KeptFile::Link { .. } => None,
+                })
+                .collect(),
+            Self::Nowhere
+            | Self::Image { .. }
+            | Self::Processor { .. }
+            | Self::Published { .. }
+            | Self::Pushed { .. } => Vec::new(),
+        }
+    }
+
     /// As guards keep it.
     #[must_use]
     pub fn to_text(&self) -> String {

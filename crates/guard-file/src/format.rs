@@ -11,7 +11,14 @@
 //!
 //! The checksum is the first 8 bytes of the payload's BLAKE3 digest. A `U` record says that the guard of that node and key
 //! was found current at that time. What a lookup needs stands before the JSON, so that opening a file parses none of it.
-//! Unknown payload tags are kept by readers as they are and ignored: a later version may add some.
+//! Unknown payload tags are kept by readers as they are and ignored: a later version may add some, each a capital letter.
+//!
+//! # After damage
+//!
+//! The next record is searched byte by byte, which works even if a length was damaged. No text in a guard is ever taken for a
+//! record: lengths are below [`MAX_PAYLOAD`], so the highest byte of one is below 0x20, and neither JSON nor the name of a node
+//! holds such a byte ([`is_nameable`]). What is left of a payload is the key and some numbers, where a record could begin only if
+//! eight bytes of a digest agree by chance.
 
 use farm_engine::{Digest, Key};
 
@@ -19,6 +26,12 @@ pub(crate) const MAGIC: &[u8; 12] = b"farm guards\n";
 pub(crate) const VERSION: u32 = 1;
 pub(crate) const HEADER_LEN: usize = 16;
 pub(crate) const RECORD_HEADER_LEN: usize = 12;
+/// Payloads are shorter, in bytes: every length has a byte that no text has.
+pub(crate) const MAX_PAYLOAD: usize = 0x2000_0000;
+/// No payload of this version is shorter: tag, key, time, length of a name.
+const MIN_PAYLOAD: usize = 1 + 32 + 8 + 2;
+/// Everything of a payload before its JSON fits in so many bytes.
+pub(crate) const MAX_HEAD: usize = 1 + 32 + 8 + 8 + 2 + u16::MAX as usize;
 
 /// The parts of a payload that a lookup needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,16 +58,24 @@ pub(crate) fn header() -> [u8; HEADER_LEN] {
     header
 }
 
-/// A whole record around a payload.
-pub(crate) fn record(payload: &[u8]) -> Vec<u8> {
-    let mut record = Vec::with_capacity(payload.len() + RECORD_HEADER_LEN);
-    // A guard of four gigabytes is no guard: node inputs are names and digests.
-    record.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
-    record.extend(checksum(payload));
-    record.extend(payload);
-    record
+/// Whether a node of this name can be recorded.
+pub(crate) fn is_nameable(node: &str) -> bool {
+    u16::try_from(node.len()).is_ok() && node.bytes().all(|byte| byte >= 0x20)
 }
 
+/// A whole record around a payload; `None` when it is too long to be one.
+pub(crate) fn record(payload: &[u8]) -> Option<Vec<u8>> {
+    let len = u32::try_from(payload.len())
+        .ok()
+        .filter(|_| payload.len() < MAX_PAYLOAD)?;
+    let mut record = Vec::with_capacity(payload.len() + RECORD_HEADER_LEN);
+    record.extend(len.to_le_bytes());
+    record.extend(checksum(payload));
+    record.extend(payload);
+    Some(record)
+}
+
+/// The caller has made sure that `node` [`is_nameable`].
 pub(crate) fn guard_payload(key: &Key, duration_ms: u64, used_ms: u64, node: &str, json: &[u8]) -> Vec<u8> {
     let mut payload = vec![b'G'];
     payload.extend(key.0.as_bytes());
@@ -65,6 +86,7 @@ pub(crate) fn guard_payload(key: &Key, duration_ms: u64, used_ms: u64, node: &st
     payload
 }
 
+/// The caller has made sure that `node` [`is_nameable`].
 pub(crate) fn used_payload(key: &Key, used_ms: u64, node: &str) -> Vec<u8> {
     let mut payload = vec![b'U'];
     payload.extend(key.0.as_bytes());
@@ -74,7 +96,6 @@ pub(crate) fn used_payload(key: &Key, used_ms: u64, node: &str) -> Vec<u8> {
 }
 
 fn push_node(payload: &mut Vec<u8>, node: &str) {
-    // Names of nodes come from names of packages and files, which are far shorter.
     let len = u16::try_from(node.len()).unwrap_or(u16::MAX);
     payload.extend(len.to_le_bytes());
     payload.extend(&node.as_bytes()[..usize::from(len)]);
@@ -86,14 +107,23 @@ fn checksum(payload: &[u8]) -> [u8; 8] {
     sum
 }
 
-/// The payload of the record that begins at `at`, and where the next one begins; `None` when no whole, undamaged record
-/// begins there.
-pub(crate) fn read_record(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
-    let header = bytes.get(at..at + RECORD_HEADER_LEN)?;
-    let len = u32::from_le_bytes(header[..4].try_into().ok()?) as usize;
-    let begin = at + RECORD_HEADER_LEN;
-    let payload = bytes.get(begin..begin.checked_add(len)?)?;
-    (checksum(payload) == header[4..12]).then_some((payload, begin + len))
+/// The length of the payload that the record with this header has, if a record can have it.
+pub(crate) fn payload_len(header: &[u8]) -> Option<usize> {
+    let len = u32::from_le_bytes(header.get(..4)?.try_into().ok()?) as usize;
+    (len < MAX_PAYLOAD).then_some(len)
+}
+
+/// Whether a record of a form that this version writes or a later one may add can begin with these bytes, a header and one more.
+/// Says so of few bytes that are none; the checksum tells those.
+pub(crate) fn may_begin(bytes: &[u8]) -> bool {
+    payload_len(bytes).is_some_and(|len| len >= MIN_PAYLOAD)
+        && bytes.get(RECORD_HEADER_LEN).is_some_and(u8::is_ascii_uppercase)
+}
+
+/// The payload of a whole record, if it is undamaged.
+pub(crate) fn payload_of(record: &[u8]) -> Option<&[u8]> {
+    let payload = record.get(RECORD_HEADER_LEN..)?;
+    (payload_len(record)? == payload.len() && checksum(payload) == record[4..RECORD_HEADER_LEN]).then_some(payload)
 }
 
 /// Takes a payload apart; `None` when it is not of a form this version writes.

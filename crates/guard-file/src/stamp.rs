@@ -53,12 +53,21 @@ impl Stamp {
     ///
     /// The file is there and cannot be read.
     pub fn is_of(&self, path: &Path) -> io::Result<bool> {
+        self.compare(path, |len| len == self.len)
+    }
+
+    /// Whether the file at `path` was in this state once, and records were appended since, or none.
+    pub(crate) fn is_part_of(&self, path: &Path) -> io::Result<bool> {
+        self.compare(path, |len| len >= self.len)
+    }
+
+    fn compare(&self, path: &Path, len_fits: impl Fn(u64) -> bool) -> io::Result<bool> {
         let mut file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        if file.metadata()?.len() != self.len {
+        if !len_fits(file.metadata()?.len()) {
             return Ok(false);
         }
         if self.last == 0 {

@@ -225,6 +225,19 @@ impl FileHasher {
         Ok(answer)
     }
 
+    /// Forgets the files that are not there any more, and says how many they were.
+    pub fn forget_missing(&self) -> u64 {
+        let mut state = self.state();
+        let before = state.entries.len();
+        state.entries.retain(|path, _| {
+            let found = fs_err::symlink_metadata(Path::new(path));
+            !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        });
+        let forgotten = before - state.entries.len();
+        state.changed |= forgotten > 0;
+        forgotten as u64
+    }
+
     /// Hashes racy files of this run once more, forgets what nobody asked for in a long time, and writes the cache file
     /// atomically. Returns the files whose content changed after they were hashed: what was made from them in this run was
     /// made from something else, and the next run will see that.
@@ -266,7 +279,7 @@ impl FileHasher {
             .unwrap_or(Path::new("."));
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         io::Write::write_all(&mut new, &bytes)?;
-        new.persist(file).map_err(|refused| refused.error)?;
+        crate::rename(new.into_temp_path(), file)?;
         state.changed = false;
         Ok(moved)
     }

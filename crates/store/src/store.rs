@@ -205,7 +205,7 @@ impl Store {
         } else {
             io::copy(&mut reader, &mut file)?;
         }
-        path.persist(target).map_err(|refused| ReadError::Io(refused.error))
+        crate::rename(path, target).map_err(ReadError::Io)
     }
 
     /// True if the blob is there with the right length. Its content is checked when it is read, not here, so that a run with

@@ -5,6 +5,7 @@ pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod debug;
 pub(crate) mod doctor;
+pub(crate) mod gc;
 pub(crate) mod graph;
 pub(crate) mod log;
 pub(crate) mod man;
@@ -41,6 +42,7 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::Graph(args) => graph::run(app, &args, &mut results),
         Command::Log(args) => log::run(app, &args, &mut results),
         Command::Clean(args) => clean::run(app, &args, &mut results),
+        Command::Gc(args) => gc::run(app, &args, &mut results),
         Command::Debug(args) => debug::run(app, &args, &mut results),
         Command::Doctor(args) => doctor::run(app, &args, &mut results),
         Command::Schema => schema::run(&mut results),

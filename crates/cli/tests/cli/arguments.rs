@@ -125,7 +125,7 @@ fn unknown_manual_page() {
     assert_run!(Space::new().farm(&["man", "biuld"]), @r"
     --- stderr
     error: no such command: biuld
-    hint: commands: build, publish-pkgs, publish-image, plan, update, targets, why, graph, log, clean, doctor, debug, schema, completions, man
+    hint: commands: build, publish-pkgs, publish-image, plan, update, targets, why, graph, log, clean, gc, doctor, debug, schema, completions, man
     --- status 2
     ");
 }

@@ -2,7 +2,7 @@
 
 use crate::space::Space;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "build",
     "publish-pkgs",
     "publish-image",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 15] = [
     "graph",
     "log",
     "clean",
+    "gc",
     "doctor",
     "debug",
     "schema",

@@ -1,7 +1,7 @@
 //! A workspace of a test's own, and the program run in it with nothing from outside.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -33,6 +33,18 @@ impl Space {
         let space = Self::new();
         space.write(&format!("farms/{name}/farm.yaml"), manifest);
         space
+    }
+
+    /// Another one with the same files.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        let status = Command::new("cp")
+            .args(["-a", "--"])
+            .arg(self.path("."))
+            .arg(copy.path(""))
+            .status();
+        assert!(status.unwrap().success());
+        copy
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
@@ -105,7 +117,11 @@ impl Space {
 
     /// Waits for a command that was started with both outputs piped.
     pub(crate) fn end_of(&self, child: Child) -> Ended {
-        let output = child.wait_with_output().unwrap();
+        self.ended_with(child.wait_with_output().unwrap())
+    }
+
+    /// What a run left that has ended.
+    pub(crate) fn ended_with(&self, output: Output) -> Ended {
         Ended {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),

@@ -1,10 +1,11 @@
 //! `farm clean`: removes what this workspace's farms made, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use farm_engine::EventSink;
 use farm_guard_file::{GuardFile, Mode};
-use farm_store::{DirLock, Holder};
+use farm_store::{DirLock, Holder, LockError};
 use fs_err as fs;
 
 use super::killed::workspace_id;
@@ -25,6 +26,13 @@ pub struct CleanReport {
     pub state: Option<std::path::PathBuf>,
 }
 
+/// Takes the lock of the workspace whose state is in `state`.
+pub(super) fn lock(state: &Path, setup: &Setup) -> Result<DirLock, LockError> {
+    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let what = setup.holder.clone();
+    DirLock::acquire(&state.join("lock"), &Holder { what, since })
+}
+
 /// Removes containers of this workspace, the images its guards speak of, and its state. Task outputs, lock files and what was
 /// published stay.
 ///
@@ -39,14 +47,7 @@ pub fn clean(setup: &Setup, events: &dyn EventSink) -> Result<CleanReport, FarmE
     if !state.exists() {
         return Ok(report);
     }
-    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    let lock = DirLock::acquire(
-        &state.join("lock"),
-        &Holder {
-            what: setup.holder.clone(),
-            since,
-        },
-    )?;
+    let lock = lock(&state, setup)?;
     let guards = GuardFile::open(&state.join("guards"), Mode::Read)?.guards;
     // Two nodes can have made the same image, each with a name of its own.
     let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

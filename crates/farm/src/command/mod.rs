@@ -2,8 +2,10 @@
 
 mod build;
 mod clean;
+mod damage;
 mod debug;
 mod error;
+mod gc;
 mod inspect;
 mod killed;
 pub mod pins;
@@ -16,6 +18,7 @@ pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs
 pub use clean::{CleanReport, clean};
 pub use debug::guards;
 pub use error::FarmError;
+pub use gc::{Freed, GcReport, gc};
 pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, When, WhyAnswer, graph, log, targets, why};
 pub use plan::{PlanView, UpdateView, plan, update};
 pub use session::Setup;

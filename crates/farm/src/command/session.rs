@@ -9,12 +9,13 @@ use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
-use farm_store::{DirLock, FileHasher, Holder, Store};
+use farm_store::{DirLock, FileHasher, Store};
 use fs_err as fs;
 
+use super::clean::lock;
 use super::killed::{RunningMark, workspace_id, workspace_id_or_new};
 use super::pins::{Pinning, pin};
-use super::{FarmError, Words};
+use super::{FarmError, Words, damage};
 use crate::action::Action;
 use crate::context::{Connect, Context};
 use crate::driver::FarmDriver;
@@ -120,7 +121,12 @@ impl Session {
 
         let lock = match access {
             Access::Read => None,
-            Access::Write | Access::DryRun => Some(lock(setup, &state)?),
+            Access::Write | Access::DryRun => {
+                fs::create_dir_all(&state)?;
+                // Whoever keeps the workspace in git does not want the state in it.
+                fs::write(state.join(".gitignore"), "*\n")?;
+                Some(lock(&state, setup)?)
+            }
         };
         let settings = farms
             .values()
@@ -152,12 +158,7 @@ impl Session {
         let state = workspace.state();
         let mode = if lock.is_some() { Mode::Write } else { Mode::Read };
         let opened = GuardFile::open(&state.join("guards"), mode)?;
-        if opened.dropped_bytes > 0 {
-            let message = format!(
-                "the last {} bytes of {} were not written whole and are dropped: a run was killed",
-                opened.dropped_bytes,
-                state.join("guards").display()
-            );
+        for message in damage::in_words(&state.join("guards"), opened.torn_bytes, &opened.damaged) {
             events.event(&Event::Note { message });
         }
         if let Some(note) = hasher.note() {
@@ -245,6 +246,7 @@ impl Session {
             .rebuilding(&self.rebuilt);
         let options = self.engine_options(options);
         let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
+        self.tell_unreadable(events);
         if restore && !summary.interrupted {
             driver.name_images()?;
         }
@@ -260,8 +262,17 @@ impl Session {
         let driver = FarmDriver::new(&self.context, &self.guards, None, restore);
         let options = self.engine_options(options);
         let summary = farm_engine::build(&mut self.graph, &driver, &self.guards, &SystemClock, events, &options)?;
+        self.tell_unreadable(events);
         self.asked = driver.asked();
         Ok(summary)
+    }
+
+    /// Says what of the guard file was found damaged when it was read.
+    fn tell_unreadable(&self, events: &dyn EventSink) {
+        let guards = self.context.state.join("guards").display().to_string();
+        if let Some(message) = damage::lost(&guards, &self.guards.unreadable()) {
+            events.event(&Event::Note { message });
+        }
     }
 
     fn engine_options(&self, options: Options) -> Options {
@@ -347,19 +358,6 @@ impl Session {
     pub(super) fn close(self) -> Vec<PathBuf> {
         self.save()
     }
-}
-
-/// Takes the workspace's lock, and makes its state's folder.
-fn lock(setup: &Setup, state: &std::path::Path) -> Result<DirLock, FarmError> {
-    fs::create_dir_all(state)?;
-    // Whoever keeps the workspace in git does not want the state in it.
-    fs::write(state.join(".gitignore"), "*\n")?;
-    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    let holder = Holder {
-        what: setup.holder.clone(),
-        since,
-    };
-    Ok(DirLock::acquire(&state.join("lock"), &holder)?)
 }
 
 /// The farms that a command works on as a whole.

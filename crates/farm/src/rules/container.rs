@@ -129,7 +129,13 @@ pub fn run(
 /// Where the log of a node is: `.farm/logs/FARM/KIND/NAME.log`.
 #[must_use]
 pub fn log_path(context: &Context, node: &str) -> PathBuf {
-    let mut path = context.state.join("logs");
+    log_below(&context.state, node)
+}
+
+/// The same in the workspace's state at `state`.
+#[must_use]
+pub fn log_below(state: &std::path::Path, node: &str) -> PathBuf {
+    let mut path = state.join("logs");
     path.extend(node.split([':', '/']));
     path.set_file_name(format!(
         "{}.log",

@@ -19,11 +19,12 @@ use std::path::{Path, PathBuf};
 use farm_engine::{
     Clock as _, Counts, Event, EventSink, GuardStore as _, NodeReport, NodeResult, NodeState, Summary, SystemClock,
 };
-use farm_store::{Comparison, DirLock, FileHasher, Holder, Owner, Owners, Store};
+use farm_store::{Comparison, FileHasher, Owner, Owners, Store};
 
 use self::nodes::{Slot, Writer};
 use self::part::Part;
 use self::record::{Columns, Settled, nodes_path};
+use super::clean::lock;
 use super::killed::{is_marked, workspace_id};
 use super::session::Session;
 use super::{FarmError, Setup, Words};
@@ -61,11 +62,7 @@ pub(super) fn recall(setup: &Setup, words: &Words, events: &dyn EventSink) -> Re
     }
     let begun_ms = SystemClock.now_ms();
     // While somebody else builds here nothing is settled; whoever goes on from here says who that is.
-    let holder = Holder {
-        what: setup.holder.clone(),
-        since: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    };
-    let Ok(lock) = DirLock::acquire(&state.join("lock"), &holder) else {
+    let Ok(lock) = lock(&state, setup) else {
         return Ok(Recalled::Nothing);
     };
     if is_marked(&state) {
@@ -167,8 +164,8 @@ fn key_of(
 ) -> Option<farm_engine::Key> {
     let witness = session.context.hasher.witness();
     let mut seen = true;
+    let guard = session.guards.newest(&report.name);
     if let Action::Task(data) = action {
-        let guard = session.guards.newest(&report.name);
         for file in task::owned_files(&session.context.workspace, data, guard.as_ref()) {
             seen &= witness.has(&file);
             owners.entry(file.into_os_string()).or_default().push(at);
@@ -178,11 +175,7 @@ fn key_of(
         report.result,
         Some(NodeResult::Built | NodeResult::Cached | NodeResult::Cutoff)
     );
-    if done && seen {
-        session.guards.newest_key(&report.name)
-    } else {
-        None
-    }
+    guard.filter(|_| done && seen).map(|guard| guard.key)
 }
 
 /// One name for every way of asking: what is wanted, and whatever gives variables their values.

@@ -79,8 +79,7 @@ impl Writer {
         let folder = path.parent().unwrap_or(path);
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         new.write_all(&self.0)?;
-        new.persist(path).map_err(|refused| refused.error)?;
-        Ok(())
+        farm_store::rename(new.into_temp_path(), path)
     }
 }
 

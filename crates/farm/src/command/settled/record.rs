@@ -100,7 +100,7 @@ impl Settled {
         fs::create_dir_all(folder)?;
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         new.write_all(&self.encode())?;
-        new.persist(path).map_err(|refused| refused.error)?;
+        farm_store::rename(new.into_temp_path(), path)?;
         drop_oldest(folder)
     }
 

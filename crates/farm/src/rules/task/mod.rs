@@ -14,7 +14,7 @@ use farm_engine::{Event, Failure, FailureKind, Guard, GuardStore, NodeSpec, Outp
 
 pub(crate) use self::folders::TaskFolders;
 pub use self::inputs::{InputError, hash_input};
-pub use self::outputs::leaves;
+pub use self::outputs::{is_in_the_way, leaves};
 pub(crate) use self::watchdog::Watchdog;
 use crate::action::{Action, TaskData};
 use crate::context::Context;

@@ -17,6 +17,13 @@ use crate::place::{KeptFile, Place};
 /// Where files go that lie where a task is about to leave its own.
 const IN_THE_WAY: &str = "in-the-way";
 
+/// Whether something in a task's folder of failures is not the task's: it was in the way of its outputs.
+#[must_use]
+pub fn is_in_the_way(kept: &Path) -> bool {
+    kept.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with(IN_THE_WAY))
+}
+
 /// Everything declared that is there, each as a path relative to the folder.
 pub(super) fn existing(folder: &Path, task: &TaskData) -> Result<Vec<(String, Vec<String>)>, Failure> {
     let mut found = Vec::new();
@@ -153,7 +160,7 @@ pub(super) fn set_aside(context: &Context, node: &str, folder: &Path, task: &Tas
         Ok(entries) => {
             for entry in entries {
                 let entry = entry.map_err(failed)?;
-                if !entry.file_name().to_string_lossy().starts_with(IN_THE_WAY) {
+                if !is_in_the_way(&entry.path()) {
                     remove(&entry.path()).map_err(failed)?;
                 }
             }

@@ -34,7 +34,7 @@ pub(super) fn ours<'a>(
         Err(_) => {}
     }
     match found {
-        Some((key, files)) if guards.newest_key(node).as_ref() == Some(key) => files.cloned().collect(),
+        Some((key, files)) if guards.is_newest(node, key) => files.cloned().collect(),
         _ => guards
             .newest(node)
             .and_then(|guard| files(&guard.outputs).ok())
@@ -71,8 +71,7 @@ pub(super) fn disown(state: &Path, node: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     new.write_all(b"[]")?;
-    new.persist(&path).map_err(|refused| refused.error)?;
-    Ok(())
+    farm_store::rename(new.into_temp_path(), &path)
 }
 
 /// From now on the node's files are those of its newest guard.

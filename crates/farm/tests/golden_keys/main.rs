@@ -1,0 +1,61 @@
+//! The key of one node of every kind. A key that changes rebuilds something on every machine: that is done on purpose or not at all.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod nodes;
+mod workspace;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const KEYS: &str = include_str!("keys.txt");
+
+const ADVICE: &str = "
+Keys changed. If nobody meant to, find out what entered them. If it is meant: raise `rule_version` in the rule's `node()` unless an
+input changed that is in the key by itself, add a line to \"Deliberate changes\" of docs/keys.md, and put these lines into
+crates/farm/tests/golden_keys/keys.txt:
+";
+
+/// One line a node: its rule with the version, its name, its key.
+fn keys_in(folder: &Path) -> String {
+    workspace::write(folder);
+    let mut lines = Vec::new();
+    for node in nodes::all(folder, "golden") {
+        lines.push(format!("{:<10} {:<29} {}", node.rule, node.name, node.key));
+    }
+    // Its other nodes are as those of the first.
+    let base = nodes::all(folder, "hosted")
+        .into_iter()
+        .find(|node| node.name == "hosted:base")
+        .unwrap();
+    lines.push(format!("{:<10} {:<29} {}", base.rule, base.name, base.key));
+    lines.sort();
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn keys_are_what_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys_in(folder.path());
+    let known: BTreeSet<&str> = KEYS.lines().collect();
+    let changed: Vec<&str> = keys.lines().filter(|line| !known.contains(line)).collect();
+    assert!(changed.is_empty(), "{ADVICE}{}\n", changed.join("\n"));
+    assert_eq!(keys, KEYS, "a node is gone from the list");
+}
+
+#[test]
+fn keys_know_nothing_of_folder_and_time() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let deep = other.path().join("some/where/else");
+    fs_err::create_dir_all(&deep).unwrap();
+    assert_eq!(keys_in(one.path()), keys_in(&deep));
+}
+
+#[test]
+fn every_kind_is_among_them() {
+    let folder = tempfile::tempdir().unwrap();
+    workspace::write(folder.path());
+    let nodes = ["golden", "hosted"].map(|farm| nodes::all(folder.path(), farm));
+    let kinds: BTreeSet<usize> = nodes.iter().flatten().map(|node| node.kind).collect();
+    assert_eq!(kinds, (0..nodes::KINDS).collect());
+}
