@@ -57,4 +57,10 @@ impl Overview {
             error: record.ending.as_ref().and_then(|ending| ending.error.clone()),
         }
     }
+
+    /// Whether there is more to say of it than that nothing was to do.
+    #[must_use]
+    pub fn did_something(&self) -> bool {
+        self.ran > 0 || self.counts.failed > 0
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farm_engine::{Difference, Event, NodeResult, Reason};
+use farm_engine::{Difference, Event, FailureKind, NodeResult, Reason};
 use serde::Serialize;
 
 use crate::format::Entry;
@@ -40,6 +40,8 @@ pub struct Outcome {
     pub ms: u64,
     /// What went wrong, or why it was skipped.
     pub message: Option<String>,
+    /// Whose fault it is.
+    pub failure: Option<FailureKind>,
     /// What to do about it.
     pub hint: Option<String>,
     /// The log of a failure.
@@ -67,6 +69,7 @@ impl Outcome {
             result,
             ms,
             message,
+            failure,
             hint,
             log,
             reproducible,
@@ -80,6 +83,7 @@ impl Outcome {
             result: *result,
             ms: *ms,
             message: message.clone(),
+            failure: *failure,
             hint: hint.clone(),
             log: log.clone(),
             reproducible: *reproducible,

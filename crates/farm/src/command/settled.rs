@@ -22,6 +22,7 @@ use farm_store::{DirLock, FileHasher, Holder, Store, Testimony};
 use fs_err as fs;
 
 use super::killed::{is_marked, workspace_id};
+use super::recording::Recording;
 use super::session::Session;
 use super::{FarmError, Setup, Words};
 use crate::context::Context;
@@ -52,7 +53,7 @@ struct Settled {
 /// # Errors
 ///
 /// The words' own: no workspace, no such farm.
-pub(super) fn recall(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Option<Summary>, FarmError> {
+pub(super) fn recall(setup: &Setup, words: &Words, events: &Recording<'_>) -> Result<Option<Summary>, FarmError> {
     let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
     let wanted = words.resolve(&workspace)?;
     let state = workspace.state();
@@ -83,6 +84,7 @@ pub(super) fn recall(setup: &Setup, words: &Words, events: &dyn EventSink) -> Re
     {
         return Ok(None);
     }
+    events.settled(&state);
     Ok(Some(settled.tell(begun_ms, events)))
 }
 
