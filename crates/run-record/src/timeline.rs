@@ -17,8 +17,10 @@ pub struct NodeRun {
     /// The lowest number that no node had which ran at the same time.
     pub slot: usize,
     /// When it started, in milliseconds since the run began.
+    #[serde(rename = "start_ms")]
     pub start: u64,
     /// When it ended, its guard written; where that is not known, the last moment that is.
+    #[serde(rename = "end_ms")]
     pub end: u64,
     /// Why it ran.
     pub reason: Reason,

@@ -14,6 +14,7 @@ use crate::output::Results;
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
     subcommand_help_heading = "About a run as a whole"
 )]
 pub(crate) struct LogArgs {

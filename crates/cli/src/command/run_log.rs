@@ -152,7 +152,6 @@ fn in_json(question: Question, recorded: &RecordedRun) -> serde_json::Result<Vec
             let steps = critical_path(&ran).into_iter().map(|step| {
                 let mut value = node(&ran[step.run])?;
                 value["waited_ms"] = step.waited.into();
-                value["took_ms"] = step.took.into();
                 Ok(value)
             });
             let steps = steps.collect::<serde_json::Result<Vec<Value>>>()?;
