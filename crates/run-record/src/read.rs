@@ -18,8 +18,8 @@ pub enum ReadError {
         /// Its format.
         format: u32,
     },
-    /// Not even the first line is there: the run was killed as it began, or this is something else.
-    #[error("it has no first line of a record")]
+    /// Not even the first line is there.
+    #[error("its first line is missing: the run was killed as it began, or this is no record")]
     NoHeader,
     /// It cannot be opened.
     #[error(transparent)]

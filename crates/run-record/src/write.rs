@@ -299,3 +299,39 @@ fn pump<W: Write>(encoder: &mut Encoder<'_, W>, inbox: &Receiver<Message>) -> io
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many writes.
+    struct Filling(usize);
+
+    impl Write for Filling {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_at_any_write_is_an_error() {
+        let fails = |writes| {
+            let (lines, inbox) = channel();
+            for at in 0..50_000 {
+                lines
+                    .send(Message::Lines(format!("{{\"at\":{at}}}\n").into_bytes()))
+                    .unwrap();
+            }
+            lines.send(Message::End { idle: false }).unwrap();
+            let mut encoder = Encoder::new(Filling(writes), LEVEL).unwrap();
+            pump(&mut encoder, &inbox).is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+        };
+        let failed = (0..).take_while(|writes| fails(*writes)).count();
+        assert!(failed > 3, "{failed}");
+    }
+}

@@ -54,31 +54,24 @@ pub(super) fn history(app: &App, args: &HistoryArgs, results: &mut Results) -> R
 }
 
 fn in_words(history: &[HistoryLine]) -> Vec<String> {
-    let rows: Vec<[String; 6]> = history
-        .iter()
-        .map(|line| match line {
-            HistoryLine::Run(of) => [
-                of.run.to_string(),
-                moment(of.started_ms),
-                of.result.word().to_owned(),
-                duration(Duration::from_millis(of.ms)),
-                counts_in_words(of.counts),
-                one_line(&format!("farm {}", of.words.join(" "))),
-            ],
-            HistoryLine::Unreadable { run, unreadable } => {
-                let [a, b, c, d] = [const { String::new() }; 4];
-                [
-                    run.to_string(),
-                    a,
-                    b,
-                    c,
-                    d,
-                    format!("cannot be read: {}", one_line(unreadable)),
-                ]
-            }
-        })
-        .collect();
-    columns(&rows)
+    let row = |line: &HistoryLine| match line {
+        HistoryLine::Run(of) => Some([
+            of.run.to_string(),
+            moment(of.started_ms),
+            of.result.word().to_owned(),
+            duration(Duration::from_millis(of.ms)),
+            counts_in_words(of.counts),
+            one_line(&format!("farm {}", of.words.join(" "))),
+        ]),
+        HistoryLine::Unreadable { .. } => None,
+    };
+    let rows: Vec<[String; 6]> = history.iter().filter_map(row).collect();
+    let mut readable = columns(&rows).into_iter();
+    let line = |line: &HistoryLine| match line {
+        HistoryLine::Run(_) => readable.next(),
+        HistoryLine::Unreadable { run, unreadable } => Some(format!("{run}  cannot be read: {}", one_line(unreadable))),
+    };
+    history.iter().filter_map(line).collect()
 }
 
 /// Prints a run for Perfetto.

@@ -96,7 +96,7 @@ fn last_that_ran(records: &[Found]) -> Result<RecordedRun, FarmError> {
 }
 
 fn nothing_recorded() -> FarmError {
-    FarmError::input("no run is recorded here").hint("`farm build` is, as soon as it begins to build")
+    FarmError::input("no run is recorded here").hint("`farm build` records what it does")
 }
 
 fn records(setup: &Setup) -> Result<Vec<Found>, FarmError> {

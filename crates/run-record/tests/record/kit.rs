@@ -109,6 +109,12 @@ pub(crate) fn simulate(plan: &Plan) -> Vec<Entry> {
 
 /// The bytes of a record with these lines, flushed after every `flush` of them.
 pub(crate) fn bytes(lines: &[String], flush: usize) -> Vec<u8> {
+    flushed(lines, flush).0
+}
+
+/// The same, and where in it how many lines were flushed.
+pub(crate) fn flushed(lines: &[String], flush: usize) -> (Vec<u8>, Vec<(usize, usize)>) {
+    let (mut places, mut written) = (Vec::new(), 0);
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.include_checksum(true).unwrap();
     for some in lines.chunks(flush) {
@@ -116,6 +122,8 @@ pub(crate) fn bytes(lines: &[String], flush: usize) -> Vec<u8> {
             encoder.write_all(format!("{line}\n").as_bytes()).unwrap();
         }
         encoder.flush().unwrap();
+        written += some.len();
+        places.push((encoder.get_ref().len(), written));
     }
-    encoder.finish().unwrap()
+    (encoder.finish().unwrap(), places)
 }
