@@ -31,6 +31,7 @@ pub(crate) struct LogArgs {
 #[derive(Debug, Subcommand)]
 enum LogQuestion {
     /// Sum up the last run
+    #[command(mut_arg("run", |run| run.help("The run's number in `farm debug history` [default: the last one]")))]
     Last(QuestionArgs),
     /// List the nodes that ran, and why
     WhatRan(QuestionArgs),

@@ -24,7 +24,7 @@ const SLOWEST: usize = 20;
 /// Which run.
 #[derive(Debug, Args)]
 pub(super) struct RunArg {
-    /// The run's number in `farm debug history` [default: the last one]
+    /// The run's number in `farm debug history` [default: the last one in which anything ran]
     #[arg(long, value_name = "NUMBER")]
     run: Option<u64>,
 }

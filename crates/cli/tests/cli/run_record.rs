@@ -65,7 +65,9 @@ fn a_run_with_nothing_to_do_keeps_its_header_and_its_end() {
     let space = space();
     assert_eq!(space.farm(&["build"]).status, Some(0));
     space.settle();
+    let before = files(&space);
     assert_eq!(space.farm(&["build"]).status, Some(0));
+    assert_eq!(files(&space).len(), before.len() + 1);
     // The first looked closely, the last did not.
     for name in ["2.idle.jsonl.zst", files(&space).last().unwrap()] {
         let lines = lines(&space, name);
