@@ -20,15 +20,15 @@ pub fn trace(record: &Record) -> Value {
     let mut events = vec![named(
         "process_name",
         0,
-        json!({ "name": format!("farm {}", record.header.words.join(" ")) }),
+        &json!({ "name": format!("farm {}", record.header.words.join(" ")) }),
     )];
     for slot in 0..runs.iter().map(|run| run.slot + 1).max().unwrap_or(0) {
         events.push(named(
             "thread_name",
             thread(slot),
-            json!({ "name": format!("job {}", slot + 1) }),
+            &json!({ "name": format!("job {}", slot + 1) }),
         ));
-        events.push(named("thread_sort_index", thread(slot), json!({ "sort_index": slot })));
+        events.push(named("thread_sort_index", thread(slot), &json!({ "sort_index": slot })));
     }
     events.extend(runs.iter().map(complete));
     events.extend(counters(&runs));
@@ -50,7 +50,7 @@ pub fn trace(record: &Record) -> Value {
     })
 }
 
-fn named(what: &str, thread: u64, args: Value) -> Value {
+fn named(what: &str, thread: u64, args: &Value) -> Value {
     json!({ "ph": "M", "name": what, "pid": PROCESS, "tid": thread, "args": args })
 }
 
