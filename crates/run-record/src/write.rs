@@ -32,7 +32,7 @@ pub enum RecordError {
     /// It could not be written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The disk did not take it in time.
+    /// The disk did not take it in time. What it takes later may stay, without an end.
     #[error("the disk is too slow")]
     Slow,
 }
