@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Draw the graph of nodes
     Graph(GraphArgs),
-    /// Print the log of a node
+    /// Print the log of a node, or what happened in a run
     Log(LogArgs),
     /// Remove what farm made here: containers, images, and the workspace's state
     Clean(ExecutorArgs),
@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// Check what farm needs of this machine
     Doctor(ExecutorArgs),
-    /// Look inside: what was recorded of a node
+    /// Look inside: what was recorded of nodes and runs
     Debug(DebugArgs),
     /// Print the JSON Schema of a manifest, for editors
     Schema,

@@ -1,8 +1,9 @@
 //! The border to the domain, in one place: what the program calls, and how the domain's errors become the program's.
 
 pub(crate) use farm_domain::command::{
-    BuildOptions, CleanReport, FarmError, Freed, GcReport, GraphView, PlanView, PublishedImage, Setup, When, WhyAnswer,
-    Words, build, clean, gc, graph, guards, log, plan, publish_image, publish_pkgs, targets, update, why,
+    BuildOptions, CleanReport, FarmError, Freed, GcReport, GraphView, HistoryLine, PlanView, PublishedImage,
+    RecordedRun, Setup, When, WhichRun, WhyAnswer, Words, build, clean, gc, graph, guards, history, log, plan,
+    publish_image, publish_pkgs, recorded_run, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

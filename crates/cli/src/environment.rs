@@ -32,6 +32,8 @@ pub(crate) struct Environment {
     pub(crate) program: Option<PathBuf>,
     /// The command line, for the message of whoever waits for the workspace's lock.
     pub(crate) command_line: String,
+    /// The command line after the program's name.
+    pub(crate) arguments: Vec<String>,
     /// Colours of standard error.
     pub(crate) paint: Paint,
     /// Whether standard error can show a picture that changes.
@@ -80,6 +82,7 @@ impl Environment {
                 .unwrap_or_default(),
             program: std::env::current_exe().ok(),
             command_line: std::env::args_os().map(text).collect::<Vec<_>>().join(" "),
+            arguments: std::env::args_os().skip(1).map(text).collect(),
             paint: Paint {
                 colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,
             },

@@ -59,6 +59,7 @@ impl App {
             program: self.environment.program.clone(),
             cancel,
             holder: self.environment.command_line.clone(),
+            arguments: self.environment.arguments.clone(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farm_engine::{Difference, Failure, NodeReport, NodeResult, NodeState, Reason, Summary};
+use farm_engine::{Counts, Difference, Failure, NodeReport, NodeResult, NodeState, Reason, Summary};
 
 use crate::exit::{Signal, Status, exit_code};
 use crate::paint::{Paint, Role};
@@ -46,6 +46,12 @@ pub(crate) fn of_build(summary: &Summary, took: Duration, paint: Paint) -> Vec<S
         });
         return lines;
     }
+    lines.push(format!("{} in {}", counts_in_words(counts), duration(took)));
+    lines
+}
+
+/// How many nodes ended in which way.
+pub(crate) fn counts_in_words(counts: Counts) -> String {
     let mut parts = vec![format!("{} built", counts.built)];
     for (number, word) in [
         (counts.cached, "cached"),
@@ -57,8 +63,7 @@ pub(crate) fn of_build(summary: &Summary, took: Duration, paint: Paint) -> Vec<S
             parts.push(format!("{number} {word}"));
         }
     }
-    lines.push(format!("{} in {}", parts.join(", "), duration(took)));
-    lines
+    parts.join(", ")
 }
 
 /// What went wrong: every failure in full, and what could not be reproduced.
@@ -235,7 +240,7 @@ fn state_word(node: &NodeReport) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use farm_engine::{Change, Counts, FailureKind};
+    use farm_engine::{Change, FailureKind};
 
     use super::*;
 

@@ -68,6 +68,10 @@ pub enum Event {
         /// How long it took last time, in milliseconds.
         #[serde(skip_serializing_if = "Option::is_none")]
         expected_ms: Option<u64>,
+        /// Of the nodes that ran in this run and that it had to wait for, directly or through nodes that did not run, the one
+        /// that ended last. `None` when it had to wait for none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
     },
     /// A running node says what it does now.
     NodeProgress {

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use farm_engine::{
-    Class, Dependency, Difference, Digest, Driver, EventSink, Failure, FailureKind, Graph, Guard, Input, MemoryGuards,
-    NodeResult, NodeSpec, NodeState, Options, Output, Presence, Reason, Run, Summary, SystemClock, build,
+    Class, Dependency, Difference, Digest, Driver, Event, EventSink, Failure, FailureKind, Graph, Guard, Input,
+    MemoryGuards, NodeResult, NodeSpec, NodeState, Options, Output, Presence, Reason, Run, Summary, SystemClock, build,
 };
 
 /// What a node makes: the digest of a text, by node.
@@ -339,4 +339,85 @@ fn a_long_chain_is_settled_without_recursion() {
         50_000
     );
     assert_eq!(run(nodes, &fake, &guards, &Options::build(2)).counts.cached, 50_000);
+}
+
+/// What every node that started is said to have waited for.
+fn waited(nodes: Vec<NodeSpec<()>>, fake: &Fake, guards: &MemoryGuards) -> BTreeMap<String, Option<String>> {
+    struct Starts(Mutex<BTreeMap<String, Option<String>>>);
+    impl EventSink for Starts {
+        fn event(&self, event: &Event) {
+            if let Event::NodeStarted { name, after, .. } = event {
+                self.0.lock().unwrap().insert(name.clone(), after.clone());
+            }
+        }
+    }
+    let (starts, mut graph) = (Starts(Mutex::default()), Graph::new());
+    graph.add(nodes).unwrap();
+    let options = Options {
+        keep_going: true,
+        ..Options::build(1)
+    };
+    build(&mut graph, fake, guards, &SystemClock, &starts, &options).unwrap();
+    starts.0.into_inner().unwrap()
+}
+
+#[test]
+fn a_start_names_what_it_waited_for() {
+    let after = |waited: &BTreeMap<String, Option<String>>, node: &str| waited[node].clone();
+    let named = |name: &str| Some(name.to_owned());
+    // Through a node that is cut off.
+    let guards = MemoryGuards::default();
+    let nodes = |leaf, end| {
+        vec![
+            node("a", leaf, vec![]),
+            node("b", "", vec![on("a")]),
+            node("c", end, vec![on("b")]),
+        ]
+    };
+    let first = waited(nodes("1", "1"), &Fake::default(), &guards);
+    assert_eq!(
+        (after(&first, "a"), after(&first, "b"), after(&first, "c")),
+        (None, named("a"), named("b"))
+    );
+    let second = waited(nodes("2", "2"), &Fake::default(), &guards);
+    assert_eq!(second, [("a".to_owned(), None), ("c".to_owned(), named("a"))].into());
+
+    // A root that is only asked for once it is known that somebody needs it, and that somebody.
+    let fake = Fake {
+        goals: ["user"].into(),
+        ..Fake::default()
+    };
+    let nodes = vec![
+        node("input", "", vec![]),
+        node("base", "", vec![]),
+        node("root", "", vec![on("base")]),
+        node("user", "", vec![on("input"), Dependency::before_run("root")]),
+    ];
+    let late = waited(nodes, &fake, &MemoryGuards::default());
+    assert_eq!(
+        (after(&late, "base"), after(&late, "root")),
+        (named("input"), named("base"))
+    );
+    assert_eq!(after(&late, "user"), named("root"));
+
+    // What is brought forth was not known before, and a failure is waited for like anything else.
+    let fake = Fake {
+        children: [("plan", vec![node("child", "", vec![])])].into(),
+        fails: ["broken"].into(),
+        ..Fake::default()
+    };
+    let plan = NodeSpec {
+        expands: true,
+        ..node("plan", "", vec![])
+    };
+    let nodes = vec![
+        plan,
+        node("broken", "", vec![]),
+        node("soft", "", vec![Dependency::soft("broken", "out")]),
+    ];
+    let brought = waited(nodes, &fake, &MemoryGuards::default());
+    assert_eq!(
+        (after(&brought, "child"), after(&brought, "soft")),
+        (named("plan"), named("broken"))
+    );
 }

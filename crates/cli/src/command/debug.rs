@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use farm_engine::{Guard, Value};
 
+use super::history::{self, HistoryArgs, TraceArgs};
 use crate::args::{ExecutorChoice, WordArgs};
 use crate::domain::{self, Words};
 use crate::error::CliError;
@@ -23,6 +24,10 @@ pub(crate) struct DebugArgs {
 enum DebugCommand {
     /// Print what a node was made from and what it made, as the guard file has it
     Guard(GuardArgs),
+    /// List the runs that are recorded, the last one first
+    History(HistoryArgs),
+    /// Print when what ran, as a file that Perfetto (ui.perfetto.dev) opens
+    Trace(TraceArgs),
 }
 
 /// The arguments of `farm debug guard`.
@@ -37,7 +42,14 @@ struct GuardArgs {
 
 /// Looks inside.
 pub(crate) fn run(app: &App, args: &DebugArgs, results: &mut Results) -> Result<Status, CliError> {
-    let DebugCommand::Guard(args) = &args.command;
+    match &args.command {
+        DebugCommand::Guard(args) => guard(app, args, results),
+        DebugCommand::History(args) => history::history(app, args, results),
+        DebugCommand::Trace(args) => history::trace(app, args, results),
+    }
+}
+
+fn guard(app: &App, args: &GuardArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = Words::parse(&args.words.words);
     if words.targets.is_empty() {
         return Err(CliError::input("which node? `farm debug guard` needs a target").hint("`farm targets` lists them"));
@@ -99,7 +111,8 @@ fn in_words(guards: &[Guard]) -> Vec<String> {
     lines
 }
 
-fn moment(ms: u64) -> String {
+/// A time in milliseconds since 1970, for people.
+pub(super) fn moment(ms: u64) -> String {
     i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())

@@ -242,6 +242,7 @@ mod tests {
             kind: "task".to_owned(),
             reason: Reason::NeverBuilt,
             expected_ms: None,
+            after: None,
         }
     }
 

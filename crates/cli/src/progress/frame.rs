@@ -87,6 +87,7 @@ mod tests {
             kind: "package".to_owned(),
             reason: Reason::NeverBuilt,
             expected_ms,
+            after: None,
         }
     }
 

@@ -158,6 +158,7 @@ mod tests {
                 ],
             },
             expected_ms: None,
+            after: None,
         }
     }
 

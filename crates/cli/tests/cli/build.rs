@@ -123,7 +123,7 @@ fn events_for_programs() {
     {"event":"nodes-wanted","total":2}
     {"event":"node-started","name":"chain:task/a","kind":"task","reason":{"because":"never-built"}}
     {"event":"node-finished","name":"chain:task/a","kind":"task","result":"built","ms":0}
-    {"event":"node-started","name":"chain:task/b","kind":"task","reason":{"because":"never-built"}}
+    {"event":"node-started","name":"chain:task/b","kind":"task","reason":{"because":"never-built"},"after":"chain:task/a"}
     {"event":"node-finished","name":"chain:task/b","kind":"task","result":"built","ms":0}
     {"event":"build-finished","built":2,"cached":0,"cutoff":0,"failed":0,"skipped":0,"not-reproducible":0,"ms":0,"interrupted":false}
     --- stderr

@@ -16,6 +16,8 @@ mod look;
 mod mistakes;
 mod rebuild;
 mod relative_speed;
+mod run_log;
+mod run_record;
 mod settled;
 mod signals;
 mod space;

@@ -15,7 +15,7 @@ pub(crate) fn pipe(path: &Path) {
 }
 
 /// A farm whose first task says through `started` that it runs, and waits until somebody writes to `go`.
-fn waiting() -> Space {
+pub(crate) fn waiting() -> Space {
     let space = Space::new();
     let (started, go) = (space.path("started"), space.path("go"));
     let manifest = format!(

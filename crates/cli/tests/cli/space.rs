@@ -167,12 +167,14 @@ fn without_folder(text: &str, root: &Path) -> String {
         .replace(&*root.to_string_lossy(), "$SPACE")
 }
 
-/// Compares a run with a snapshot; durations are not compared.
+/// Compares a run with a snapshot; times, durations and farm's version are not compared.
 macro_rules! assert_run {
     ($ended:expr, @$snapshot:literal) => {
         insta::with_settings!({filters => vec![
             (r"\d+(\.\d)? (s|min|h)( \d\d (s|min))?\b", "TIME"),
-            (r#""(ms|expected_ms)":\d+"#, r#""$1":0"#),
+            (r#""(ms|\w+_ms)":\d+"#, r#""$1":0"#),
+            (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "WHEN"),
         ]}, {
             insta::assert_snapshot!($ended.text(), @$snapshot);
         });

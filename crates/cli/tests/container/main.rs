@@ -11,6 +11,7 @@ mod kills;
 mod native;
 mod publishing;
 mod rebuild;
+mod records;
 mod refusals;
 mod stand_ins;
 mod support;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::queue::{Queue, path_lengths};
 use super::state::{Pending, State};
+use super::waits::Waits;
 use super::worker::{self, Job, Message};
 use super::{EngineError, Options, Summary};
 use crate::driver::{Clock, Driver, Presence};
@@ -28,6 +29,7 @@ pub(super) struct Dispatcher<'a, D: Driver> {
     pub(super) events: &'a dyn EventSink,
     pub(super) options: &'a Options,
     pub(super) states: NodeMap<State>,
+    pub(super) waits: Waits,
     path_ms: NodeMap<u64>,
     /// Nodes to be looked at: just demanded, or the last thing they waited for was just settled.
     agenda: Vec<NodeId>,
@@ -59,6 +61,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             events,
             options,
             states: NodeMap::default(),
+            waits: Waits::default(),
             path_ms: NodeMap::default(),
             agenda: Vec::new(),
             queue: Queue::default(),
@@ -135,24 +138,28 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
     /// Takes new nodes into the run and demands those that are goals.
     pub(super) fn admit(&mut self, new: &[NodeId]) {
         self.states.grow(self.graph.len(), &State::Idle);
+        self.waits.grow(self.graph.len());
         let graph = &*self.graph;
         self.path_ms = path_lengths(graph, |node| self.guards.duration_ms(&graph.spec(node).name));
         for &node in new {
             if self.driver.wants(self.graph.spec(node)) {
-                self.demand(node);
+                self.demand(node, None);
             }
         }
         self.events.event(&Event::NodesWanted { total: self.wanted });
     }
 
-    /// Wants a node, and everything that enters its key.
-    fn demand(&mut self, node: NodeId) {
+    /// Wants a node, and everything that enters its key; `asker` found that it needs it.
+    fn demand(&mut self, node: NodeId, asker: Option<NodeId>) {
         let mut stack = vec![node];
         while let Some(node) = stack.pop() {
             if !matches!(self.states[node], State::Idle) {
                 continue;
             }
             self.wanted += 1;
+            if let Some(asker) = asker {
+                self.waits.follows(node, asker);
+            }
             let unsettled = self.unsettled(node, false);
             self.set(
                 node,
@@ -171,6 +178,16 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             .filter(|(need, to)| (**need == Need::BeforeRun) == before_run && !self.states[*to].is_settled())
             .map(|(_, to)| to)
             .collect()
+    }
+
+    /// Notes that `node` waited for its dependencies of one sort, which are settled.
+    fn follow(&mut self, node: NodeId, before_run: bool) {
+        let dependencies = &self.graph.spec(node).dependencies;
+        for (dependency, &to) in dependencies.iter().zip(self.graph.dependencies(node)) {
+            if (dependency.need == Need::BeforeRun) == before_run {
+                self.waits.follows(node, to);
+            }
+        }
     }
 
     fn edges(&self, node: NodeId) -> impl Iterator<Item = (&Need, NodeId)> {
@@ -237,6 +254,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         if let Some(why) = self.closing.clone() {
             return self.skip(node, why);
         }
+        self.follow(node, false);
         let spec = Arc::clone(self.graph.spec(node));
         if let Some(key) = self.driver.known(&spec) {
             return match self.guards.find(&spec.name, &key) {
@@ -314,7 +332,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         );
         let grown = !unsettled.is_empty();
         for to in unsettled {
-            self.demand(to);
+            self.demand(to, Some(node));
         }
         if grown {
             self.events.event(&Event::NodesWanted { total: self.wanted });
@@ -361,6 +379,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         if let Some(why) = self.closing.clone() {
             return self.skip(node, why);
         }
+        self.follow(node, true);
         let mut settled = None;
         for (need, to) in self.edges(node).filter(|(need, _)| **need == Need::BeforeRun) {
             debug_assert_eq!(*need, Need::BeforeRun);
@@ -411,6 +430,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 kind: spec.kind.clone(),
                 reason: pending.reason.clone(),
                 expected_ms: pending.expected_ms,
+                after: self.waits.after(node).map(|after| self.graph.spec(after).name.clone()),
             });
             self.jobs_free -= share;
             self.memory_used += self.memory(node);

@@ -7,6 +7,7 @@ mod dispatch;
 mod outcome;
 mod queue;
 mod state;
+mod waits;
 mod worker;
 
 use std::collections::BTreeSet;

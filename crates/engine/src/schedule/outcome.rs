@@ -27,6 +27,7 @@ impl<D: Driver> Dispatcher<'_, D> {
     pub(super) fn finish(&mut self, finished: Finished) {
         let node = finished.node;
         self.running -= 1;
+        self.waits.ends(node);
         self.jobs_free += finished.jobs;
         self.memory_used -= self.memory(node);
         let State::Running(pending) = self.states[node].clone() else {
@@ -103,6 +104,10 @@ impl<D: Driver> Dispatcher<'_, D> {
                     Ok(ids) => {
                         new = ids;
                         self.states.grow(self.graph.len(), &State::Idle);
+                        self.waits.grow(self.graph.len());
+                        for &brought in &new {
+                            self.waits.follows(brought, node);
+                        }
                     }
                     Err(error) => return self.give_up(node, error.into()),
                 },

@@ -42,6 +42,8 @@ struct Timeline<'a> {
     settled: Steps,
     started: Steps,
     running: Steps,
+    /// Steps whose actions ended, in this order.
+    ended: Vec<usize>,
     /// The action that stopped the run.
     stopper: Option<&'a str>,
     /// Whether nothing may start any more.
@@ -80,6 +82,7 @@ pub(crate) fn check(
         settled: 0,
         started: 0,
         running: 0,
+        ended: Vec::new(),
         stopper: journal.iter().find_map(|entry| match entry {
             Entry::Stopped { node } => Some(node.as_str()),
             _ => None,
@@ -122,7 +125,11 @@ fn longest_paths(world: &World, durations: &BTreeMap<usize, u64>) -> Option<Vec<
 impl Timeline<'_> {
     fn event(&mut self, event: &Event) -> Result<(), String> {
         match event {
-            Event::NodeStarted { name, .. } => self.start(self.step(name)?),
+            Event::NodeStarted { name, after, .. } => {
+                let at = self.step(name)?;
+                self.waited(at, after.as_deref())?;
+                self.start(at)
+            }
             Event::NodeFinished { name, result, .. } => self.finish(self.step(name)?, *result),
             Event::NodeProgress { name, .. } if self.running & bit(self.step(name)?) == 0 => {
                 Err(format!("{name} says what it does and does not run"))
@@ -181,6 +188,7 @@ impl Timeline<'_> {
             return Err(format!("{name} ends twice"));
         }
         if self.running & bit(at) != 0 {
+            self.ended.push(at);
             // Until just now, the scheduler waited for something to happen.
             self.nothing_is_kept_waiting()?;
         } else if result == NodeResult::Built {
@@ -194,6 +202,36 @@ impl Timeline<'_> {
         if matches!(result, NodeResult::Built | NodeResult::Cached | NodeResult::Cutoff) {
             let children = self.world.steps[at].children.iter().flatten();
             self.present |= children.fold(0, |steps, child| steps | bit(*child));
+        }
+        Ok(())
+    }
+
+    /// What a step is said to have waited for last ended, and no earlier than anything it needs, directly or through steps that
+    /// did not run. It may be something else where it became known or wanted only then.
+    fn waited(&self, at: usize, after: Option<&str>) -> Result<(), String> {
+        let place = |at: usize| self.ended.iter().position(|ended| *ended == at);
+        let said = after.map(|after| self.step(after)).transpose()?;
+        if said.is_some_and(|after| place(after).is_none()) {
+            return Err(format!("{} starts after {after:?}, which has not ended", self.name(at)));
+        }
+        let (mut last, mut seen) = (None, 0);
+        let mut pending = self.keyed[at] | self.before[at];
+        while pending & !seen != 0 {
+            let to = (pending & !seen).trailing_zeros() as usize;
+            seen |= bit(to);
+            match place(to) {
+                Some(place) => last = last.max(Some(place)),
+                None => pending |= self.keyed[to],
+            }
+        }
+        let said = said.and_then(place);
+        let sudden = self.before.iter().any(|before| *before != 0) || self.paths.is_none();
+        if said < last || (said != last && !sudden) {
+            let waited = last.map(|place| self.name(self.ended[place]));
+            return Err(format!(
+                "{} starts after {after:?}, and waited for {waited:?}",
+                self.name(at)
+            ));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use farm_engine::{Event, EventSink, Options, Summary};
 use farm_manifest::model::Target;
 
 use super::pins::Pinning;
+use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::settled::{self, Recalled};
 use super::{FarmError, Setup, Words};
@@ -41,12 +42,18 @@ impl BuildOptions {
         if self.dry_run {
             return Options::dry_run(self.plan);
         }
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let jobs = if self.jobs == 0 { processors } else { self.jobs };
         Options {
             keep_going: self.keep_going,
-            ..Options::build(jobs)
+            ..Options::build(self.jobs())
         }
+    }
+
+    /// How many jobs at once.
+    fn jobs(&self) -> usize {
+        if self.jobs > 0 {
+            return self.jobs;
+        }
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     }
 }
 
@@ -62,8 +69,19 @@ pub fn build(
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
     let words = with_rebuilds(words, options);
+    recorded(setup, options.dry_run, options.jobs(), events, |events| {
+        build_recorded(setup, &words, options, events)
+    })
+}
+
+fn build_recorded(
+    setup: &Setup,
+    words: &Words,
+    options: &BuildOptions,
+    events: &Recording<'_>,
+) -> Result<Summary, FarmError> {
     if options.rebuild.is_empty() {
-        match settled::recall(setup, &words, events)? {
+        match settled::recall(setup, words, events)? {
             Recalled::Settled(summary) => return Ok(summary),
             Recalled::But(part) => {
                 if let Some((summary, changed)) = part.run(setup, options.engine(), events)? {
@@ -75,7 +93,7 @@ pub fn build(
         }
     }
     let access = write_access(options);
-    let (session, _) = Session::open(setup, &words, access, Pinning::AddMissing, events)?;
+    let (session, _) = Session::open(setup, words, access, Pinning::AddMissing, events)?;
     let publishes = |goal: &Goal| matches!(goal, Goal::Target(Target::PublishPkgs));
     if session.wanted.values().any(|wanted| wanted.goals().any(publishes)) {
         return Err(FarmError::input(
@@ -86,12 +104,12 @@ pub fn build(
     let changed = session.save();
     tell_changed(&changed, events);
     if access == Access::Write && options.rebuild.is_empty() {
-        settled::record(setup, &words, &session, &summary);
+        settled::record(setup, words, &session, &summary);
     }
     Ok(summary)
 }
 
-fn run(mut session: Session, options: &BuildOptions, events: &dyn EventSink) -> Result<(Summary, Session), FarmError> {
+fn run(mut session: Session, options: &BuildOptions, events: &Recording<'_>) -> Result<(Summary, Session), FarmError> {
     if !options.rebuild.is_empty() {
         session.rebuilt = rebuild_words(options).resolve(&session.workspace)?;
     }
@@ -102,6 +120,7 @@ fn run(mut session: Session, options: &BuildOptions, events: &dyn EventSink) -> 
         })?;
         *wanted = Wanted::new(wanted.goals().chain(again.goals()).cloned());
     }
+    events.begin(&session.workspace.state());
     let summary = session.run(options.engine(), events)?;
     Ok((summary, session))
 }
@@ -134,6 +153,17 @@ pub fn publish_pkgs(
         )
         .hint("say --unsigned, and set `verify-signature = false` in the clients' binrepos.conf"));
     }
+    recorded(setup, options.dry_run, options.jobs(), events, |events| {
+        publish_pkgs_recorded(setup, words, options, events)
+    })
+}
+
+fn publish_pkgs_recorded(
+    setup: &Setup,
+    words: &Words,
+    options: &BuildOptions,
+    events: &Recording<'_>,
+) -> Result<Summary, FarmError> {
     let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
     for loaded in session.farms.values() {
         let Some(publish) = &loaded.farm.publish.pkgs else {
@@ -161,6 +191,17 @@ pub fn publish_image(
     words: &Words,
     options: &BuildOptions,
     events: &dyn EventSink,
+) -> Result<(Summary, Vec<PublishedImage>), FarmError> {
+    recorded(setup, options.dry_run, options.jobs(), events, |events| {
+        publish_image_recorded(setup, words, options, events)
+    })
+}
+
+fn publish_image_recorded(
+    setup: &Setup,
+    words: &Words,
+    options: &BuildOptions,
+    events: &Recording<'_>,
 ) -> Result<(Summary, Vec<PublishedImage>), FarmError> {
     let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
     only_farms(&session, "publish-image")?;

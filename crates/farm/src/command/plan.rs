@@ -7,11 +7,15 @@ use farm_resolver::mergelist::{Colour, render};
 use farm_resolver::{Answer, Outcome};
 
 use super::pins::Pinning;
+use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::{FarmError, Setup, Words};
 use crate::names::{Goal, Wanted};
 use crate::rules::join::{self, JoinedPlan};
 use crate::rules::package;
+
+/// Plans wait for each other, and for one root.
+const JOBS: usize = 1;
 
 /// What will be built, as people read it and as data.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,23 +39,27 @@ pub struct UpdateView {
 
 /// Makes the plans of the farms, and says what of them is there already.
 pub fn plan(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<PlanView, FarmError> {
-    let (session, _) = Session::open(setup, words, Access::Write, Pinning::AddMissing, events)?;
-    plan_in(session, events)
+    recorded(setup, false, JOBS, events, |events| {
+        let (session, _) = Session::open(setup, words, Access::Write, Pinning::AddMissing, events)?;
+        plan_in(session, events)
+    })
 }
 
 /// Moves the lock files, and says what that brings.
 pub fn update(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<UpdateView, FarmError> {
-    let (session, changes) = Session::open(setup, words, Access::Write, Pinning::Move, events)?;
-    let has_plan = session.farms.values().any(|loaded| loaded.farm.binfarm.is_some());
-    let plan = if has_plan {
-        Some(plan_in(session, events)?)
-    } else {
-        None
-    };
-    Ok(UpdateView { changes, plan })
+    recorded(setup, false, JOBS, events, |events| {
+        let (session, changes) = Session::open(setup, words, Access::Write, Pinning::Move, events)?;
+        let has_plan = session.farms.values().any(|loaded| loaded.farm.binfarm.is_some());
+        let plan = if has_plan {
+            Some(plan_in(session, events)?)
+        } else {
+            None
+        };
+        Ok(UpdateView { changes, plan })
+    })
 }
 
-fn plan_in(mut session: Session, events: &dyn EventSink) -> Result<PlanView, FarmError> {
+fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, FarmError> {
     only_farms(&session, "plan")?;
     for (farm, wanted) in &mut session.wanted {
         if session
@@ -67,8 +75,9 @@ fn plan_in(mut session: Session, events: &dyn EventSink) -> Result<PlanView, Far
     }
     let options = Options {
         run: [Class::Plan, Class::Prepare].into(),
-        ..Options::build(1)
+        ..Options::build(JOBS)
     };
+    events.begin(&session.workspace.state());
     let summary = session.run(options, events)?;
     let mut view = PlanView {
         text: String::new(),

@@ -44,6 +44,8 @@ pub struct Setup {
     pub cancel: CancelToken,
     /// The command line, for whoever finds the workspace locked.
     pub holder: String,
+    /// The command line after the program's name, for the record of the run.
+    pub arguments: Vec<String>,
 }
 
 /// Whether a session may change the workspace's state.

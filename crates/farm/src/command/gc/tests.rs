@@ -43,6 +43,7 @@ fn setup(root: &Path) -> Setup {
         }),
         program: None,
         cancel: CancelToken::new(),
+        arguments: Vec::new(),
         holder: "farm gc".to_owned(),
     }
 }

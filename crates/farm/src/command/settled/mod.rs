@@ -26,6 +26,7 @@ use self::part::Part;
 use self::record::{Columns, Settled, nodes_path};
 use super::clean::lock;
 use super::killed::{is_marked, workspace_id};
+use super::recording::Recording;
 use super::session::Session;
 use super::{FarmError, Setup, Words};
 use crate::action::Action;
@@ -52,7 +53,7 @@ pub(super) enum Recalled {
 /// # Errors
 ///
 /// The words' own: no workspace, no such farm.
-pub(super) fn recall(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Recalled, FarmError> {
+pub(super) fn recall(setup: &Setup, words: &Words, events: &Recording<'_>) -> Result<Recalled, FarmError> {
     let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
     let wanted = words.resolve(&workspace)?;
     let state = workspace.state();
@@ -85,6 +86,7 @@ pub(super) fn recall(setup: &Setup, words: &Words, events: &dyn EventSink) -> Re
         let part = Part::new(path, workspace, lock, settled, &changed);
         return Ok(part.map_or(Recalled::Nothing, |part| Recalled::But(Box::new(part))));
     }
+    events.settled(&state);
     Ok(Recalled::Settled(tell(settled, begun_ms, events)))
 }
 

@@ -14,6 +14,7 @@ use super::nodes::Reader;
 use super::record::{Columns, Settled, nodes_path};
 use super::{cached, key_of};
 use crate::action::Action;
+use crate::command::recording::Recording;
 use crate::command::session::{Access, Session};
 use crate::command::{FarmError, Setup};
 use crate::workspace::Workspace;
@@ -60,7 +61,7 @@ impl Part {
         self,
         setup: &Setup,
         options: Options,
-        events: &dyn EventSink,
+        events: &Recording<'_>,
     ) -> Result<Option<(Summary, Vec<PathBuf>)>, FarmError> {
         let builds = options.run.contains(&Class::Build);
         let access = if builds { Access::Write } else { Access::DryRun };
@@ -92,6 +93,7 @@ impl Part {
         specs.extend(nodes);
         session.graph.add(specs).map_err(farm_engine::EngineError::from)?;
 
+        events.begin(&session.workspace.state());
         for message in &self.settled.notes {
             events.event(&Event::Note {
                 message: message.clone(),
