@@ -219,6 +219,21 @@ impl GuardFile {
     }
 }
 
+impl GuardFile {
+    /// Every guard of a node that is kept with the time in milliseconds since 1970 when it was last found in use, which is noted once
+    /// a day; the one used last at the end.
+    #[must_use]
+    pub fn history(&self, node: &str) -> Vec<(Guard, u64)> {
+        let inner = self.inner();
+        let kept = inner.index.of(node).iter();
+        kept.filter_map(|entry| {
+            let guard = serde_json::from_slice(&inner.bytes[entry.json.clone()]).ok()?;
+            Some((guard, entry.used_ms))
+        })
+        .collect()
+    }
+}
+
 impl Drop for GuardFile {
     fn drop(&mut self) {
         let mut inner = self.inner();

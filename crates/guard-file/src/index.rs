@@ -87,6 +87,11 @@ impl Index {
         self.nodes.get(node)?.last()
     }
 
+    /// The guards of one node.
+    pub(crate) fn of(&self, node: &str) -> &[Entry] {
+        self.nodes.get(node).map_or(&[], Vec::as_slice)
+    }
+
     /// All nodes and their guards.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[Entry])> {
         self.nodes.iter().map(|(node, entries)| (&**node, &**entries))
