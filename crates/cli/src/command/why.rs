@@ -95,7 +95,7 @@ fn up_to_date(answer: &WhyAnswer) -> Vec<String> {
     let mut lines = vec![
         format!("{node} is up to date: every input is as it was when it was built"),
         format!(
-            "  built {} in {}, last used {}",
+            "  built on {} in {}, last used on {}",
             moment(built.began_ms),
             duration(Duration::from_millis(built.took_ms)),
             moment(built.used_ms)
@@ -104,7 +104,7 @@ fn up_to_date(answer: &WhyAnswer) -> Vec<String> {
     lines.extend(answer.back.as_ref().map(|back| {
         let others = count(back.others, "time");
         format!(
-            "  its inputs are back: in between it was built {others} with others, last {}",
+            "  its inputs are back: in between it was built {others} with others, last on {}",
             moment(back.last_ms)
         )
     }));
@@ -115,7 +115,7 @@ fn up_to_date(answer: &WhyAnswer) -> Vec<String> {
             format!(" for {}", same.user)
         };
         lines.push(format!(
-            "  {} was built again {} ({}), and its `{}` came out the same{user}",
+            "  {} was built again on {} ({}), and its `{}` came out the same{user}",
             same.node,
             moment(same.began_ms),
             one_line(&same.reason),
@@ -182,9 +182,21 @@ mod tests {
             ],
             "apart": { "before": "a:task/w" },
         });
-        insta::assert_snapshot!(words(last), @r"");
+        insta::assert_snapshot!(words(last), @r"
+        a:task/x is up to date: every input is as it was when it was built
+          built on 2025-11-21 00:00:00 UTC in 1.5 s, last used on 2025-11-22 00:00:00 UTC
+          its inputs are back: in between it was built 2 times with others, last on 2025-11-21 01:53:20 UTC
+          a:task/y was built again on 2025-11-21 02:10:00 UTC (run changed), and its `out` came out the same
+          a:task/z was built again on 2025-11-21 02:10:00 UTC (run changed), and its `out` came out the same for a:task/y
+          it ran then because: input/b changed
+            input/b: 1 → 2
+          needed only where a:task/w runs
+        ");
         let bare = json!({ "node": "a:env", "state": "cached", "when": "last", "reason": "", "changes": [], "apart": { "target": "a:env" } });
-        insta::assert_snapshot!(words(bare), @r"");
+        insta::assert_snapshot!(words(bare), @r"
+        a:env is up to date
+          `farm build` of the whole farm does not make it: its target is a:env
+        ");
     }
 
     #[test]
@@ -199,7 +211,13 @@ mod tests {
                 { "node": "a:task/z", "why": "runs: env/A changed" },
             ],
         });
-        insta::assert_snapshot!(words(waiting), @r"");
+        insta::assert_snapshot!(words(waiting), @r"
+        a:task/x may have to run: hangs on the output of a:task/z, which runs: env/A changed
+          a:task/x waits for `y` of a:task/y
+          a:task/y waits for `z` of a:task/z
+          a:task/z runs: env/A changed
+            task/z: env/A: 1 → 2
+        ");
     }
 
     #[test]

@@ -42,8 +42,18 @@ fn names(space: &Space, files: &[&str]) -> Vec<String> {
 #[test]
 fn readers_and_what_hangs_on_them() {
     let space = reads();
-    assert_run!(affected(&space, &["farms/reads/one.txt"]), @r"");
-    assert_run!(affected(&space, &["farms/reads/src/a.c", "farms/reads/data/x", "--json"]), @r"");
+    assert_run!(affected(&space, &["farms/reads/one.txt"]), @r"
+    --- stdout
+    reads:task/after
+    reads:task/file
+    reads:task/last
+    --- status 0
+    ");
+    assert_run!(affected(&space, &["farms/reads/src/a.c", "farms/reads/data/x", "--json"]), @r#"
+    --- stdout
+    ["reads:task/folder","reads:task/glob"]
+    --- status 0
+    "#);
 }
 
 #[test]
@@ -63,14 +73,35 @@ fn files_that_are_gone_or_to_come_are_read_as_well() {
 #[test]
 fn a_file_that_nobody_reads() {
     let space = reads();
-    assert_run!(affected(&space, &["farms/reads/README", "docs/x"]), @r"");
-    assert_run!(affected(&space, &["README", "--json"]), @r"");
+    assert_run!(affected(&space, &["farms/reads/README", "docs/x"]), @r"
+    --- stderr
+    note: nobody reads farms/reads/README, docs/x
+    --- status 0
+    ");
+    assert_run!(affected(&space, &["README", "--json"]), @r"
+    --- stdout
+    []
+    --- stderr
+    note: nobody reads README
+    --- status 0
+    ");
 }
 
 #[test]
 fn the_manifest_is_read_for_everything() {
     let space = reads();
-    assert_run!(affected(&space, &["farms/reads/farm.yaml"]), @r"");
+    assert_run!(affected(&space, &["farms/reads/farm.yaml"]), @r"
+    --- stdout
+    reads:task/after
+    reads:task/alone
+    reads:task/file
+    reads:task/folder
+    reads:task/glob
+    reads:task/last
+    --- stderr
+    note: farms/reads/farm.yaml is read for all of reads: anything in it may change
+    --- status 0
+    ");
     for file in ["farms/settings.yaml", "farms/reads/farm.lock", "farms"] {
         assert_eq!(names(&space, &[file]).len(), 6, "{file}");
     }
@@ -83,7 +114,16 @@ fn an_included_manifest_concerns_whoever_includes_it() {
         "farms/more/farm.yaml",
         "farm: more\ninclude: [reads]\ntasks:\n  own: { in: host, run: 'echo > own.out', outputs: [own.out] }\n",
     );
-    assert_run!(affected(&space, &["farms/reads/one.txt"]), @r"");
+    assert_run!(affected(&space, &["farms/reads/one.txt"]), @r"
+    --- stdout
+    more:task/after
+    more:task/file
+    more:task/last
+    reads:task/after
+    reads:task/file
+    reads:task/last
+    --- status 0
+    ");
     assert_eq!(names(&space, &["farms/reads/farm.yaml"]).len(), 6 + 7);
     assert_eq!(names(&space, &["farms/more/farm.yaml"]).len(), 7);
 }
@@ -124,10 +164,26 @@ fn names_on_standard_input() {
         child.stdin.take().unwrap().write_all(list).unwrap();
         space.end_of(child)
     };
-    assert_run!(ask(b"farms/reads/src/a.c\nfarms/reads/README\n", &[]), @r"");
-    assert_run!(ask(b"farms/reads/src/\xff.c\0farms/reads/data/a\nb\0", &["-z"]), @r"");
-    assert_run!(ask(b"\"farms/reads/src/\\377.c\"\n", &[]), @r"");
-    assert_run!(ask(b"", &[]), @r"");
+    assert_run!(ask(b"farms/reads/src/a.c\nfarms/reads/README\n", &[]), @r"
+    --- stdout
+    reads:task/glob
+    --- stderr
+    note: nobody reads farms/reads/README
+    --- status 0
+    ");
+    assert_run!(ask(b"farms/reads/src/\xff.c\0farms/reads/data/a\nb\0", &["-z"]), @r"
+    --- stdout
+    reads:task/folder
+    reads:task/glob
+    --- status 0
+    ");
+    assert_run!(ask(b"\"farms/reads/src/\\377.c\"\n", &[]), @r#"
+    --- stderr
+    error: the name "farms/reads/src/\377.c" is quoted, so it may be another one
+    hint: take `git diff --name-only -z`, and `-z` here
+    --- status 2
+    "#);
+    assert_run!(ask(b"", &[]), @"--- status 0");
 }
 
 #[test]
@@ -159,6 +215,15 @@ fn a_farm_whose_names_are_not_pinned_is_no_answer() {
         "farm: hep\nbinfarm: { base: { image: nowhere.invalid/x:1 }, profile: 'gentoo:default', repos: { gentoo: { path: tree } } }\nsubjects: { s: { packages: [app-misc/a] } }\n",
     );
     space.write("farms/hep/tree/profiles/repo_name", "gentoo\n");
-    assert_run!(affected(&space, &["farms/hep/tree/profiles/x"]), @r"");
-    assert_run!(affected(&space, &["farms/hep/README"]), @r"");
+    assert_run!(affected(&space, &["farms/hep/tree/profiles/x"]), @r"
+    --- stderr
+    error: nobody can say what is affected in hep: its names are not pinned
+    hint: `farm build` pins what is missing, `farm update` pins everything anew
+    --- status 2
+    ");
+    assert_run!(affected(&space, &["farms/hep/README"]), @r"
+    --- stderr
+    note: nobody reads farms/hep/README
+    --- status 0
+    ");
 }

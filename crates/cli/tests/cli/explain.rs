@@ -40,9 +40,26 @@ fn keys(space: &Space, node: &str) -> Vec<String> {
 fn the_way_to_what_changed() {
     let space = built();
     space.write("farms/chain/leaf.txt", "two\n");
-    assert_run!(space.farm(&["why", "task/top"]), @r"");
-    assert_run!(space.farm(&["why", "task/top", "--json"]), @r"");
-    assert_run!(space.farm(&["why", "task/leaf"]), @r"");
+    assert_run!(space.farm(&["why", "task/top"]), @r"
+    --- stdout
+    chain:task/top may have to run: hangs on the output of chain:task/leaf, which runs: input/leaf.txt changed
+      chain:task/top waits for `mid.out` of chain:task/mid
+      chain:task/mid waits for `leaf.out` of chain:task/leaf
+      chain:task/leaf runs: input/leaf.txt changed
+        task/leaf: input/leaf.txt: file e0e63aa4c8e1 → file ef40086ad8a3
+    --- status 0
+    ");
+    assert_run!(space.farm(&["why", "task/top", "--json"]), @r#"
+    --- stdout
+    {"node":"chain:task/top","state":"unknown","when":"pending","reason":"hangs on the output of chain:task/leaf, which runs: input/leaf.txt changed","changes":[{"input":"task/leaf: input/leaf.txt","from":"file KEY","to":"file KEY"}],"path":[{"node":"chain:task/top","why":"waits for `mid.out` of chain:task/mid"},{"node":"chain:task/mid","why":"waits for `leaf.out` of chain:task/leaf"},{"node":"chain:task/leaf","why":"runs: input/leaf.txt changed"}]}
+    --- status 0
+    "#);
+    assert_run!(space.farm(&["why", "task/leaf"]), @r"
+    --- stdout
+    chain:task/leaf will run: input/leaf.txt changed
+      input/leaf.txt: file e0e63aa4c8e1 → file ef40086ad8a3
+    --- status 0
+    ");
 }
 
 #[test]
@@ -67,8 +84,18 @@ tasks:
 #[test]
 fn nothing_changed() {
     let space = built();
-    assert_run!(space.farm(&["why", "task/mid"]), @r"");
-    assert_run!(space.farm(&["why", "task/mid", "--json"]), @r"");
+    assert_run!(space.farm(&["why", "task/mid"]), @r"
+    --- stdout
+    chain:task/mid is up to date: every input is as it was when it was built
+      built on DATE in TIME, last used on DATE
+      it ran then because: never built
+    --- status 0
+    ");
+    assert_run!(space.farm(&["why", "task/mid", "--json"]), @r#"
+    --- stdout
+    {"node":"chain:task/mid","state":"cached","when":"last","reason":"never built","changes":[],"built":{"key":"KEY","began_ms":0,"took_ms":0,"used_ms":0}}
+    --- status 0
+    "#);
 }
 
 #[test]
@@ -76,9 +103,23 @@ fn a_maker_came_out_the_same() {
     let space = built();
     space.write("farms/chain/leaf.txt", "one\nand more\n");
     build(&space, &[]);
-    assert_run!(space.farm(&["why", "task/mid"]), @r"");
+    assert_run!(space.farm(&["why", "task/mid"]), @r"
+    --- stdout
+    chain:task/mid is up to date: every input is as it was when it was built
+      built on DATE in TIME, last used on DATE
+      chain:task/leaf was built again on DATE (input/leaf.txt changed), and its `leaf.out` came out the same
+      it ran then because: never built
+    --- status 0
+    ");
     // Nor did anything above it run.
-    assert_run!(space.farm(&["why", "task/top"]), @r"");
+    assert_run!(space.farm(&["why", "task/top"]), @r"
+    --- stdout
+    chain:task/top is up to date: every input is as it was when it was built
+      built on DATE in TIME, last used on DATE
+      chain:task/leaf was built again on DATE (input/leaf.txt changed), and its `leaf.out` came out the same for chain:task/mid
+      it ran then because: never built
+    --- status 0
+    ");
     let answer = space.farm(&["why", "task/leaf", "--json"]).json_lines().remove(0);
     assert_eq!(answer.get("same"), None, "{answer}");
 }
@@ -89,10 +130,16 @@ fn inputs_are_back() {
     build(&space, &["WORD=two"]);
     build(&space, &["WORD=three"]);
     // Found before it is built, and said after it as well.
-    for _ in 0..2 {
-        assert_run!(space.farm(&["why", "task/side"]), @r"");
-        build(&space, &[]);
-    }
+    let before = space.farm(&["why", "task/side"]);
+    assert_run!(before, @r"
+    --- stdout
+    chain:task/side is up to date: every input is as it was when it was built
+      built on DATE in TIME, last used on DATE
+      its inputs are back: in between it was built 2 times with others, last on DATE
+      it ran then because: never built
+    --- status 0
+    ");
+    build(&space, &[]);
     let answer = space.farm(&["why", "task/side", "--json"]).json_lines().remove(0);
     assert_eq!(answer["back"]["others"], 2, "{answer}");
     let answer = space
@@ -107,13 +154,30 @@ fn an_output_changed_by_hand() {
     let space = built();
     fs_err::remove_dir_all(space.path(".farm/store")).unwrap();
     fs_err::remove_file(space.path("farms/chain/leaf.out")).unwrap();
-    assert_run!(space.farm(&["why", "task/leaf"]), @r"");
+    assert_run!(space.farm(&["why", "task/leaf"]), @r"
+    --- stdout
+    chain:task/leaf will run: its output farms/chain/leaf.out is gone or was changed, and the store does not have it
+    --- status 0
+    ");
 }
 
 #[test]
 fn todays_key_is_that_of_the_guard() {
     let space = built();
-    assert_run!(space.farm(&["debug", "hash", "task/top"]), @r"");
+    assert_run!(space.farm(&["debug", "hash", "task/top"]), @r"
+    --- stdout
+    chain:task/top
+      key     KEY
+      built   DATE in TIME
+      inputs
+        rule = task 1
+        env/WORD = one
+        in = host
+        output/top.out = declared
+        run/shell = cat mid.out > top.out
+        task/mid:mid.out = 0f7b456352b5
+    --- status 0
+    ");
     for node in ["task/leaf", "task/mid", "task/top", "task/side"] {
         let answer = space.farm(&["debug", "hash", node, "--json"]).json_lines().remove(0);
         assert_eq!(answer["key"], keys(&space, node)[0], "{node}");
@@ -127,8 +191,32 @@ fn todays_key_is_that_of_the_guard() {
 fn a_key_that_no_build_has_and_one_that_nobody_knows() {
     let space = built();
     space.write("farms/chain/leaf.txt", "two\n");
-    assert_run!(space.farm(&["debug", "hash", "task/leaf"]), @r"");
-    assert_run!(space.farm(&["debug", "hash", "task/mid"]), @r"");
+    assert_run!(space.farm(&["debug", "hash", "task/leaf"]), @r"
+    --- stdout
+    chain:task/leaf
+      key     KEY
+      built   never with this key
+      inputs
+        rule = task 1
+        in = host
+        input/leaf.txt = file ef40086ad8a3
+        output/leaf.out = declared
+        run/shell = head -n1 leaf.txt > leaf.out
+    --- status 0
+    ");
+    assert_run!(space.farm(&["debug", "hash", "task/mid"]), @r"
+    --- stdout
+    chain:task/mid
+      key     not known yet
+      hangs on the output of chain:task/leaf, which runs: input/leaf.txt changed
+      inputs
+        rule = task 1
+        in = host
+        output/mid.out = declared
+        run/shell = cat leaf.out > mid.out
+        task/leaf:leaf.out = not known yet
+    --- status 0
+    ");
     let answer = space
         .farm(&["debug", "hash", "task/mid", "--json"])
         .json_lines()
@@ -149,8 +237,20 @@ fn two_keys_compared() {
         format!("task/side@{}", &keys[0][..8]),
         format!("task/side@{}", keys[1].to_uppercase()),
     );
-    assert_run!(space.farm(&["debug", "hash", &one, "task/side"]), @r"");
-    assert_run!(space.farm(&["debug", "hash", &two, "task/side"]), @r"");
+    assert_run!(space.farm(&["debug", "hash", &one, "task/side"]), @r"
+    --- stdout
+    from chain:task/side KEY of DATE
+    to   chain:task/side KEY of DATE
+      env/WORD: one → two
+    --- status 1
+    ");
+    assert_run!(space.farm(&["debug", "hash", &two, "task/side"]), @r"
+    --- stdout
+    from chain:task/side KEY of DATE
+    to   chain:task/side KEY of DATE
+      the same inputs
+    --- status 0
+    ");
     let ended = space.farm(&["debug", "hash", "task/leaf", "task/mid", "--json"]);
     assert_eq!(ended.status, Some(1), "{}", ended.text());
     let answer = ended.json_lines().remove(0);
@@ -177,17 +277,43 @@ fn keys_that_cannot_be_compared() {
         assert_eq!(ended.status, Some(2), "{}", ended.text());
         ended
     };
-    assert_run!(refused("task/side@abc", &[]), @r"");
-    assert_run!(refused("task/none", &[]), @r"");
-    assert_run!(refused("chain", &[]), @r"");
-    assert_run!(refused("task/side", &["WORD=x"]), @r"");
-    assert_run!(refused("task/side", &["task/top"]), @r"");
+    assert_run!(refused("task/side@abc", &[]), @r"
+    --- stderr
+    error: `abc` is too short for a key: give 4 digits of it at least
+    --- status 2
+    ");
+    assert_run!(refused("task/none", &[]), @r"
+    --- stderr
+    error: there is no guard of task/none: it was never built here
+    hint: `farm targets` lists what there is; plans and sources are called plan/SUBJECT and fetch/FILE
+    --- status 2
+    ");
+    assert_run!(refused("chain", &[]), @r"
+    --- stderr
+    error: chain is several nodes, and only one can be compared
+    hint: name one of chain:task/leaf, chain:task/mid, chain:task/side, chain:task/top
+    --- status 2
+    ");
+    assert_run!(refused("task/side", &["WORD=x"]), @r"
+    --- stderr
+    error: two keys are compared as they are recorded: WORD has no say
+    --- status 2
+    ");
+    assert_run!(refused("task/side", &["task/top"]), @r"
+    --- stderr
+    error: one node to look at, or two keys to compare, and not more
+    --- status 2
+    ");
     let key = &keys(&space, "task/side")[0];
     let other = if key.starts_with("0000") { "1111" } else { "0000" };
-    assert_run!(refused(&format!("task/side@{other}"), &[]), @r"");
+    assert_run!(refused(&format!("task/side@{other}"), &[]), @r"
+    --- stderr
+    error: no key of chain:task/side that is kept begins with 0000
+    hint: there are KEY
+    --- status 2
+    ");
 }
 
-/// Many keys of one node, so that two begin alike in four digits: by the birthday rule, 600 of 65,536.
 #[test]
 fn a_prefix_of_several_keys_lists_them() {
     let space = built();
@@ -203,7 +329,12 @@ fn a_prefix_of_several_keys_lists_them() {
         farm_engine::GuardStore::record(&file, farm_engine::Guard { key, ..guard.clone() }).unwrap();
     }
     drop(file);
-    assert_run!(space.farm(&["debug", "hash", "task/side@aaaa", "task/mid"]), @r"");
+    assert_run!(space.farm(&["debug", "hash", "task/side@aaaa", "task/mid"]), @r"
+    --- stderr
+    error: several keys of chain:task/side begin with aaaa
+    hint: there are KEY, KEY
+    --- status 2
+    ");
     let ended = space.farm(&["debug", "hash", "task/side@aaaa1", "task/side@aaaa2"]);
     assert_eq!(ended.status, Some(0), "{}", ended.text());
 }
@@ -211,15 +342,52 @@ fn a_prefix_of_several_keys_lists_them() {
 #[test]
 fn what_a_node_needs_and_what_needs_it() {
     let space = built();
-    assert_run!(space.farm(&["debug", "query", "deps", "task/top"]), @r"");
-    assert_run!(space.farm(&["debug", "query", "deps", "task/top", "--depth", "1", "--json"]), @r"");
-    assert_run!(space.farm(&["debug", "query", "rdeps", "task/leaf"]), @r"");
-    assert_run!(space.farm(&["debug", "query", "rdeps", "task/leaf", "--depth", "1"]), @r"");
+    assert_run!(space.farm(&["debug", "query", "deps", "task/top"]), @r"
+    --- stdout
+    chain:task/leaf
+    chain:task/mid
+    --- status 0
+    ");
+    assert_run!(space.farm(&["debug", "query", "deps", "task/top", "--depth", "1", "--json"]), @r#"
+    --- stdout
+    ["chain:task/mid"]
+    --- status 0
+    "#);
+    assert_run!(space.farm(&["debug", "query", "rdeps", "task/leaf"]), @r"
+    --- stdout
+    chain:task/mid
+    chain:task/top
+    --- status 0
+    ");
+    assert_run!(space.farm(&["debug", "query", "rdeps", "task/leaf", "--depth", "1"]), @r"
+    --- stdout
+    chain:task/mid
+    --- status 0
+    ");
     // Of a whole farm: what its nodes need of each other.
-    assert_run!(space.farm(&["debug", "query", "deps", "chain"]), @r"");
-    assert_run!(space.farm(&["debug", "query", "rdeps", "task/top", "--json"]), @r"");
-    assert_run!(space.farm(&["debug", "query", "deps", "task/nosuch"]), @r"");
-    assert_run!(space.farm(&["debug", "query", "deps"]), @r"");
+    assert_run!(space.farm(&["debug", "query", "deps", "chain"]), @r"
+    --- stdout
+    chain:task/leaf
+    chain:task/mid
+    --- status 0
+    ");
+    assert_run!(space.farm(&["debug", "query", "rdeps", "task/top", "--json"]), @r"
+    --- stdout
+    []
+    --- status 0
+    ");
+    assert_run!(space.farm(&["debug", "query", "deps", "task/nosuch"]), @r"
+    --- stderr
+    error: chain has no task `nosuch`
+    hint: it has: leaf, mid, top, side
+    --- status 2
+    ");
+    assert_run!(space.farm(&["debug", "query", "deps"]), @r"
+    --- stderr
+    error: which node? `farm debug query deps` needs a target
+    hint: `farm targets` lists them
+    --- status 2
+    ");
 }
 
 #[test]
