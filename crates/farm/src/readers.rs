@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use farm_manifest::Loaded;
 use farm_manifest::model::{Packages, RepoSource};
 
@@ -38,7 +38,7 @@ pub enum Reader {
 
 /// The declarations of one farm.
 pub struct Readers<'a> {
-    /// Files, relative to the workspace or absolute.
+    /// Files, relative to the workspace if they lie there, else absolute.
     files: Vec<(Utf8PathBuf, Reader)>,
     /// Folders likewise, each with what it is.
     folders: Vec<(Utf8PathBuf, Folder)>,
@@ -57,18 +57,16 @@ enum Folder {
 }
 
 impl<'a> Readers<'a> {
-    /// Knows what this farm declares; `lock` is its lock file, relative to the workspace.
+    /// Knows what this farm of the workspace at `root` declares.
     #[must_use]
-    pub fn of(loaded: &'a Loaded, lock: &Utf8Path) -> Self {
+    pub fn of(loaded: &'a Loaded, root: &Utf8Path) -> Self {
         let farm = &loaded.farm;
+        let lock = Utf8Path::new("farms").join(&farm.name.value).join("farm.lock");
         let tools = farm.binfarm.iter().filter(|binfarm| !binfarm.packages.is_empty());
         let subjects = farm.subjects.iter().map(|subject| subject.name.value.as_str());
         let subjects = subjects.chain(tools.map(|_| TOOLS_SUBJECT));
         let mut readers = Self {
-            files: vec![
-                (lock.to_owned(), Reader::Farm),
-                ("farms/settings.yaml".into(), Reader::Farm),
-            ],
+            files: vec![(lock, Reader::Farm), ("farms/settings.yaml".into(), Reader::Farm)],
             folders: Vec::new(),
             tasks: TaskFiles::of(&farm.tasks),
             plans: subjects.map(|subject| format!("plan/{subject}")).collect(),
@@ -80,6 +78,12 @@ impl<'a> Readers<'a> {
         {
             let reader = Reader::Node("publish-pkgs".to_owned());
             readers.folders.push((folder, Folder::Of(reader)));
+        }
+        for (path, _) in &mut readers.files {
+            *path = below(path, root);
+        }
+        for (path, _) in &mut readers.folders {
+            *path = below(path, root);
         }
         // Whatever else was read as text is a manifest.
         let named = loaded.sources.files().iter().filter(|source| source.is_file());
@@ -144,11 +148,10 @@ impl<'a> Readers<'a> {
 
     fn declared(&self, path: &Utf8Path, is_folder: bool) -> BTreeSet<Reader> {
         // A folder stands for all that lies in it: git names a submodule so.
-        let files = self.files.iter().filter(|(file, _)| tidy(file).starts_with(path));
+        let files = self.files.iter().filter(|(file, _)| file.starts_with(path));
         let mut found: BTreeSet<Reader> = files.map(|(_, reader)| reader.clone()).collect();
         for (folder, what) in &self.folders {
-            let folder = tidy(folder);
-            if let Ok(inside) = path.strip_prefix(&folder) {
+            if let Ok(inside) = path.strip_prefix(folder) {
                 self.inside(what, inside.as_str(), is_folder, &mut found);
             } else if folder.starts_with(path) {
                 self.inside(what, "", true, &mut found);
@@ -218,16 +221,17 @@ pub fn can_mean(written: &str, category_and_name: &str) -> bool {
     after.is_some_and(|after| after.is_empty() || after.starts_with(['-', ':']))
 }
 
-fn tidy(path: &Utf8Path) -> Utf8PathBuf {
+/// A declared path without `.` and `..`, and relative to `root` if it lies there.
+fn below(path: &Utf8Path, root: &Utf8Path) -> Utf8PathBuf {
     let mut tidy = Utf8PathBuf::new();
-    for part in path.components() {
+    for part in root.join(path).components() {
         match part {
-            camino::Utf8Component::CurDir => {}
-            camino::Utf8Component::ParentDir => {
+            Utf8Component::CurDir => {}
+            Utf8Component::ParentDir => {
                 tidy.pop();
             }
             part => tidy.push(part),
         }
     }
-    tidy
+    tidy.strip_prefix(root).map(Utf8Path::to_owned).unwrap_or(tidy)
 }

@@ -227,3 +227,48 @@ fn a_farm_whose_names_are_not_pinned_is_no_answer() {
     --- status 0
     ");
 }
+
+/// Whatever a dry run says of an edit, the query must have said before: it may say more, never less.
+#[test]
+fn what_an_edit_makes_run_was_said_to_be_affected() {
+    let space = reads();
+    let ended = space.farm(&["build"]);
+    assert_eq!(ended.status, Some(0), "{}", ended.text());
+    let comment = "\n# more\n";
+    for (file, text) in [
+        ("farms/reads/one.txt", "other\n"),
+        ("farms/reads/src/a.c", "other\n"),
+        ("farms/reads/src/deep/new.c", "new\n"),
+        ("farms/reads/data/new", "new\n"),
+        ("farms/reads/README", "other\n"),
+        ("farms/reads/file.out", "by hand\n"),
+        ("farms/settings.yaml", "salt: other\n"),
+        ("farms/reads/farm.yaml", comment),
+    ] {
+        let before = space.exists(file).then(|| space.read(file));
+        let said = names(&space, &[file]);
+        let text = if text == comment {
+            format!("{READS}{comment}").replace("cp one.txt", "cat one.txt >")
+        } else {
+            text.to_owned()
+        };
+        space.write(file, &text);
+        let ended = space.farm(&["build", "-n", "--json"]);
+        assert_eq!(ended.status, Some(0), "{file}: {}", ended.text());
+        let nodes = ended.json_lines().remove(0)["nodes"].as_array().unwrap().clone();
+        for node in nodes.iter().filter(|node| node["state"] != "cached") {
+            let name = node["name"].as_str().unwrap().trim_start_matches("reads:task/");
+            assert!(
+                said.iter().any(|said| said == name),
+                "{file}: {name} runs, and only {said:?} were named"
+            );
+        }
+        let runs = nodes.iter().filter(|node| node["state"] != "cached").count();
+        let is_read = !said.is_empty() && file != "farms/reads/file.out";
+        assert_eq!(runs > 0, is_read, "{file}: {}", ended.text());
+        match before {
+            Some(before) => space.write(file, &before),
+            None => fs_err::remove_file(space.path(file)).unwrap(),
+        }
+    }
+}

@@ -159,9 +159,7 @@ impl Concern {
             return Err(FarmError::bug("a farm that was not loaded"));
         };
         let root = look.session.workspace.root.as_std_path();
-        let lock = look.session.workspace.lock_file(farm);
-        let lock = Utf8PathBuf::from(below(&lock, root).to_string_lossy().into_owned());
-        let readers = Readers::of(loaded, &lock);
+        let readers = Readers::of(loaded, &look.session.workspace.root);
         let seen = Seen::of(look.session.context.hasher.witness(), root);
         let mut concern = Self::default();
         let mut found: BTreeMap<Reader, Vec<&str>> = BTreeMap::new();
