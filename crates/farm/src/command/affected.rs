@@ -164,18 +164,7 @@ impl Concern {
         let mut concern = Self::default();
         let mut found: BTreeMap<Reader, Vec<&str>> = BTreeMap::new();
         for (name, paths) in &files.0 {
-            let mut of_file = BTreeSet::new();
-            let all = paths
-                .iter()
-                .flat_map(|path| seen.aliases(path).into_iter().chain([path.clone()]));
-            for path in all.filter(|path| !path.starts_with(STATE)) {
-                let is_folder = root.join(&path).is_dir();
-                let declared = readers.readers(&path, is_folder);
-                if declared.is_empty() && seen.paths.contains(&path) && !is_folder {
-                    of_file.insert(Reader::Farm);
-                }
-                of_file.extend(declared);
-            }
+            let of_file = who_reads(&readers, &seen, paths);
             if !of_file.is_empty() {
                 concern.read.insert(name.clone());
             }
@@ -253,6 +242,24 @@ impl Concern {
         self.nodes = names(look, nodes);
         Ok(())
     }
+}
+
+/// Who reads a file that can be any of these paths.
+fn who_reads(readers: &Readers<'_>, seen: &Seen, paths: &BTreeSet<Utf8PathBuf>) -> BTreeSet<Reader> {
+    let mut found = BTreeSet::new();
+    let all = paths
+        .iter()
+        .flat_map(|path| seen.aliases(path).into_iter().chain([path.clone()]));
+    for path in all.filter(|path| !path.starts_with(STATE)) {
+        let is_folder = seen.root.join(&path).is_dir();
+        let declared = readers.readers(&path, is_folder);
+        // The net: it was read, and nobody knows what for.
+        if declared.is_empty() && !is_folder && seen.paths.contains(&path) {
+            found.insert(Reader::Farm);
+        }
+        found.extend(declared);
+    }
+    found
 }
 
 fn with_dependants(edges: &Edges, nodes: BTreeSet<NodeId>) -> BTreeSet<NodeId> {
@@ -352,6 +359,32 @@ fn list(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_read_and_not_declared_concerns_the_whole_farm() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir_all(root.join("farms/a/sub")).unwrap();
+        fs::write(root.join("farms/a/farm.yaml"), "farm: a\n").unwrap();
+        let loaded = farm_manifest::load(
+            Utf8Path::from_path(&root).unwrap(),
+            "a",
+            &farm_manifest::Overrides::default(),
+        );
+        let loaded = loaded.unwrap();
+        let witness = Witness::default();
+        for path in ["farms/a/odd", "farms/a/sub", ".farm/store/x"] {
+            witness.look(&root.join(path));
+        }
+        let readers = Readers::of(&loaded, Utf8Path::from_path(&root).unwrap());
+        let seen = Seen::of(&witness, &root);
+        let found = |path: &str| who_reads(&readers, &seen, &[path.into()].into());
+        assert_eq!(found("farms/a/odd"), [Reader::Farm].into());
+        // Of a folder only the names were looked at; state is nobody's input.
+        for path in ["farms/a/sub", "farms/a/even", ".farm/store/x"] {
+            assert_eq!(found(path), [].into(), "{path}");
+        }
+    }
 
     #[test]
     fn long_lists_are_cut() {
