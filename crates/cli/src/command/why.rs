@@ -66,6 +66,7 @@ fn in_words(answer: &WhyAnswer) -> Vec<String> {
 /// Why it will run, or cannot, and by which way that comes to it.
 fn pending(answer: &WhyAnswer) -> Vec<String> {
     let begin = match answer.state {
+        _ if answer.skipped => "cannot run",
         NodeState::Unknown => "may have to run",
         _ => "will run",
     };

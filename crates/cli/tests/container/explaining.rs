@@ -182,3 +182,34 @@ fn packages_are_explained() {
         .collect();
     assert_eq!(same, [(Some("tiny:pkg/dev-libs/bar-2.0"), Some("interface"))], "{leaf}");
 }
+
+#[test]
+fn what_hangs_on_a_plan_that_fails() {
+    let space = FarmSpace::ready();
+    space.edit("farms/tiny/farm.yaml", "app-misc/leaf -upper", "app-misc/nosuch");
+    let image = json(&space, &["why", "image/leaf"]);
+    assert_eq!(
+        (&image["state"], &image["skipped"]),
+        (&Value::from("unknown"), &Value::from(true)),
+        "{image}"
+    );
+    let path: Vec<&str> = image["path"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["node"].as_str().unwrap())
+        .collect();
+    assert_eq!(path, ["tiny:image/leaf", "tiny:plan/apps"]);
+    let text = space.farm(&["why", "image/leaf"]).succeeded().stdout;
+    let begin =
+        "tiny:image/leaf cannot run: hangs on the output of tiny:plan/apps, which failed: Portage cannot resolve apps";
+    assert!(text.starts_with(begin), "{text}");
+    let output = space.farm(&["why", LEAF]);
+    assert_eq!(output.status, Some(2), "{output}");
+    assert!(
+        output
+            .stderr
+            .contains("tiny:plan/apps failed: Portage cannot resolve apps"),
+        "{output}"
+    );
+}

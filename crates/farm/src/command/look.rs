@@ -54,7 +54,12 @@ impl Look {
     pub(super) fn at(setup: &Setup, words: &Words, access: Access, events: &dyn EventSink) -> Result<Self, FarmError> {
         let (mut session, _) = Session::open(setup, words, access, Pinning::AddMissing, events)?;
         let lowered = session.graph.len();
-        let summary = session.run(Options::dry_run(access != Access::Read), &())?;
+        let options = Options {
+            // A subject that does not resolve says nothing of the others.
+            keep_going: true,
+            ..Options::dry_run(access != Access::Read)
+        };
+        let summary = session.run(options, &())?;
         let number = |(at, report): (usize, &NodeReport)| Some((session.graph.find(&report.name)?, at));
         let reports = summary.nodes.iter().enumerate().filter_map(number).collect();
         if access != Access::Read {
@@ -149,11 +154,18 @@ impl Look {
     }
 
     pub(super) fn nothing_known(&self) -> FarmError {
-        let farms = self.unplanned();
-        let why: Vec<String> = farms
+        let failed = self
+            .summary
+            .nodes
             .iter()
-            .map(|farm| format!("{farm}:plan, which brings it forth, {}", self.why_unplanned(farm)))
+            .filter(|report| report.result == Some(NodeResult::Failed));
+        let mut why: Vec<String> = failed
+            .map(|report| format!("{} {}", report.name, fate(report)))
             .collect();
+        if why.is_empty() {
+            let farms = self.unplanned().into_iter();
+            why.extend(farms.map(|farm| format!("{farm}:plan, which brings it forth, {}", self.why_unplanned(&farm))));
+        }
         let mut message =
             "nothing is known of that yet: its plan cannot be made before what it is made from".to_owned();
         if !why.is_empty() {

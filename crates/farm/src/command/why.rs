@@ -29,6 +29,9 @@ pub struct WhyAnswer {
     pub reason: String,
     /// Which inputs differ.
     pub changes: Vec<Change>,
+    /// It cannot run, because something it needs failed when this was looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
     /// For what hangs on others: the shortest way from the node to one that runs, or failed, for a reason of its own. Both are in
     /// it. Left out where more than a hundred nodes are asked for at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -154,6 +157,7 @@ impl<'a> Answers<'a> {
             when: When::Pending,
             reason: String::new(),
             changes: Vec::new(),
+            skipped: report.result == Some(NodeResult::Skipped),
             path: Vec::new(),
             built: None,
             back: None,
@@ -161,14 +165,14 @@ impl<'a> Answers<'a> {
             apart: self.standing.apart(&self.look.session.graph, node),
         };
         let waits = matches!(report.reason, Some(Reason::Waiting { .. })) && report.state != NodeState::Cached;
-        if waits || report.result == Some(NodeResult::Skipped) {
+        if waits || answer.skipped {
             self.hangs(&mut answer, node, report);
         } else if report.state == NodeState::Cached {
             self.is_current(&mut answer, node);
         } else {
             match &report.reason {
                 Some(reason) if report.result.is_none() => answer.reason = reason.to_string(),
-                _ => answer.reason = fate(report),
+                _ => answer.reason = format!("just now it {}", fate(report)),
             }
             answer.changes = changes_of(report).to_vec();
         }
@@ -185,11 +189,7 @@ impl<'a> Answers<'a> {
         let Some(found) = self.look.report_of(leaf) else {
             return;
         };
-        let hangs = match report.result {
-            Some(NodeResult::Skipped) => "is skipped for the sake of",
-            _ => "hangs on the output of",
-        };
-        answer.reason = format!("{hangs} {}, which {}", found.name, fate(found));
+        answer.reason = format!("hangs on the output of {}, which {}", found.name, fate(found));
         let whose = local(&found.name);
         let changes = changes_of(found).iter().map(|change| Change {
             input: format!("{whose}: {}", change.input),
