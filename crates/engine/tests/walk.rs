@@ -149,6 +149,26 @@ proptest! {
     }
 }
 
+/// A shape that random graphs seldom have: whoever goes deep first comes to 4 by way of 3 and 2.
+#[test]
+fn the_way_that_is_found_last_can_be_the_shortest() {
+    let edges = [(1, 0), (2, 0), (3, 2), (4, 3), (4, 1)];
+    for flip in [false, true] {
+        let named = |number: usize| match number {
+            1 | 2 if flip => 3 - number,
+            other => other,
+        };
+        let small = Small {
+            nodes: 5,
+            edges: edges.map(|(from, to)| (named(from), named(to), true)).into(),
+        };
+        let graph = small.graph();
+        let ways = Edges::of(&graph, |_| true).ways_to(&[id(&graph, 0)]);
+        let path: Vec<usize> = ways.path(id(&graph, 4)).map(|node| number(&graph, node)).collect();
+        assert_eq!(path, [4, named(1), 0]);
+    }
+}
+
 #[test]
 fn a_chain_of_a_hundred_thousand_is_as_good_as_any_other_graph() {
     const LENGTH: usize = 100_000;

@@ -185,3 +185,21 @@ fn more_paths_than_a_block_holds() {
     fs_err::remove_file(dir.path().join(format!("file-{}", count - 1))).unwrap();
     assert!(!testimony.holds(dir.path()));
 }
+
+#[test]
+fn paths_are_told_once_and_links_as_such() {
+    let dir = old_tree();
+    let witness = Witness::default();
+    for name in ["link", "file", "none", "file"] {
+        witness.look(&dir.path().join(name));
+    }
+    let told = witness.paths();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(path, link)| (path.strip_prefix(dir.path()).unwrap(), *link))
+        .collect();
+    assert_eq!(
+        told,
+        [("file", false), ("link", true), ("none", false)].map(|(name, link)| (Path::new(name), link))
+    );
+}

@@ -147,6 +147,9 @@ fn names_are_those_of_git_wherever_it_is_asked() {
             ended.text()
         );
     }
+    // The workspace is a folder of the repository.
+    fs_err::rename(space.path(".git"), space.path("../.git")).unwrap();
+    assert_eq!(names(&space, &["workspace/farms/reads/one.txt"]).len(), 3);
     let absolute = space.path("farms/reads/one.txt");
     assert_eq!(names(&space, &[absolute.to_str().unwrap()]).len(), 3);
 }
