@@ -78,6 +78,19 @@ fn what_a_file_concerns() {
     ] {
         assert_eq!(packages(&space, file), expected, "{file}");
     }
+    // A subject that does not resolve makes the plan one that is not known, although the other's packages are.
+    space.edit("farms/tiny/farm.yaml", "app-misc/leaf -upper", "app-misc/nosuch");
+    let output = space
+        .farm(&[
+            "debug",
+            "query",
+            "affected",
+            "farms/tiny/overlay/dev-libs/bar/files/bar.c",
+        ])
+        .succeeded();
+    assert!(output.stdout.contains("tiny:image/leaf\n"), "{output}");
+    assert!(output.stderr.contains("not all packages are listed"), "{output}");
+    space.edit("farms/tiny/farm.yaml", "app-misc/nosuch", "app-misc/leaf -upper");
     // What is edited is affected, whatever the edit.
     space.edit("farms/tiny/overlay/dev-libs/libfoo/files/foo.c", "\n", "\n\n");
     assert_eq!(
@@ -117,7 +130,7 @@ fn a_plan_that_cannot_be_made_here() {
     assert!(
         output
             .stderr
-            .contains("the plan of tiny is not known here: packages are not listed"),
+            .contains("the plan of tiny is not known here: not all packages are listed"),
         "{output}"
     );
 }

@@ -191,7 +191,7 @@ impl Concern {
             let message = format!("nobody can say what is affected in {farm}: its names are not pinned");
             return Err(FarmError::input(message).hint(UNPINNED_HINT));
         }
-        let is_planned = look.report(&format!("{farm}:plan")).is_some_and(is_current);
+        let is_planned = look.is_planned(farm);
         let mut starts = BTreeSet::new();
         let mut is_coarse = false;
         for (reader, files) in found {
@@ -231,8 +231,9 @@ impl Concern {
             nodes = with_dependants(&edges, nodes);
             if !is_planned {
                 self.hangs_on_plan = true;
-                self.notes
-                    .push(format!("the plan of {farm} is not known here: packages are not listed"));
+                self.notes.push(format!(
+                    "the plan of {farm} is not known here: not all packages are listed"
+                ));
             } else if !is_coarse {
                 self.notes.push(format!(
                     "{farm} is planned anew: beside what is listed, only what Portage then chooses otherwise changes"

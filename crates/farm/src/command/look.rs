@@ -112,17 +112,28 @@ impl Look {
         Ok(look)
     }
 
-    /// The farms of this look that have a plan which is not up to date, so that nobody knows what it brings forth.
+    /// Whether all is known that a farm's plan brings forth. A plan is up to date, too, when it lacks a subject that failed.
+    pub(super) fn is_planned(&self, farm: &str) -> bool {
+        self.report(&format!("{farm}:plan")).is_some_and(is_current) && self.unfinished_plan(farm).is_none()
+    }
+
+    /// The first plan of a farm, of a subject or of all, that is not up to date.
+    fn unfinished_plan(&self, name: &str) -> Option<&NodeReport> {
+        let mut plans = self.summary.nodes.iter().filter(|report| report.kind == "plan");
+        plans.find(|report| farm(&report.name) == name && !is_current(report))
+    }
+
+    /// The farms of this look that have a plan of which nobody knows all that it brings forth.
     pub(super) fn unplanned(&self) -> BTreeSet<String> {
         let farms = self.session.farms.iter();
         let planned = farms.filter(|(_, loaded)| loaded.farm.binfarm.is_some());
         planned
             .map(|(farm, _)| farm.clone())
-            .filter(|farm| !self.report(&format!("{farm}:plan")).is_some_and(is_current))
+            .filter(|farm| !self.is_planned(farm))
             .collect()
     }
 
-    /// Adds what the plan of a farm brings forth in any case, if it is not up to date: everything but packages and their sources.
+    /// Adds what the plan of a farm brings forth in any case, if it brought forth nothing: everything but packages and their sources.
     pub(super) fn add_stand_ins(&mut self, farm: &str) -> Result<(), FarmError> {
         let Some(plan) = self.session.graph.find(&format!("{farm}:plan")) else {
             return Ok(());
@@ -137,35 +148,15 @@ impl Look {
     }
 
     fn why_unplanned(&self, farm: &str) -> String {
-        let name = format!("{farm}:plan");
-        match self.session.graph.find(&name) {
-            None => "its names are not pinned".to_owned(),
-            Some(_) => self
-                .report(&name)
-                .and_then(|report| {
-                    report
-                        .reason
-                        .as_ref()
-                        .map(ToString::to_string)
-                        .or_else(|| report.message.clone())
-                })
-                .unwrap_or_else(|| "it was not looked at".to_owned()),
+        match self.unfinished_plan(farm) {
+            Some(report) => format!("{} {}", report.name, fate(report)),
+            None => format!("the names of {farm} are not pinned"),
         }
     }
 
     pub(super) fn nothing_known(&self) -> FarmError {
-        let failed = self
-            .summary
-            .nodes
-            .iter()
-            .filter(|report| report.result == Some(NodeResult::Failed));
-        let mut why: Vec<String> = failed
-            .map(|report| format!("{} {}", report.name, fate(report)))
-            .collect();
-        if why.is_empty() {
-            let farms = self.unplanned().into_iter();
-            why.extend(farms.map(|farm| format!("{farm}:plan, which brings it forth, {}", self.why_unplanned(&farm))));
-        }
+        let farms = self.unplanned().into_iter();
+        let why: Vec<String> = farms.map(|farm| self.why_unplanned(&farm)).collect();
         let mut message =
             "nothing is known of that yet: its plan cannot be made before what it is made from".to_owned();
         if !why.is_empty() {
