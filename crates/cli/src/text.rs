@@ -28,6 +28,17 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// A moment in milliseconds since 1970 as people read it, in UTC.
+pub(crate) fn moment(ms: u64) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(
+            || "at no time".to_owned(),
+            |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        )
+}
+
 /// A count and its noun: `1 node`, `2 nodes`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 {

@@ -21,6 +21,8 @@ pub mod input;
 pub mod node;
 pub mod reason;
 pub mod schedule;
+pub mod today;
+pub mod walk;
 
 pub use digest::{Digest, Key, ParseDigestError};
 pub use driver::{Clock, Difference, Driver, Failure, FailureKind, Presence, Run, SystemClock};
@@ -31,3 +33,5 @@ pub use input::{Input, Value};
 pub use node::{Class, Dependency, Need, NodeSpec};
 pub use reason::{Change, Reason};
 pub use schedule::{EngineError, NodeReport, NodeState, Options, Summary, build};
+pub use today::{Today, todays};
+pub use walk::{Edges, Ways, is_keyed};

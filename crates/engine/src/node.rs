@@ -62,6 +62,17 @@ impl Dependency {
             need: Need::BeforeRun,
         }
     }
+
+    /// The name of the input that this is of the node which has it: the node without its farm, because a farm may be renamed or
+    /// included without new keys, and the output. Empty if it is none.
+    #[must_use]
+    pub fn input_name(&self) -> String {
+        let (Need::Output(role) | Need::Soft(role)) = &self.need else {
+            return String::new();
+        };
+        let local = self.node.split_once(':').map_or(self.node.as_str(), |(_, local)| local);
+        format!("{local}:{role}")
+    }
 }
 
 /// A step: what it is called, what decides its output, what it needs, and what is done.

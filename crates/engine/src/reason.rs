@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
 use crate::input::{Input, Value};
 
 /// One input that differs between two builds of a node.
@@ -81,9 +82,25 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// What differs between two sorted or unsorted lists of inputs, sorted by name.
+/// What differs between two sorted or unsorted lists of inputs, sorted by name, with digests as people know them: by their first
+/// digits.
 #[must_use]
 pub fn changes(from: &[Input], to: &[Input]) -> Vec<Change> {
+    changes_shown(from, to, Digest::short)
+}
+
+/// As [`changes`], with whole digests.
+#[must_use]
+pub fn whole_changes(from: &[Input], to: &[Input]) -> Vec<Change> {
+    changes_shown(from, to, ToString::to_string)
+}
+
+fn changes_shown(from: &[Input], to: &[Input], digest: fn(&Digest) -> String) -> Vec<Change> {
+    let shown = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        Value::Digest(value) => digest(value),
+        Value::Absent => "(absent)".to_owned(),
+    };
     let mut old: Vec<&Input> = from.iter().collect();
     let mut new: Vec<&Input> = to.iter().collect();
     old.sort();
@@ -127,14 +144,6 @@ pub fn changes(from: &[Input], to: &[Input]) -> Vec<Change> {
         }
     }
     found
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::Digest(digest) => digest.short(),
-        Value::Absent => "(absent)".to_owned(),
-    }
 }
 
 #[cfg(test)]

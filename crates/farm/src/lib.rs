@@ -16,6 +16,7 @@ pub mod names;
 pub mod pkgdir;
 pub mod place;
 pub mod processor;
+pub mod readers;
 pub mod rules;
 pub mod settings;
 pub mod upload;

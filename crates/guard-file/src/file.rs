@@ -388,6 +388,20 @@ fn damage_of(row: &Row) -> Damage {
     }
 }
 
+impl GuardFile {
+    /// Every guard of a node that is kept with the time in milliseconds since 1970 when it was last found in use, which is noted once
+    /// a day; the one used last at the end.
+    #[must_use]
+    pub fn history(&self, node: &str) -> Vec<(Guard, u64)> {
+        let rows = self.inner().index.of_node(node_tag(node));
+        let guard = |row: &Row| {
+            let guard = self.read_if(row, Some(node), |found, _| found == node)?;
+            Some((guard, row.used_ms))
+        };
+        rows.iter().rev().filter_map(guard).collect()
+    }
+}
+
 impl Drop for GuardFile {
     fn drop(&mut self) {
         let mut inner = self.inner();

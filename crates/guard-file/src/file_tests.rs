@@ -39,6 +39,24 @@ pub(super) fn write(path: &Path) -> GuardFile {
 }
 
 #[test]
+fn the_history_of_a_node_ends_with_what_was_used_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guards");
+    let time = TestClock(Arc::new(AtomicU64::new(100)));
+    let (opt, dbg) = (guard("f:a", "opt"), guard("f:a", "dbg"));
+    let file = GuardFile::open_with_clock(&path, Mode::Write, Box::new(time.clone()))
+        .unwrap()
+        .guards;
+    file.record(opt.clone()).unwrap();
+    file.record(dbg.clone()).unwrap();
+    file.record(guard("f:b", "opt")).unwrap();
+    time.0.store(200, Ordering::Relaxed);
+    file.mark_current("f:a", &opt.key).unwrap();
+    assert_eq!(file.history("f:a"), [(dbg, 100), (opt, 200)]);
+    assert_eq!(file.history("f:c"), []);
+}
+
+#[test]
 fn every_key_of_a_node_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guards");

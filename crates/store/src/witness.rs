@@ -185,6 +185,20 @@ impl Witness {
         }
     }
 
+    /// Every path that was looked at so far, sorted by its bytes, and whether it is a symlink behind which was looked, too.
+    #[must_use]
+    pub fn paths(&self) -> Vec<(PathBuf, bool)> {
+        let mut paths: Vec<(PathBuf, bool)> = Vec::new();
+        for (path, how) in self.seen().sights.keys() {
+            // `Through` comes right after `Itself`.
+            match paths.last_mut() {
+                Some((last, through)) if last.as_os_str() == path => *through |= *how == How::Through,
+                _ => paths.push((path.into(), *how == How::Through)),
+            }
+        }
+        paths
+    }
+
     /// Everything seen, with the paths below `root` relative to it. `owners` says who uses which file: what was noted as owned and has
     /// no owner matters to everybody.
     ///

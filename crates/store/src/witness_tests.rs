@@ -305,3 +305,21 @@ fn what_was_made_contradicts_nothing_that_was_there_before() {
         Err(Silence::Contradiction(file))
     );
 }
+
+#[test]
+fn paths_are_told_once_and_links_as_such() {
+    let dir = old_tree();
+    let witness = Witness::default();
+    for name in ["link", "file", "none", "file"] {
+        witness.look(&dir.path().join(name));
+    }
+    let told = witness.paths();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(path, link)| (path.strip_prefix(dir.path()).unwrap(), *link))
+        .collect();
+    assert_eq!(
+        told,
+        [("file", false), ("link", true), ("none", false)].map(|(name, link)| (Path::new(name), link))
+    );
+}

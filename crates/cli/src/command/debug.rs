@@ -1,5 +1,8 @@
 //! `farm debug`: for those who look inside.
 
+mod hash;
+mod query;
+
 use clap::{Args, Subcommand};
 use farm_engine::{Guard, Value};
 
@@ -10,7 +13,7 @@ use crate::error::CliError;
 use crate::exit::Status;
 use crate::invocation::App;
 use crate::output::Results;
-use crate::text::{cut_middle, duration, one_line};
+use crate::text::{cut_middle, duration, moment, one_line};
 
 /// The arguments of `farm debug`.
 #[derive(Debug, Args)]
@@ -24,6 +27,10 @@ pub(crate) struct DebugArgs {
 enum DebugCommand {
     /// Print what a node was made from and what it made, as the guard file has it
     Guard(GuardArgs),
+    /// Print what a node's key is made of today, or in what two recorded keys differ
+    Hash(hash::HashArgs),
+    /// Print what a node needs, what needs it, or what a change of files affects
+    Query(query::QueryArgs),
     /// List the runs that are recorded, the last one first
     History(HistoryArgs),
     /// Print when what ran, as a file that Perfetto (ui.perfetto.dev) opens
@@ -46,6 +53,8 @@ pub(crate) fn run(app: &App, args: &DebugArgs, results: &mut Results) -> Result<
         DebugCommand::Guard(args) => guard(app, args, results),
         DebugCommand::History(args) => history::history(app, args, results),
         DebugCommand::Trace(args) => history::trace(app, args, results),
+        DebugCommand::Hash(args) => hash::run(app, args, results),
+        DebugCommand::Query(args) => query::run(app, args, results),
     }
 }
 
@@ -109,17 +118,6 @@ fn in_words(guards: &[Guard]) -> Vec<String> {
         );
     }
     lines
-}
-
-/// A time in milliseconds since 1970, for people.
-pub(super) fn moment(ms: u64) -> String {
-    i64::try_from(ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .map_or_else(
-            || "at no time".to_owned(),
-            |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        )
 }
 
 #[cfg(test)]

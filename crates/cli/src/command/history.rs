@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::debug::moment;
 use super::run_log::RunArg;
 use crate::args::ExecutorChoice;
 use crate::domain::{self, HistoryLine, WhichRun};
@@ -14,7 +13,7 @@ use crate::exit::Status;
 use crate::invocation::App;
 use crate::output::Results;
 use crate::summary::counts_in_words;
-use crate::text::{columns, duration, one_line};
+use crate::text::{columns, duration, moment, one_line};
 
 /// The arguments of `farm debug history`.
 #[derive(Debug, Args)]

@@ -7,7 +7,6 @@ use farm_engine::{Failure, FailureKind, NodeResult, Summary};
 use farm_run_record::{NodeRun, Outcome, Overview, RunResult, Step, critical_path, timeline};
 use serde_json::{Value, json};
 
-use super::debug::moment;
 use crate::args::ExecutorChoice;
 use crate::domain::{self, RecordedRun, WhichRun};
 use crate::error::CliError;
@@ -16,7 +15,7 @@ use crate::invocation::App;
 use crate::output::Results;
 use crate::paint::Paint;
 use crate::summary::{counts_in_words, problems};
-use crate::text::{self, columns, one_line};
+use crate::text::{self, columns, moment, one_line};
 
 /// So many of the slowest nodes are listed for people.
 const SLOWEST: usize = 20;

@@ -37,12 +37,16 @@ fn why_before_between_and_after() {
     assert_run!(space.farm(&["why", "task/use"]), @r"
     --- stdout
     pair:task/use may have to run: hangs on the output of pair:task/make, which runs: never built
+      pair:task/use waits for `made` of pair:task/make
+      pair:task/make runs: never built
     --- status 0
     ");
     assert_eq!(space.farm(&["build"]).status, Some(0));
     assert_run!(space.farm(&["why", "task/make"]), @r"
     --- stdout
-    pair:task/make is up to date; it ran last because: never built
+    pair:task/make is up to date: every input is as it was when it was built
+      built on WHEN in TIME, last used on WHEN
+      it ran then because: never built
     --- status 0
     ");
     assert_run!(space.farm(&["why", "task/make", "WORD=two"]), @r"
@@ -56,7 +60,9 @@ fn why_before_between_and_after() {
     pair:task/make will run: env/WORD changed
       env/WORD: one → two
     pair:task/use may have to run: hangs on the output of pair:task/make, which runs: env/WORD changed
-      task/make: env/WORD: one → two
+      pair:task/use waits for `made` of pair:task/make
+      pair:task/make runs: env/WORD changed
+        task/make: env/WORD: one → two
     --- status 0
     ");
     assert_run!(space.farm(&["why", "task/make", "WORD=two", "--json"]), @r#"
@@ -67,7 +73,7 @@ fn why_before_between_and_after() {
     assert_eq!(space.farm(&["build", "WORD=two"]).status, Some(0));
     assert_run!(space.farm(&["why", "task/use", "WORD=two", "--json"]), @r#"
     --- stdout
-    {"node":"pair:task/use","state":"cached","when":"last","reason":"task/make:made changed","changes":[{"input":"task/make:made","from":"cd6f28e178e3","to":"e318ffd48323"}]}
+    {"node":"pair:task/use","state":"cached","when":"last","reason":"task/make:made changed","changes":[{"input":"task/make:made","from":"cd6f28e178e3","to":"e318ffd48323"}],"built":{"key":"KEY","began_ms":0,"took_ms":0,"used_ms":0}}
     --- status 0
     "#);
 }

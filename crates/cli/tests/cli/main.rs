@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod affected;
 mod arguments;
 mod build;
 mod crash;
+mod explain;
 mod farms;
 mod faults;
 mod gc;

@@ -133,7 +133,7 @@ fn what_ran_and_what_failed() {
     ");
     assert_run!(space.farm(&["log", "what-failed", "--run", "1", "--json"]), @r#"
     --- stdout
-    {"differences":[],"failure":"step","hint":null,"log":"$SPACE/workspace/.farm/logs/f/task/d.log","message":"it ended with status 1","ms":0,"name":"f:task/d","reproducible":null,"result":"failed","run":1}
+    {"differences":[],"failure":"step","hint":null,"log":"$SPACE/workspace/.farm/logs/f/task/d.log","message":"it ended with status 1\n  | broken","ms":0,"name":"f:task/d","reproducible":null,"result":"failed","run":1}
     --- status 0
     "#);
 }

@@ -167,7 +167,7 @@ fn without_folder(text: &str, root: &Path) -> String {
         .replace(&*root.to_string_lossy(), "$SPACE")
 }
 
-/// Compares a run with a snapshot; times, durations and farm's version are not compared.
+/// Compares a run with a snapshot; times, durations, whole keys and farm's version are not compared.
 macro_rules! assert_run {
     ($ended:expr, @$snapshot:literal) => {
         insta::with_settings!({filters => vec![
@@ -175,6 +175,7 @@ macro_rules! assert_run {
             (r#""(ms|\w+_ms)":\d+"#, r#""$1":0"#),
             (concat!(r"\b", env!("CARGO_PKG_VERSION"), r"\b"), "VERSION"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "WHEN"),
+            (r"\b[0-9a-f]{64}\b", "KEY"),
         ]}, {
             insta::assert_snapshot!($ended.text(), @$snapshot);
         });

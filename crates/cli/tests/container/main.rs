@@ -5,6 +5,7 @@
 mod clients;
 mod contracts;
 mod environment;
+mod explaining;
 mod failures;
 mod isolation;
 mod kills;

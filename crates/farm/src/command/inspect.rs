@@ -1,14 +1,14 @@
-//! Commands that only look: `targets`, `why`, `graph`, `log`.
+//! Commands that only look: `targets`, `graph`, `log`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use farm_engine::{Change, EventSink, GuardStore, NodeState, Options, Reason, Summary};
+use farm_engine::{EventSink, NodeState};
 use farm_guard_file::{GuardFile, Mode};
 use serde::{Deserialize, Serialize};
 
-use super::pins::Pinning;
-use super::session::{Access, Session};
+use super::look::Look;
+use super::session::Access;
 use super::{FarmError, Setup, Words};
 use crate::names::{Wanted, farm, local, wants_by_name};
 use crate::workspace::Workspace;
@@ -22,31 +22,6 @@ pub struct TargetLine {
     pub kind: String,
     /// What it is.
     pub about: String,
-}
-
-/// Why a node will run, or why it ran last. The JSON form is a contract.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WhyAnswer {
-    /// `FARM:TARGET`.
-    pub node: String,
-    /// `cached`, `run` or `unknown`.
-    pub state: NodeState,
-    /// `pending` if it will run, else `last`.
-    pub when: When,
-    /// In words.
-    pub reason: String,
-    /// Which inputs differ.
-    pub changes: Vec<Change>,
-}
-
-/// Which run a [`WhyAnswer`] speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum When {
-    /// The next one.
-    Pending,
-    /// The last one.
-    Last,
 }
 
 /// The graph as far as it is known.
@@ -80,13 +55,6 @@ pub struct GraphEdge {
     pub output: Option<String>,
 }
 
-/// Looks at everything wanted without running anything.
-fn look(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<(Session, Summary), FarmError> {
-    let (mut session, _) = Session::open(setup, words, Access::Read, Pinning::AddMissing, events)?;
-    let summary = session.run(Options::dry_run(false), &())?;
-    Ok((session, summary))
-}
-
 /// What the farms can build.
 pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<TargetLine>, FarmError> {
     let words = if words.targets.is_empty() {
@@ -94,7 +62,7 @@ pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<V
     } else {
         words.clone()
     };
-    let (session, _) = look(setup, &words, events)?;
+    let Look { session, .. } = Look::at(setup, &words, Access::Read, events)?;
     let mut lines = Vec::new();
     for (farm, loaded) in &session.farms {
         let mut line = |target: &str, kind: &str, about: String| {
@@ -172,96 +140,17 @@ fn all_farms(setup: &Setup, words: &Words) -> Result<Words, FarmError> {
     })
 }
 
-/// Why the nodes of the targets will run, or ran last.
-///
-/// What becomes of a package only its plan knows: where that is out of date, it is made, as a dry run does.
-pub fn why(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Vec<WhyAnswer>, FarmError> {
-    let (session, summary) = look(setup, words, events)?;
-    let mut answers = answers(&session, &summary);
-    if answers.is_empty() {
-        let (mut session, _) = Session::open(setup, words, Access::DryRun, Pinning::AddMissing, &())?;
-        let summary = session.run(Options::dry_run(true), &())?;
-        answers = self::answers(&session, &summary);
-        session.close();
-    }
-    if answers.is_empty() {
-        return Err(FarmError::input(
-            "nothing is known of that yet: its plan cannot be made before what it is made from",
-        )
-        .hint("`farm plan` makes that, and the plan"));
-    }
-    Ok(answers)
-}
-
-fn answers(session: &Session, summary: &Summary) -> Vec<WhyAnswer> {
-    let mut answers = Vec::new();
-    for report in &summary.nodes {
-        let wanted = session.wanted.get(crate::names::farm(&report.name));
-        let local = crate::names::local(&report.name);
-        let asked = wanted.is_some_and(|wanted| wanted.wants(local, &report.kind, &session.subjects_of(&report.name)));
-        if !asked {
-            continue;
-        }
-        let (when, reason) = match &report.reason {
-            Some(reason) if report.state != NodeState::Cached => (When::Pending, Some(reason.clone())),
-            _ => (
-                When::Last,
-                session.guards.newest(&report.name).map(|guard| guard.reason),
-            ),
-        };
-        let (words, changes) = match &reason {
-            Some(Reason::Waiting { on }) => cause(on, summary),
-            Some(reason) => (reason.to_string(), reason.changes().to_vec()),
-            None => (String::new(), Vec::new()),
-        };
-        answers.push(WhyAnswer {
-            node: report.name.clone(),
-            state: report.state,
-            when,
-            reason: words,
-            changes,
-        });
-    }
-    answers
-}
-
-/// What a waiting node waits for in the end: the first node on the way whose own inputs changed, and how.
-fn cause(on: &str, summary: &Summary) -> (String, Vec<Change>) {
-    let find = |name: &str| summary.nodes.iter().find(|node| node.name == name);
-    let mut at = on.to_owned();
-    while let Some(Reason::Waiting { on }) = find(&at).and_then(|node| node.reason.as_ref()) {
-        at.clone_from(on);
-    }
-    let reason = find(&at).and_then(|node| node.reason.as_ref());
-    let why = reason
-        .map(|reason| format!(", which runs: {reason}"))
-        .unwrap_or_default();
-    let local = crate::names::local(&at);
-    let changes = reason
-        .map(Reason::changes)
-        .unwrap_or_default()
-        .iter()
-        .map(|change| Change {
-            input: format!("{local}: {}", change.input),
-            ..change.clone()
-        });
-    (format!("hangs on the output of {at}{why}"), changes.collect())
-}
-
 /// The graph as far as the plans that are there tell.
 pub fn graph(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<GraphView, FarmError> {
-    let (session, summary) = look(setup, words, events)?;
+    let look = Look::at(setup, words, Access::Read, events)?;
+    let session = &look.session;
     let mut view = GraphView {
         nodes: Vec::new(),
         edges: Vec::new(),
     };
     for id in session.graph.ids() {
         let spec = session.graph.spec(id);
-        let state = summary
-            .nodes
-            .iter()
-            .find(|node| node.name == spec.name)
-            .map(|node| node.state);
+        let state = look.report_of(id).map(|report| report.state);
         view.nodes.push(GraphNode {
             name: spec.name.clone(),
             kind: spec.kind.clone(),

@@ -1,28 +1,38 @@
 //! What the program's commands do, without arguments, terminals or exit codes.
 
+mod affected;
 mod build;
 mod clean;
 mod damage;
 mod debug;
 mod error;
 mod gc;
+mod hash;
 mod inspect;
 mod killed;
+mod look;
 pub mod pins;
 mod plan;
+mod query;
 mod recording;
 mod runs;
 mod session;
 mod settled;
+mod why;
 mod words;
 
+pub use affected::{Affected, affected};
 pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs};
 pub use clean::{CleanReport, clean};
 pub use debug::guards;
 pub use error::FarmError;
 pub use gc::{Freed, GcReport, gc};
-pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, When, WhyAnswer, graph, log, targets, why};
+pub use hash::{Compared, HashAnswer, HashInput, Recorded, compare, hash};
+pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, graph, log, targets};
+pub use look::Built;
 pub use plan::{PlanView, UpdateView, plan, update};
+pub use query::{deps, rdeps};
 pub use runs::{HistoryLine, RecordedRun, WhichRun, history, recorded_run};
 pub use session::Setup;
+pub use why::{Apart, Back, Same, Step, When, WhyAnswer, why};
 pub use words::Words;

@@ -235,6 +235,11 @@ impl Session {
         Ok(all_changes)
     }
 
+    /// What enters every key.
+    pub(super) fn salt(&self) -> &str {
+        &self.basis.salt
+    }
+
     /// The subjects that have a package's node, as far as plans were expanded in this session.
     pub(super) fn subjects_of(&self, node: &str) -> Vec<String> {
         self.subjects.get(node).cloned().unwrap_or_default()

@@ -14,6 +14,7 @@ use farm_manifest::layers::LayerFile;
 use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource};
 
 pub use self::check::check;
+pub(crate) use self::tasks::TaskFiles;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
 use crate::command::pins::{git_key, hosted_spec};

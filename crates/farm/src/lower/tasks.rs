@@ -3,6 +3,7 @@
 mod check;
 mod outputs;
 mod overlap;
+mod readers;
 mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use farm_manifest::Diagnostic;
 use farm_manifest::model::{Place, Run as TaskCommand, Target, Task};
 
 pub(super) use self::check::check;
+pub(crate) use self::readers::TaskFiles;
 use self::wiring::{InputError, Wiring};
 use super::{Lowering, Nodes, check::refused};
 use crate::action::{Action, TaskData};

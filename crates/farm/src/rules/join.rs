@@ -48,8 +48,8 @@ pub struct JoinData {
     pub late: Vec<NodeSpec<Action>>,
 }
 
-/// All plans together, in the words that nodes need.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// All plans together, in the words that nodes need. The default is that of no subject.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JoinedPlan {
     /// Everything that is built, each after what it depends on.
     pub packages: Vec<PlannedPackage>,
