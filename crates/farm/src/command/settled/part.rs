@@ -58,7 +58,7 @@ impl Part {
     ///
     /// What keeps a run from starting or going on.
     pub(in crate::command) fn run(
-        self,
+        mut self,
         setup: &Setup,
         options: Options,
         events: &Recording<'_>,
@@ -123,7 +123,7 @@ impl Part {
                 reports: &reports,
             };
             // What cannot be recorded costs the next run its time.
-            let _ = done.record(&session, self.settled.clone(), self.columns);
+            let _ = done.record(&session, &mut self.settled, self.columns);
         }
         let mut whole = Summary {
             nodes: Vec::with_capacity(self.settled.nodes.len()),
@@ -198,7 +198,7 @@ struct Done<'a> {
 
 impl Done<'_> {
     /// Brings the record up to date. When it was taken stays, so that once a day everything is looked at.
-    fn record(&self, session: &Session, mut settled: Settled, mut columns: Columns) -> Option<()> {
+    fn record(&self, session: &Session, settled: &mut Settled, mut columns: Columns) -> Option<()> {
         let witness = session.context.hasher.witness();
         let mut owners = Owners::new();
         for &at in self.affected {
