@@ -21,6 +21,7 @@ pub mod input;
 pub mod node;
 pub mod reason;
 pub mod schedule;
+pub mod tokens;
 
 pub use digest::{Digest, Key, ParseDigestError};
 pub use driver::{Clock, Difference, Driver, Failure, FailureKind, Presence, Run, SystemClock};
@@ -31,3 +32,4 @@ pub use input::{Input, Value};
 pub use node::{Class, Dependency, Need, NodeSpec};
 pub use reason::{Change, Reason};
 pub use schedule::{EngineError, NodeReport, NodeState, Options, Summary, build};
+pub use tokens::{TokenLine, TokenSource, Wake};

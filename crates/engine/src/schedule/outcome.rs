@@ -27,7 +27,7 @@ impl<D: Driver> Dispatcher<'_, D> {
     pub(super) fn finish(&mut self, finished: Finished) {
         let node = finished.node;
         self.running -= 1;
-        self.jobs_free += finished.jobs;
+        self.tokens.end(node);
         self.memory_used -= self.memory(node);
         let State::Running(pending) = self.states[node].clone() else {
             return;
