@@ -7,18 +7,19 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use farm_engine::{Failure, FailureKind};
+use farm_engine::{Failure, FailureKind, Run};
 use farm_manifest::model::Task;
 use fs_err as fs;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::command_line;
+use super::host_jobs::Jobs;
 use crate::context::{Context, io_failure};
 use crate::rules::container::{NodeLog, log_path};
 
 /// Where programs are looked for, the same for every task.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// How often farm looks whether a running task should be stopped. That it said something, or ended, wakes farm at once.
 const POLL: Timespec = Timespec {
     tv_sec: 0,
@@ -30,14 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// Runs the task in `folder`, with a home and a folder for temporary files of its own.
-pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &Task) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, run: &Run<'_>, name: &str, folder: &Path, task: &Task) -> Result<(), Failure> {
     let mut log = NodeLog::create(&log_path(context, name)).map_err(|error| io_failure("write a log", &error))?;
     let status = context.with_scratch(|scratch| {
         let (home, temporary) = (scratch.join("home"), scratch.join("tmp"));
         for path in [&home, &temporary] {
             fs::create_dir(path).map_err(|error| io_failure("make a task's folders", &error))?;
         }
-        let (child, output) = start(folder, task, &home, &temporary)?;
+        let jobs = Jobs::offer(run, task, scratch);
+        let (child, output) = start(folder, task, &home, &temporary, jobs.as_ref())?;
         watch(context, child, output, &mut log).map_err(|error| io_failure("wait for a task", &error))
     })?;
     if status.success() {
@@ -47,7 +49,13 @@ pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &Task) -> 
     }
 }
 
-fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(Child, PipeReader), Failure> {
+fn start(
+    folder: &Path,
+    task: &Task,
+    home: &Path,
+    temporary: &Path,
+    jobs: Option<&Jobs>,
+) -> Result<(Child, PipeReader), Failure> {
     let argv = command_line(task);
     if !can_be_found(&argv[0], folder) {
         let message = format!("{} cannot be run: there is no such program", argv[0]);
@@ -74,6 +82,7 @@ fn start(folder: &Path, task: &Task, home: &Path, temporary: &Path) -> Result<(C
         .env("HOME", home)
         .env("TMPDIR", temporary)
         .env("LC_ALL", "C.UTF-8")
+        .envs(jobs.map(|jobs| ("MAKEFLAGS", jobs.makeflags())))
         .envs(task.env.iter().map(|(name, value)| (name, &value.value)))
         .stdin(Stdio::null())
         .stdout(writer)

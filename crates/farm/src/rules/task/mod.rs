@@ -2,6 +2,7 @@
 
 mod container;
 mod host;
+mod host_jobs;
 mod inputs;
 mod outputs;
 mod record;
@@ -25,7 +26,7 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Tas
     let folder = context.workspace.join(&data.task.folder);
     outputs::make_room(context, run, &spec.name, &folder, &data.task)?;
     let outcome = match &data.image {
-        None => host::run(context, &spec.name, &folder, &data.task),
+        None => host::run(context, run, &spec.name, &folder, &data.task),
         Some(image) => container::run(context, run, spec, &folder, data, image),
     };
     let outcome = outcome
