@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use farm_engine::Wake;
@@ -22,7 +22,7 @@ struct Shared {
     /// Rung when there is something new to know for the thread.
     bell: OwnedFd,
     state: Mutex<State>,
-    wake: OnceLock<Wake>,
+    wake: Mutex<Option<Wake>>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Taker {
                 pipe,
                 bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
                 state: Mutex::default(),
-                wake: OnceLock::new(),
+                wake: Mutex::default(),
             }),
             thread: Mutex::default(),
         })
@@ -58,9 +58,9 @@ impl Taker {
         &self.shared.pipe
     }
 
-    /// Whom to tell of tokens that were taken. Only the first counts.
+    /// Whom to tell of tokens that were taken, from now on.
     pub(crate) fn open(&self, wake: Wake) {
-        let _ = self.shared.wake.set(wake);
+        *self.shared.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
     }
 
     /// Sets how many tokens are wanted, those included that were taken and not fetched.
@@ -141,7 +141,8 @@ impl Shared {
                 }
             }
         }
-        if let Some(wake) = self.wake.get().filter(|_| found > 0) {
+        let wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wake) = wake.as_ref().filter(|_| found > 0) {
             wake();
         }
     }

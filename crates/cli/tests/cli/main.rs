@@ -8,6 +8,7 @@ mod crash;
 mod farms;
 mod help;
 mod host_tasks;
+mod job_tokens;
 mod live;
 mod look;
 mod mistakes;

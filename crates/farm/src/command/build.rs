@@ -13,8 +13,8 @@ use crate::place::Place;
 /// How to build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// How many jobs at once; 0 for as many as there are processors.
-    pub jobs: usize,
+    /// How many jobs at once, if somebody says so.
+    pub jobs: Option<usize>,
     /// Go on with whatever does not depend on a failure.
     pub keep_going: bool,
     /// Only say what would be done.
@@ -36,15 +36,15 @@ pub struct PublishedImage {
 }
 
 impl BuildOptions {
-    fn engine(&self) -> Options {
+    fn engine(&self, setup: &Setup, events: &dyn EventSink) -> Options {
         if self.dry_run {
             return Options::dry_run(self.plan);
         }
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let jobs = if self.jobs == 0 { processors } else { self.jobs };
+        let jobs = setup.outer_jobs.jobs(self.jobs, events);
         Options {
             keep_going: self.keep_going,
-            ..Options::build(jobs)
+            tokens: jobs.tokens,
+            ..Options::build(jobs.count)
         }
     }
 }
@@ -74,7 +74,7 @@ pub fn build(
             "packages are published by `farm publish-pkgs --unsigned`, not by `farm build`",
         ));
     }
-    let (summary, session) = run(session, options, events)?;
+    let (summary, session) = run(setup, session, options, events)?;
     let changed = session.save();
     tell_changed(&changed, events);
     if access == Access::Write && changed.is_empty() {
@@ -83,7 +83,12 @@ pub fn build(
     Ok(summary)
 }
 
-fn run(mut session: Session, options: &BuildOptions, events: &dyn EventSink) -> Result<(Summary, Session), FarmError> {
+fn run(
+    setup: &Setup,
+    mut session: Session,
+    options: &BuildOptions,
+    events: &dyn EventSink,
+) -> Result<(Summary, Session), FarmError> {
     if !options.rebuild.is_empty() {
         session.rebuilt = rebuild_words(options).resolve(&session.workspace)?;
     }
@@ -94,7 +99,7 @@ fn run(mut session: Session, options: &BuildOptions, events: &dyn EventSink) -> 
         })?;
         *wanted = Wanted::new(wanted.goals().chain(again.goals()).cloned());
     }
-    let summary = session.run(options.engine(), events)?;
+    let summary = session.run(options.engine(setup, events), events)?;
     Ok((summary, session))
 }
 
@@ -142,7 +147,7 @@ pub fn publish_pkgs(
     }
     only_farms(&session, "publish-pkgs")?;
     aim(&mut session, &Target::PublishPkgs)?;
-    let (summary, session) = run(session, options, events)?;
+    let (summary, session) = run(setup, session, options, events)?;
     tell_changed(&session.close(), events);
     Ok(summary)
 }
@@ -157,7 +162,7 @@ pub fn publish_image(
     let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
     only_farms(&session, "publish-image")?;
     aim(&mut session, &Target::PublishImage)?;
-    let (summary, session) = run(session, options, events)?;
+    let (summary, session) = run(setup, session, options, events)?;
     let mut images = Vec::new();
     if !options.dry_run && summary.failures.is_empty() && !summary.interrupted {
         use farm_engine::GuardStore;

@@ -13,6 +13,7 @@ use farm_store::{DirLock, FileHasher, Holder, Store};
 use fs_err as fs;
 
 use super::killed::{RunningMark, workspace_id, workspace_id_or_new};
+use super::outer_jobs::OuterJobs;
 use super::pins::{Pinning, pin};
 use super::{FarmError, Words};
 use crate::action::Action;
@@ -41,6 +42,8 @@ pub struct Setup {
     pub program: Option<PathBuf>,
     /// Stops running actions.
     pub cancel: CancelToken,
+    /// The job server of whoever started the program.
+    pub outer_jobs: std::sync::Arc<OuterJobs>,
     /// The command line, for whoever finds the workspace locked.
     pub holder: String,
 }
