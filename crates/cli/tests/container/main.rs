@@ -7,6 +7,7 @@ mod contracts;
 mod environment;
 mod failures;
 mod isolation;
+mod job_tokens;
 mod kills;
 mod native;
 mod publishing;
