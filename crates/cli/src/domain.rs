@@ -1,8 +1,8 @@
 //! The border to the domain, in one place: what the program calls, and how the domain's errors become the program's.
 
 pub(crate) use farm_domain::command::{
-    BuildOptions, CleanReport, FarmError, GraphView, OuterJobs, PlanView, PublishedImage, Setup, When, WhyAnswer, Words, build,
-    clean, graph, guards, log, plan, publish_image, publish_pkgs, targets, update, why,
+    BuildOptions, CleanReport, FarmError, GraphView, OuterJobs, PlanView, PublishedImage, Setup, When, WhyAnswer,
+    Words, build, clean, graph, guards, log, plan, publish_image, publish_pkgs, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

@@ -97,7 +97,11 @@ impl Invocation {
             Ok(Arc::new(executor))
         };
         let setup = app.setup_with(Arc::new(connect), cancel);
-        let stop = Stop::install(Arc::clone(&display), setup.cancel.clone(), Arc::clone(&setup.outer_jobs))?;
+        let stop = Stop::install(
+            Arc::clone(&display),
+            setup.cancel.clone(),
+            Arc::clone(&setup.outer_jobs),
+        )?;
         Ok(Self {
             setup,
             display,

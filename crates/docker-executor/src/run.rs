@@ -10,7 +10,9 @@ use bollard::query_parameters::{
     KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptions,
     StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
-use farm_executor::{CancelToken, Collect, Companion, Executor, ExecutorError, Exit, LogSink, OutputSink, RunSpec, VolumeMount};
+use farm_executor::{
+    CancelToken, Collect, Companion, Executor, ExecutorError, Exit, LogSink, OutputSink, RunSpec, VolumeMount,
+};
 use futures_util::{StreamExt, TryStreamExt};
 
 use crate::DockerExecutor;

@@ -121,7 +121,10 @@ mod tests {
         let cases = [
             // GNU make 4.3, with and without other options, and for a recipe that is no client in 4.4.
             (" -j4 --jobserver-auth=3,4", Some((descriptors(3, 4), Some(4)))),
-            ("ks -j8 --jobserver-auth=3,4 -- CC=gcc", Some((descriptors(3, 4), Some(8)))),
+            (
+                "ks -j8 --jobserver-auth=3,4 -- CC=gcc",
+                Some((descriptors(3, 4), Some(8))),
+            ),
             (" -j4 --jobserver-auth=-2,-2", Some((descriptors(-2, -2), Some(4)))),
             // GNU make 4.4.
             (

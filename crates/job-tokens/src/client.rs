@@ -45,7 +45,9 @@ impl Client {
     pub fn open(auth: &Auth) -> Result<Self, ClientError> {
         let (read, write) = match auth {
             Auth::Fifo(path) => (reopen(path, OFlags::RDONLY)?, reopen(path, OFlags::RDWR)?),
-            Auth::Descriptors { read, write } => (by_number(*read, OFlags::RDONLY)?, by_number(*write, OFlags::WRONLY)?),
+            Auth::Descriptors { read, write } => {
+                (by_number(*read, OFlags::RDONLY)?, by_number(*write, OFlags::WRONLY)?)
+            }
         };
         let (ours, theirs) = (status(&read)?, status(&write)?);
         // Both ends of one pipe, and not what happens to have these numbers.
@@ -98,10 +100,7 @@ impl TokenSource for Client {
     fn take_arrived(&self) -> usize {
         let tokens = self.taker.fetch();
         let count = tokens.len();
-        self.out
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(tokens);
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).extend(tokens);
         count
     }
 

@@ -64,7 +64,11 @@ fn what_is_held_comes_back_when_it_is_put_down() {
     let (wake, woken) = wake();
     fifo.open(wake);
     fifo.lend(2);
-    let mut client = fs_err::File::options().read(true).write(true).open(fifo.path()).unwrap();
+    let mut client = fs_err::File::options()
+        .read(true)
+        .write(true)
+        .open(fifo.path())
+        .unwrap();
     client.read_exact(&mut [0; 2]).unwrap();
     fifo.want_back(1);
     assert_eq!(fifo.take_returned(), 0);
@@ -144,7 +148,11 @@ fn a_client_is_told_of_a_token_that_somebody_gives_back() {
     woken.recv_timeout(PATIENCE).unwrap();
     assert_eq!(client.take_arrived(), 1);
     // It is one client among others: reading does not block them, nor does it.
-    assert!(!rustix::fs::fcntl_getfl(&read).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+    assert!(
+        !rustix::fs::fcntl_getfl(&read)
+            .unwrap()
+            .contains(rustix::fs::OFlags::NONBLOCK)
+    );
 }
 
 #[test]

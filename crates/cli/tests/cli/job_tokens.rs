@@ -87,7 +87,14 @@ fn ninja() -> &'static Path {
             let wanted = making.path().join("requirements");
             fs_err::write(&wanted, NINJA).unwrap();
             let status = Command::new("python3")
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--no-deps",
+                ])
                 .args(["--only-binary=:all:", "--require-hashes", "--target"])
                 .arg(making.path().join("ninja"))
                 .arg("--requirement")
@@ -183,7 +190,9 @@ fn the_variable_of_a_task_is_its_own() {
 /// Starts make with a makefile in the workspace; `farm` in it is the program.
 fn make(counted: &Counted, arguments: &[&str], makefile: &str) -> std::process::Output {
     let program = assert_cmd::cargo::cargo_bin!("farm").display().to_string();
-    counted.0.write("Makefile", &makefile.replace("farm build", &format!("{program} build")));
+    counted
+        .0
+        .write("Makefile", &makefile.replace("farm build", &format!("{program} build")));
     Command::new("make")
         .args(arguments)
         .current_dir(counted.0.path(""))
@@ -213,7 +222,8 @@ fn farm_is_one_client_of_the_make_that_starts_it() {
     );
     counted.makefile("farms/count/a.mk", 6, 4);
     let compile = counted.compile(4);
-    let makefile = format!("all: farm one two three four five\nfarm:\n\t+@farm build\none two three four five:\n\t@{compile}\n");
+    let makefile =
+        format!("all: farm one two three four five\nfarm:\n\t+@farm build\none two three four five:\n\t@{compile}\n");
     let ended = make(&counted, &["-j4"], &makefile);
     let said = said(&ended);
     // Make counts its tokens at the end, and says when some are missing.
@@ -248,7 +258,10 @@ fn a_number_on_the_command_line_is_farms_own() {
     counted.makefile("farms/count/mk", 8, 4);
     let ended = make(&counted, &["-j2"], "all:\n\t+@farm build -j4\n");
     let said = said(&ended);
-    assert!(said.contains("-j4: the job server of the make that started farm is not used"), "{said}");
+    assert!(
+        said.contains("-j4: the job server of the make that started farm is not used"),
+        "{said}"
+    );
     assert_eq!(counted.peak(), (4, 8), "{said}");
 }
 

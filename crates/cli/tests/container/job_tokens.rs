@@ -3,7 +3,7 @@
 //! What is counted stands in for a compiler: it writes into the build's log when it begins and when it ends. Containers share
 //! nothing but the clock.
 
-use crate::support::FarmSpace;
+use crate::support::{FarmSpace, Variant, base_image};
 
 /// Each compiler says when it ran. The makefile is called as `emake` calls it, and by a make below it.
 const EBUILD: &str = r#"EAPI=8
@@ -83,7 +83,11 @@ fn peak(space: &FarmSpace, names: &[&str]) -> (usize, usize) {
 fn builds_side_by_side_share_the_jobs() {
     let space = FarmSpace::ready();
     // Portage itself takes part, and takes what it needs from the same tokens.
-    space.edit("profiles/common/make.conf", "USE=", "FEATURES=\"jobserver-token\"\nUSE=");
+    space.edit(
+        "profiles/common/make.conf",
+        "USE=",
+        "FEATURES=\"jobserver-token\"\nUSE=",
+    );
     add(&space, &["busy", "busier"], "");
     let targets = ["tiny:pkg/app-misc/busy", "tiny:pkg/app-misc/busier"];
     let output = space.farm(&["build", targets[0], targets[1], "-j4"]).succeeded();
@@ -107,4 +111,30 @@ fn a_build_alone_has_all_jobs_and_makes_the_same_with_one() {
     let output = space.farm(&["build", "--rebuild", target, "-j1", "--json"]).succeeded();
     assert_eq!(peak(&space, &["busy"]), (1, 12), "{output}");
     assert!(output.stdout.contains("\"reproducible\":true"), "{output}");
+}
+
+/// An old ninja: it says its version, or how many jobs it was told, and then shows that this is what it may do.
+const OLD_NINJA: &str = r#"cat > /usr/bin/ninja <<'END'
+#!/bin/bash
+if [ "$1" = --version ]; then echo 1.11.1; exit; fi
+echo "ninja is told $*"
+jobs=${1#-j}
+for ((i = 0; i < jobs; i++)); do ./compiler & done
+wait
+END
+chmod 755 /usr/bin/ninja"#;
+
+#[test]
+fn an_old_ninja_is_told_how_many_tokens_there_were_for_it() {
+    let space = FarmSpace::new();
+    let base = Variant::new(OLD_NINJA);
+    space.edit("farms/tiny/farm.yaml", base_image(), base.name());
+    // A second time: what it took the first time was put back.
+    let ninja = "\tninja ${NINJAOPTS} all || die\n\tninja ${NINJAOPTS} again || die\n";
+    add(&space, &["busy"], ninja);
+    let output = space.farm(&["build", "tiny:pkg/app-misc/busy", "-j3"]).succeeded();
+    let log = space.read(".farm/logs/tiny/pkg/app-misc/busy-1.0.log");
+    assert!(log.contains("ninja is told -j3 -v all\n"), "{log}");
+    assert!(log.contains("ninja is told -j3 -v again\n"), "{log}");
+    assert_eq!(peak(&space, &["busy"]), (3, 12 + 6), "{output}");
 }

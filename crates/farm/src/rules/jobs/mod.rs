@@ -71,7 +71,9 @@ impl State {
             self.inside += count;
             format!("+{count}\n")
         } else {
-            let waits = self.answered.is_some_and(|answered| now.duration_since(answered) < PAUSE);
+            let waits = self
+                .answered
+                .is_some_and(|answered| now.duration_since(answered) < PAUSE);
             if waits || self.inside == 0 {
                 return None;
             }
