@@ -112,7 +112,8 @@ pub(crate) enum ExecutorChoice {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) words: WordArgs,
-    /// Number of jobs at once, over all nodes together [default: one a processor]
+    /// Number of jobs at once, over all nodes and what they start [default: one a processor, or those of the
+    /// make that starts farm]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// Go on with whatever does not depend on a failure

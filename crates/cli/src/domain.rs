@@ -2,9 +2,9 @@
 
 pub(crate) use farm_domain::command::{
     Apart, BuildOptions, CleanReport, Compared, FarmError, Freed, GcReport, GraphView, HashAnswer, HistoryLine,
-    PlanView, PublishedImage, Recorded, RecordedRun, Setup, When, WhichRun, WhyAnswer, Words, affected, build, clean,
-    compare, deps, gc, graph, guards, hash, history, log, plan, publish_image, publish_pkgs, rdeps, recorded_run,
-    targets, update, why,
+    OuterJobs, PlanView, PublishedImage, Recorded, RecordedRun, Setup, When, WhichRun, WhyAnswer, Words, affected,
+    build, clean, compare, deps, gc, graph, guards, hash, history, log, plan, publish_image, publish_pkgs, rdeps,
+    recorded_run, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

@@ -26,6 +26,8 @@ pub(crate) struct Environment {
     pub(crate) docker_config: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, where a user's own engines listen.
     pub(crate) runtime_dir: Option<PathBuf>,
+    /// What tells of the job server of whoever started the program: cargo's own variable, or make's.
+    pub(crate) makeflags: Option<String>,
     /// The folders of `PATH`.
     pub(crate) path: Vec<PathBuf>,
     /// This program's own file, where the system tells.
@@ -77,6 +79,7 @@ impl Environment {
             docker_host: set("DOCKER_HOST").map(text),
             docker_config: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),
             runtime_dir: folder("XDG_RUNTIME_DIR"),
+            makeflags: set("CARGO_MAKEFLAGS").or_else(|| set("MAKEFLAGS")).map(text),
             path: set("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),

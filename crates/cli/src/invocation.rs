@@ -10,7 +10,7 @@ use farm_engine::{Event, EventSink as _};
 use farm_executor::{CancelToken, Executor, ExecutorError};
 
 use crate::args::{ExecutorChoice, GlobalArgs};
-use crate::domain::{Connect, FarmError, Setup};
+use crate::domain::{Connect, FarmError, OuterJobs, Setup};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Status;
@@ -58,6 +58,7 @@ impl App {
             connect,
             program: self.environment.program.clone(),
             cancel,
+            outer_jobs: Arc::new(OuterJobs::new(self.environment.makeflags.clone())),
             holder: self.environment.command_line.clone(),
             arguments: self.environment.arguments.clone(),
         }
@@ -84,7 +85,6 @@ impl Invocation {
         let options = connect_options(&app.environment, executor)?;
         let display = Arc::new(Display::stderr(mode, explain, app.environment.paint));
         let cancel = CancelToken::new();
-        let stop = Stop::install(Arc::clone(&display), cancel.clone())?;
         let told = Arc::clone(&display);
         let connect = move |labels: &BTreeMap<String, String>| -> Result<Arc<dyn Executor>, ExecutorError> {
             let options = ConnectOptions {
@@ -97,8 +97,14 @@ impl Invocation {
             });
             Ok(Arc::new(executor))
         };
+        let setup = app.setup_with(Arc::new(connect), cancel);
+        let stop = Stop::install(
+            Arc::clone(&display),
+            setup.cancel.clone(),
+            Arc::clone(&setup.outer_jobs),
+        )?;
         Ok(Self {
-            setup: app.setup_with(Arc::new(connect), cancel),
+            setup,
             display,
             stop,
             begun: Instant::now(),
@@ -135,10 +141,11 @@ impl Invocation {
     }
 }
 
-/// Whatever happens, no picture stays on the terminal. (The display itself outlives the invocation: signals write to it.)
+/// Whatever happens, no picture stays on the terminal, and no token of somebody else's with farm. (The display itself outlives the invocation: signals write to it.)
 impl Drop for Invocation {
     fn drop(&mut self) {
         self.display.close();
+        self.setup.outer_jobs.leave();
     }
 }
 

@@ -7,6 +7,7 @@ use farm_executor::CancelToken;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::domain::OuterJobs;
 use crate::error::CliError;
 use crate::exit::{Signal, Status};
 use crate::progress::Display;
@@ -20,12 +21,17 @@ const TERMINATE: u8 = 2;
 pub(crate) struct Stop(Arc<AtomicU8>);
 
 impl Stop {
-    /// Watches for signals from now on, until the process ends: `token` fires at the first.
+    /// Watches for signals from now on, until the process ends: `token` fires at the first. At the second, what was taken from
+    /// the job server of whoever started the program is given back.
     ///
     /// # Errors
     ///
     /// The environment's: no handler can be set.
-    pub(crate) fn install(display: Arc<Display>, token: CancelToken) -> Result<Self, CliError> {
+    pub(crate) fn install(
+        display: Arc<Display>,
+        token: CancelToken,
+        outer_jobs: Arc<OuterJobs>,
+    ) -> Result<Self, CliError> {
         let mut signals = Signals::new([SIGINT, SIGTERM])
             .map_err(|error| CliError::environment(format!("cannot watch for signals: {error}")))?;
         let stop = Self(Arc::new(AtomicU8::new(NONE)));
@@ -46,6 +52,7 @@ impl Stop {
                     display.say(&["stopping; once more to give up at once".to_owned()]);
                 } else {
                     display.close();
+                    outer_jobs.leave();
                     give_up(signal);
                 }
             }

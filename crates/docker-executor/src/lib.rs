@@ -25,6 +25,7 @@
 //! a thread that is itself driving an asynchronous runtime, nor from inside a sink that the executor is calling.
 
 mod bridge;
+mod companion;
 mod connect;
 mod container;
 mod credentials;

@@ -10,7 +10,9 @@ use bollard::query_parameters::{
     KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptions,
     StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
-use farm_executor::{CancelToken, Collect, Executor, ExecutorError, Exit, LogSink, OutputSink, RunSpec, VolumeMount};
+use farm_executor::{
+    CancelToken, Collect, Companion, Executor, ExecutorError, Exit, LogSink, OutputSink, RunSpec, VolumeMount,
+};
 use futures_util::{StreamExt, TryStreamExt};
 
 use crate::DockerExecutor;
@@ -49,7 +51,7 @@ impl Executor for DockerExecutor {
             })?;
             self.upload(&container, &what, &mut *source, cancel)?;
         }
-        let exit = self.attend(&container, log, cancel)?;
+        let exit = self.attend(&container, log, spec.companion.as_deref(), cancel)?;
         self.hand_over(&container, &spec.collect, exit, outputs, cancel)?;
         container.remove()?;
         Ok(exit)
@@ -131,6 +133,7 @@ impl DockerExecutor {
         &self,
         container: &Container<'_>,
         log: &mut dyn LogSink,
+        companion: Option<&dyn Companion>,
         cancel: &CancelToken,
     ) -> Result<Exit, ExecutorError> {
         self.bridge.block_on(async {
@@ -171,6 +174,7 @@ impl DockerExecutor {
                 tokio::pin!(ending);
                 tokio::select! {
                     ended = &mut ending => ended?,
+                    never = self.accompany(id, companion) => match never {},
                     () = fired(cancel) => {
                         let terminate = KillContainerOptionsBuilder::new().signal("SIGTERM").build();
                         // A container that has just ended cannot be signalled; removal comes in any case.

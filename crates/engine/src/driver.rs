@@ -1,8 +1,10 @@
 //! The engine's border: how nodes are carried out, and what time it is.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Guard, Key, NodeSpec, Output};
+use crate::{Event, Guard, Key, NodeSpec, Output, TokenLine};
 
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,12 +85,16 @@ pub struct Run<'a> {
     /// For every dependency of the node, in the order of [`NodeSpec::dependencies`], the guard it is up to date with;
     /// `None` for a soft one that failed.
     pub dependencies: Vec<Option<Guard>>,
-    /// How many jobs the action may run at once, itself included.
+    /// How many jobs it could count on when it started, itself included: for programs that can only be told a number. It
+    /// holds one token; the others may be somebody else's by now.
     pub jobs: usize,
     /// Why it runs.
     pub reason: crate::Reason,
     /// Where to tell what it does.
     pub events: &'a (dyn Fn(Event) + Sync),
+    /// Where to tell how it can be lent further tokens. Once at most; the line is dropped, with all that was lent, when the
+    /// action ends.
+    pub tokens: &'a (dyn Fn(Arc<dyn TokenLine>) + Sync),
 }
 
 impl Run<'_> {

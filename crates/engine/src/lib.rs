@@ -22,6 +22,7 @@ pub mod node;
 pub mod reason;
 pub mod schedule;
 pub mod today;
+pub mod tokens;
 pub mod walk;
 
 pub use digest::{Digest, Key, ParseDigestError};
@@ -34,4 +35,5 @@ pub use node::{Class, Dependency, Need, NodeSpec};
 pub use reason::{Change, Reason};
 pub use schedule::{EngineError, NodeReport, NodeState, Options, Summary, build};
 pub use today::{Today, todays};
+pub use tokens::{TokenLine, TokenSource, Wake};
 pub use walk::{Edges, Ways, is_keyed};

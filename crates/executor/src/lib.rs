@@ -12,7 +12,7 @@ mod run;
 pub use cancel::CancelToken;
 pub use error::ExecutorError;
 pub use image::{ImageId, ImageInfo, ImageStore, Progress, PushAuth, PushedImage};
-pub use run::{Collect, Exit, Limits, LogSink, Network, OutputSink, RunSpec, TarSource, VolumeMount};
+pub use run::{Collect, Companion, Exit, Limits, LogSink, Network, OutputSink, RunSpec, TarSource, VolumeMount};
 
 /// Carries out runs and keeps the images they start from.
 ///

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::ImageId;
 
@@ -88,6 +89,25 @@ pub struct RunSpec {
     pub labels: BTreeMap<String, String>,
     /// What to hand over at the end.
     pub collect: Vec<Collect>,
+    /// A program beside the command.
+    pub companion: Option<Arc<dyn Companion>>,
+}
+
+/// A program that is started beside the command, in the same root and as root, and talked to while the command runs. It ends
+/// with the command, whatever it does; how it ends itself is of no consequence for the run.
+pub trait Companion: Send + Sync {
+    /// The program and its arguments.
+    fn argv(&self) -> Vec<String>;
+
+    /// What to write to its standard input next, if there is anything. Asked many times a second while the command runs; the
+    /// program is started when there is something for the first time.
+    fn input(&self) -> Option<Vec<u8>>;
+
+    /// Some bytes of its standard output; not necessarily whole lines.
+    fn output(&self, bytes: &[u8]);
+
+    /// It could not be started, or has ended before the command. It is not asked for input any more.
+    fn gone(&self);
 }
 
 /// How a command ended.

@@ -93,6 +93,7 @@ fn ask(context: &Context, root: &ImageId) -> Result<Digest, Failure> {
         volumes: Vec::new(),
         labels: [].into(),
         collect: Vec::new(),
+        companion: None,
     };
     let mut output = Text(Vec::new());
     let exit = context

@@ -81,8 +81,7 @@ where
 
 fn options(args: &RunArgs) -> BuildOptions {
     BuildOptions {
-        // 0 is as many as there are processors.
-        jobs: args.jobs.map_or(0, usize::from),
+        jobs: args.jobs.map(usize::from),
         keep_going: args.keep_going,
         dry_run: args.dry_run,
         plan: !args.no_plan,

@@ -13,6 +13,7 @@ mod gc;
 mod help;
 mod host_tasks;
 mod inject;
+mod job_tokens;
 mod live;
 mod look;
 mod mistakes;

@@ -8,6 +8,7 @@ mod environment;
 mod explaining;
 mod failures;
 mod isolation;
+mod job_tokens;
 mod kills;
 mod native;
 mod publishing;

@@ -82,6 +82,7 @@ impl Lab {
             volumes: Vec::new(),
             labels: BTreeMap::from([(LABEL.to_owned(), self.value.clone())]),
             collect: Vec::new(),
+            companion: None,
         }
     }
 

@@ -6,6 +6,7 @@
 )]
 
 mod common;
+mod companions;
 mod images;
 mod registry;
 mod runs;

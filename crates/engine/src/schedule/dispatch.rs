@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::lending::Tokens;
 use super::queue::{Queue, path_lengths};
 use super::state::{Pending, State};
 use super::waits::Waits;
@@ -34,7 +35,7 @@ pub(super) struct Dispatcher<'a, D: Driver> {
     /// Nodes to be looked at: just demanded, or the last thing they waited for was just settled.
     agenda: Vec<NodeId>,
     queue: Queue,
-    pub(super) jobs_free: usize,
+    pub(super) tokens: Tokens,
     pub(super) memory_used: u64,
     pub(super) running: usize,
     wanted: u64,
@@ -65,7 +66,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             path_ms: NodeMap::default(),
             agenda: Vec::new(),
             queue: Queue::default(),
-            jobs_free: options.jobs.max(1),
+            tokens: Tokens::new(options),
             memory_used: 0,
             running: 0,
             wanted: 0,
@@ -82,6 +83,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         let (jobs, next_job) = channel();
         let (messages, inbox) = channel();
         let next_job = Mutex::new(next_job);
+        self.tokens.open(&messages);
         let (driver, clock) = (self.driver, self.clock);
         std::thread::scope(|scope| {
             for _ in 0..self.options.jobs.max(1) {
@@ -114,6 +116,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             while let Some(node) = self.agenda.pop() {
                 self.look(node);
             }
+            self.tokens.fetch(self.clock.now_ms());
             self.start_what_fits(jobs)?;
             if let Some(why) = self.closing.clone() {
                 for node in self.queue.drain() {
@@ -123,11 +126,18 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             if !self.agenda.is_empty() {
                 continue;
             }
+            let memory_left = self.memory_left();
+            let waiting = self
+                .queue
+                .count(|node| self.memory(node) <= memory_left, self.options.jobs);
+            self.tokens.settle(waiting);
             if self.running == 0 {
                 return Ok(());
             }
             match inbox.recv_timeout(STOP_POLL) {
                 Ok(Message::Event(event)) => self.events.event(&event),
+                Ok(Message::Line(node, line)) => self.tokens.add(node, line),
+                Ok(Message::Tokens) => {}
                 Ok(Message::Finished(finished)) => self.finish(finished),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(EngineError::WorkerLost),
@@ -406,12 +416,14 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         self.graph.spec(node).memory.min(self.options.memory)
     }
 
+    fn memory_left(&self) -> u64 {
+        self.options.memory - self.memory_used
+    }
+
     fn start_what_fits(&mut self, jobs: &Sender<Job<D::Action>>) -> Result<(), EngineError> {
-        while self.closing.is_none() && self.jobs_free > 0 {
-            let memory_left = self.options.memory - self.memory_used;
-            let (graph, cap) = (&*self.graph, self.options.memory);
-            // Whoever could start now gets a job first; what is left over is shared out evenly.
-            let share = (self.jobs_free / self.queue.len().max(1)).max(1);
+        while self.closing.is_none() && self.tokens.any() {
+            let (graph, memory_left, cap) = (&*self.graph, self.memory_left(), self.options.memory);
+            let share = self.tokens.share(self.queue.len());
             let Some(node) = self.queue.pop(|node| graph.spec(node).memory.min(cap) <= memory_left) else {
                 return Ok(());
             };
@@ -432,7 +444,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 expected_ms: pending.expected_ms,
                 after: self.waits.after(node).map(|after| self.graph.spec(after).name.clone()),
             });
-            self.jobs_free -= share;
+            self.tokens.start();
             self.memory_used += self.memory(node);
             self.running += 1;
             let (reason, former) = (pending.reason.clone(), pending.compare.clone());

@@ -4,6 +4,8 @@
 //! that events are linear. The states of a node and what holds in each are in its `state` module.
 
 mod dispatch;
+mod ledger;
+mod lending;
 mod outcome;
 mod queue;
 mod state;
@@ -23,12 +25,15 @@ use crate::graph::{Graph, GraphError};
 use crate::guard::{GuardError, GuardStore};
 use crate::node::Class;
 use crate::reason::Reason;
+use crate::tokens::TokenSource;
 
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many jobs may run at once, over all actions together; at least 1.
+    /// How many jobs may run at once, over all actions together and what they start; at least 1.
     pub jobs: usize,
+    /// Whose pool the tokens for these jobs are taken from, but for one; `None` is a pool of its own.
+    pub tokens: Option<Arc<dyn TokenSource>>,
     /// Bytes of memory that all actions together may be expected to need; 0 is no bound. An action that needs more than all
     /// of it runs alone.
     pub memory: u64,
@@ -51,6 +56,7 @@ impl Options {
     pub fn build(jobs: usize) -> Self {
         Self {
             jobs: jobs.max(1),
+            tokens: None,
             memory: 0,
             keep_going: false,
             run: [Class::Plan, Class::Prepare, Class::Build].into(),

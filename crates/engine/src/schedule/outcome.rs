@@ -28,7 +28,7 @@ impl<D: Driver> Dispatcher<'_, D> {
         let node = finished.node;
         self.running -= 1;
         self.waits.ends(node);
-        self.jobs_free += finished.jobs;
+        self.tokens.end(node);
         self.memory_used -= self.memory(node);
         let State::Running(pending) = self.states[node].clone() else {
             return;

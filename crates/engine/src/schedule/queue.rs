@@ -30,6 +30,11 @@ impl Queue {
         self.ready.len()
     }
 
+    /// How many nodes `fits` says yes to; `most` is as many as there need be.
+    pub(super) fn count(&self, mut fits: impl FnMut(NodeId) -> bool, most: usize) -> usize {
+        self.ready.iter().filter(|(_, node)| fits(*node)).take(most).count()
+    }
+
     pub(super) fn drain(&mut self) -> Vec<NodeId> {
         std::mem::take(&mut self.ready)
             .into_iter()

@@ -10,6 +10,7 @@ use crate::graph::NodeId;
 use crate::guard::{Guard, Output};
 use crate::node::NodeSpec;
 use crate::reason::Reason;
+use crate::tokens::TokenLine;
 
 /// An action to be run.
 pub(super) struct Job<A> {
@@ -32,13 +33,16 @@ pub(super) struct Made {
 /// What workers tell the dispatcher.
 pub(super) enum Message {
     Event(Event),
+    /// An action can be lent tokens.
+    Line(NodeId, Arc<dyn TokenLine>),
+    /// There are tokens to fetch.
+    Tokens,
     Finished(Finished),
 }
 
 /// An action that ended.
 pub(super) struct Finished {
     pub(super) node: NodeId,
-    pub(super) jobs: usize,
     pub(super) outcome: Result<Made, Failure>,
     pub(super) started_ms: u64,
     pub(super) ms: u64,
@@ -60,11 +64,15 @@ pub(super) fn work<D: Driver>(
             // The dispatcher is only gone when nobody wants events any more.
             let _ = messages.send(Message::Event(event));
         };
+        let tokens = |line| {
+            let _ = messages.send(Message::Line(job.node, line));
+        };
         let run = Run {
             dependencies: job.dependencies,
             jobs: job.jobs,
             reason: job.reason,
             events: &events,
+            tokens: &tokens,
         };
         let outcome = caught(|| driver.run(&job.spec, &run));
         let ms = clock.now_ms().saturating_sub(started_ms);
@@ -77,7 +85,6 @@ pub(super) fn work<D: Driver>(
         };
         let finished = Finished {
             node: job.node,
-            jobs: job.jobs,
             outcome,
             started_ms,
             ms,

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use farm_engine::{Event, Graph, GuardStore, MemoryGuards, NodeResult, NodeState, Options, Output, Summary, build};
+use farm_engine::{
+    Event, Graph, GuardStore, MemoryGuards, NodeResult, NodeState, Options, Output, Summary, TokenSource, build,
+};
 
 use crate::edits;
 use crate::fakes::{Entry, Fake, FakeClock, Guards, Journal};
+use crate::lending::{Busy, Pool};
 use crate::oracle::{End, Memory, Oracle, Request};
 use crate::random::Random;
 use crate::timeline::{self, Limits};
@@ -33,6 +36,10 @@ struct Start {
     rebuild: BTreeMap<usize, bool>,
     until_stop: Option<usize>,
     room: usize,
+    /// Whether actions can be lent tokens.
+    lends: bool,
+    /// The tokens of the pool that the run is a guest of, if it is one.
+    guest: Option<usize>,
 }
 
 /// What came of it.
@@ -103,6 +110,8 @@ impl Case {
             rebuild: BTreeMap::new(),
             until_stop: None,
             room: usize::MAX,
+            lends: random.percent(40),
+            guest: random.percent(20).then(|| random.below(4)),
         }
     }
 
@@ -172,9 +181,13 @@ impl Case {
             lost: Mutex::new(world.lost.clone()),
             until_stop: Mutex::new(start.until_stop),
             stop: Arc::clone(&stop),
+            lends: start.lends,
+            busy: Busy::default(),
         };
+        let pool = start.guest.map(|tokens| Arc::new(Pool::new(tokens)));
         let options = Options {
             stop,
+            tokens: pool.clone().map(|pool| pool as Arc<dyn TokenSource>),
             ..start.options.clone()
         };
         let duration = |at: &usize| Some((*at, self.guards.duration_ms(&world.steps[*at].name)?));
@@ -196,7 +209,9 @@ impl Case {
             memory: options.memory,
             keep_going: options.keep_going,
             cut_short: stopped || outcome.is_err(),
+            lends: start.lends || start.guest.is_some(),
         };
+        check_tokens(&mut self.tally, start, &fake.busy, pool.as_deref())?;
         let results = verdicts::results(&entries)?;
         verdicts::check_results(&oracle, limits, &results)?;
         timeline::check(&oracle, limits, &entries, &durations)?;
@@ -260,9 +275,28 @@ impl Case {
     }
 }
 
+/// Never more was busy at once than there are tokens, and those of others are back.
+fn check_tokens(tally: &mut Tally, start: &Start, busy: &Busy, pool: Option<&Pool>) -> Result<(), String> {
+    let tokens = start.guest.map_or(usize::MAX, |others| others + 1);
+    let bound = start.options.jobs.min(tokens);
+    if busy.peak() > bound {
+        return Err(format!("{} were busy at once with {bound} tokens", busy.peak()));
+    }
+    if pool.map(Pool::there) != start.guest {
+        return Err(format!("of {:?} tokens, {pool:?} are back", start.guest));
+    }
+    if busy.taken() > 0 {
+        *tally.entry("lent".to_owned()).or_default() += 1;
+    }
+    if pool.is_some() {
+        *tally.entry("guests".to_owned()).or_default() += 1;
+    }
+    Ok(())
+}
+
 fn began(entry: &Entry) -> Option<&str> {
     match entry {
-        Entry::Began { node, .. } => Some(node),
+        Entry::Began { node } => Some(node),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ use farm_engine::{
     MemoryGuards, Need, NodeSpec, Output, Presence, Reason, Run, Value,
 };
 
+use crate::lending::{Busy, Line};
 use crate::world::{Fault, World, make, output};
 
 /// What was seen, in the order it happened.
@@ -20,10 +21,9 @@ pub(crate) enum Entry {
         node: String,
         ms: u64,
     },
-    /// A worker began an action, with this many jobs.
+    /// A worker began an action.
     Began {
         node: String,
-        jobs: usize,
     },
     /// The run was stopped by an action.
     Stopped {
@@ -109,6 +109,9 @@ pub(crate) struct Fake<'a> {
     /// Actions until somebody stops the run.
     pub(crate) until_stop: Mutex<Option<usize>>,
     pub(crate) stop: Arc<AtomicBool>,
+    /// Whether actions can be lent tokens.
+    pub(crate) lends: bool,
+    pub(crate) busy: Busy,
 }
 
 impl Fake<'_> {
@@ -160,8 +163,13 @@ impl Driver for Fake<'_> {
         let at = node.action;
         self.journal.add(Entry::Began {
             node: node.name.clone(),
-            jobs: run.jobs,
         });
+        let _busy = self.busy.one();
+        if self.lends && at.is_multiple_of(2) {
+            let line = Arc::new(Line::default());
+            (run.tokens)(line.clone());
+            line.use_some(&self.busy, at % 5, at.is_multiple_of(4));
+        }
         if at.is_multiple_of(3) {
             (run.events)(Event::NodeProgress {
                 name: node.name.clone(),

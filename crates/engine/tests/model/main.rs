@@ -9,6 +9,7 @@
 mod case;
 mod edits;
 mod fakes;
+mod lending;
 mod oracle;
 mod random;
 mod timeline;
@@ -83,6 +84,8 @@ const REACHED: &[&str] = &[
     "foretold Cached",
     "foretold Run",
     "foretold Unknown",
+    "guests",
+    "lent",
     "reproducible: false",
     "reproducible: true",
 ];

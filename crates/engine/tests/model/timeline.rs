@@ -16,6 +16,8 @@ pub(crate) struct Limits {
     pub(crate) keep_going: bool,
     /// Whether it was stopped from outside or could not record: then nobody can say from the events when it knew.
     pub(crate) cut_short: bool,
+    /// Whether tokens may be out at actions or at their owner: only a run in which nothing runs then has one for certain.
+    pub(crate) lends: bool,
 }
 
 /// A set of steps.
@@ -30,8 +32,6 @@ struct Timeline<'a> {
     world: &'a World,
     oracle: &'a Oracle<'a>,
     limits: Limits,
-    /// The jobs that each action was given.
-    shares: BTreeMap<&'a str, usize>,
     by_name: BTreeMap<&'a str, usize>,
     /// Longest remaining paths, where the graph does not grow.
     paths: Option<Vec<u64>>,
@@ -62,13 +62,6 @@ pub(crate) fn check(
         world,
         oracle,
         limits,
-        shares: journal
-            .iter()
-            .filter_map(|entry| match entry {
-                Entry::Began { node, jobs } => Some((node.as_str(), *jobs)),
-                _ => None,
-            })
-            .collect(),
         by_name: world
             .steps
             .iter()
@@ -238,7 +231,7 @@ impl Timeline<'_> {
 
     /// Nothing that could run waits, while the scheduler does.
     fn nothing_is_kept_waiting(&self) -> Result<(), String> {
-        if self.closed || self.limits.cut_short {
+        if self.closed || self.limits.cut_short || (self.limits.lends && self.running != 0) {
             return Ok(());
         }
         let ready = self.ready();
@@ -284,10 +277,7 @@ impl Timeline<'_> {
     }
 
     fn jobs(&self) -> usize {
-        let running = (0..self.world.steps.len()).filter(|at| self.running & bit(*at) != 0);
-        running
-            .map(|at| self.shares.get(self.name(at)).copied().unwrap_or(1))
-            .sum()
+        self.running.count_ones() as usize
     }
 
     fn fits(&self, at: usize) -> bool {

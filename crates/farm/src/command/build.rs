@@ -15,8 +15,8 @@ use crate::place::Place;
 /// How to build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// How many jobs at once; 0 for as many as there are processors.
-    pub jobs: usize,
+    /// How many jobs at once, if somebody says so.
+    pub jobs: Option<usize>,
     /// Go on with whatever does not depend on a failure.
     pub keep_going: bool,
     /// Only say what would be done.
@@ -38,22 +38,22 @@ pub struct PublishedImage {
 }
 
 impl BuildOptions {
-    fn engine(&self) -> Options {
+    fn engine(&self, setup: &Setup, events: &dyn EventSink) -> Options {
         if self.dry_run {
             return Options::dry_run(self.plan);
         }
+        let jobs = setup.outer_jobs.jobs(self.jobs, events);
         Options {
             keep_going: self.keep_going,
-            ..Options::build(self.jobs())
+            tokens: jobs.tokens,
+            ..Options::build(jobs.count)
         }
     }
 
     /// How many jobs at once.
     fn jobs(&self) -> usize {
-        if self.jobs > 0 {
-            return self.jobs;
-        }
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.jobs.unwrap_or_else(processors)
     }
 }
 
@@ -84,7 +84,9 @@ fn build_recorded(
         match settled::recall(setup, words, events)? {
             Recalled::Settled(summary) => return Ok(summary),
             Recalled::But(part) => {
-                if let Some((summary, changed)) = part.run(setup, options.engine(), events)? {
+                if let Some((summary, changed)) =
+                    part.run(setup, options.dry_run, || options.engine(setup, events), events)?
+                {
                     tell_changed(&changed, events);
                     return Ok(summary);
                 }
@@ -100,7 +102,7 @@ fn build_recorded(
             "packages are published by `farm publish-pkgs --unsigned`, not by `farm build`",
         ));
     }
-    let (summary, session) = run(session, options, events)?;
+    let (summary, session) = run(setup, session, options, events)?;
     let changed = session.save();
     tell_changed(&changed, events);
     if access == Access::Write && options.rebuild.is_empty() {
@@ -109,7 +111,12 @@ fn build_recorded(
     Ok(summary)
 }
 
-fn run(mut session: Session, options: &BuildOptions, events: &Recording<'_>) -> Result<(Summary, Session), FarmError> {
+fn run(
+    setup: &Setup,
+    mut session: Session,
+    options: &BuildOptions,
+    events: &Recording<'_>,
+) -> Result<(Summary, Session), FarmError> {
     if !options.rebuild.is_empty() {
         session.rebuilt = rebuild_words(options).resolve(&session.workspace)?;
     }
@@ -121,7 +128,7 @@ fn run(mut session: Session, options: &BuildOptions, events: &Recording<'_>) -> 
         *wanted = Wanted::new(wanted.goals().chain(again.goals()).cloned());
     }
     events.begin(&session.workspace.state());
-    let summary = session.run(options.engine(), events)?;
+    let summary = session.run(options.engine(setup, events), events)?;
     Ok((summary, session))
 }
 
@@ -180,7 +187,7 @@ fn publish_pkgs_recorded(
     }
     only_farms(&session, "publish-pkgs")?;
     aim(&mut session, &Target::PublishPkgs)?;
-    let (summary, session) = run(session, options, events)?;
+    let (summary, session) = run(setup, session, options, events)?;
     tell_changed(&session.close(), events);
     Ok(summary)
 }
@@ -206,7 +213,7 @@ fn publish_image_recorded(
     let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
     only_farms(&session, "publish-image")?;
     aim(&mut session, &Target::PublishImage)?;
-    let (summary, session) = run(session, options, events)?;
+    let (summary, session) = run(setup, session, options, events)?;
     let mut images = Vec::new();
     if !options.dry_run && summary.failures.is_empty() && !summary.interrupted {
         use farm_engine::GuardStore;

@@ -14,6 +14,7 @@ use fs_err as fs;
 
 use super::clean::lock;
 use super::killed::{RunningMark, workspace_id, workspace_id_or_new};
+use super::outer_jobs::OuterJobs;
 use super::pins::{Pinning, pin};
 use super::{FarmError, Words, damage};
 use crate::action::Action;
@@ -42,6 +43,8 @@ pub struct Setup {
     pub program: Option<PathBuf>,
     /// Stops running actions.
     pub cancel: CancelToken,
+    /// The job server of whoever started the program.
+    pub outer_jobs: std::sync::Arc<OuterJobs>,
     /// The command line, for whoever finds the workspace locked.
     pub holder: String,
     /// The command line after the program's name, for the record of the run.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use farm_engine::{Event, Failure, FailureKind, Input, Run};
-use farm_executor::{Collect, Exit, ImageId, LogSink, Network, OutputSink, RunSpec, TarSource};
+use farm_executor::{Collect, Companion, Exit, ImageId, LogSink, Network, OutputSink, RunSpec, TarSource};
 use fs_err as fs;
 
 use crate::action::ContainerData;
@@ -35,6 +36,8 @@ pub struct ContainerRun<'a> {
     pub container: &'a ContainerData,
     /// What is taken out.
     pub collect: Vec<Collect>,
+    /// A program beside the command.
+    pub companion: Option<Arc<dyn Companion>>,
 }
 
 /// The environment every action has. All of it can reach a package, so that it is the same for resolving and building.
@@ -106,6 +109,7 @@ pub fn run(
         volumes: Vec::new(),
         labels: labels.into(),
         collect: spec.collect,
+        companion: spec.companion,
     };
     let mut sink = LoggedProgress {
         log: &mut log,

@@ -292,6 +292,7 @@ pub fn run(
                     Collect::OnSuccess("/etc/profile.env".to_owned()),
                     Collect::OnSuccess("/".to_owned()),
                 ],
+                companion: None,
             },
             &mut outputs,
         )?;

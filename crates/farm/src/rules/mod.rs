@@ -5,6 +5,7 @@ pub mod container;
 pub mod differences;
 pub mod fetch;
 pub mod image;
+mod jobs;
 pub mod join;
 pub mod package;
 pub mod publish_images;

@@ -18,6 +18,7 @@ use fs_err as fs;
 
 use super::container::{self, ContainerRun, capabilities_input};
 use super::fetch;
+use super::jobs;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
 use super::repo::OpenRepo;
 use super::resolve::{PREPARE, settings_upload};
@@ -39,6 +40,7 @@ if [ -s /.farm/dependencies ]; then
     --binpkg-respect-use=n --binpkg-respect-user-patches=n $(cat /.farm/dependencies)
 fi
 rm -rf /.farm/packages
+. /.farm/jobs.sh
 echo ">>> Building $1"
 exec emerge --ignore-default-opts --color=n --oneshot --nodeps --buildpkgonly --usepkg=n --quiet-build=n "=$1"
 "#;
@@ -177,6 +179,7 @@ pub fn run(
     staged.insert("dependencies".to_owned(), FileNode::text(names));
     staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
     staged.insert("build.sh".to_owned(), FileNode::program(BUILD));
+    staged.insert("jobs.sh".to_owned(), FileNode::program(jobs::OFFER));
     let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &installed)?.files(STAGING, staged);
 
     let mut concerned: BTreeSet<String> = data.dependencies.iter().filter_map(|(_, cpv)| cp(cpv)).collect();
@@ -203,7 +206,10 @@ pub fn run(
             failed: failed_tree(context, &spec.name),
         };
         let mut env = explicit_flags(&data.package);
+        // For what does not look for tokens. It is a guess, and what it makes of it is not counted.
         env.insert("MAKEOPTS".to_owned(), format!("-j{}", run.jobs));
+        let tokens = Arc::new(jobs::ContainerJobs::default());
+        (run.tokens)(tokens.clone());
         container::run(
             context,
             run,
@@ -221,6 +227,7 @@ pub fn run(
                     Collect::OnSuccess(BUILT.to_owned()),
                     Collect::OnFailure(format!("{WORK_TREE}/{}", data.package.cpv)),
                 ],
+                companion: Some(tokens),
             },
             &mut outputs,
         )?;

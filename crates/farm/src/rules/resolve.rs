@@ -146,6 +146,7 @@ pub fn run(
             collect: [ANSWER, CPUINFO]
                 .map(|path| Collect::OnSuccess(path.to_owned()))
                 .to_vec(),
+            companion: None,
         },
         &mut take,
     )?;

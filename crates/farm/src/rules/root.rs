@@ -119,6 +119,7 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Roo
                 network: Network::None,
                 container: &data.container,
                 collect: vec![Collect::OnSuccess("/".to_owned())],
+                companion: None,
             },
             &mut take,
         )?;

@@ -44,6 +44,7 @@ fn setup(root: &Path) -> Setup {
         program: None,
         cancel: CancelToken::new(),
         arguments: Vec::new(),
+        outer_jobs: Arc::default(),
         holder: "farm gc".to_owned(),
     }
 }

@@ -60,11 +60,11 @@ impl Part {
     pub(in crate::command) fn run(
         mut self,
         setup: &Setup,
-        options: Options,
+        dry_run: bool,
+        options: impl FnOnce() -> Options,
         events: &Recording<'_>,
     ) -> Result<Option<(Summary, Vec<PathBuf>)>, FarmError> {
-        let builds = options.run.contains(&Class::Build);
-        let access = if builds { Access::Write } else { Access::DryRun };
+        let access = if dry_run { Access::DryRun } else { Access::Write };
         let hasher = FileHasher::in_memory();
         let Some(nodes) = self.nodes(&hasher) else {
             return Ok(None);
@@ -109,14 +109,14 @@ impl Part {
                 events.inner.event(&Event::cached(name, kind));
             }
         }
-        let summary = session.run_all(options, &events)?;
+        let summary = session.run_all(options(), &events)?;
         let changed = session.save();
         let reports: BTreeMap<String, NodeReport> = summary
             .nodes
             .iter()
             .map(|report| (report.name.clone(), report.clone()))
             .collect();
-        if builds {
+        if !dry_run {
             let done = Done {
                 path: &self.path,
                 affected: &self.affected,

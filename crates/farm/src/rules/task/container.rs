@@ -79,6 +79,7 @@ pub(super) fn run(
                 network: Network::None,
                 container: &container,
                 collect: vec![Collect::OnSuccess(CONTAINER_FOLDER.to_owned())],
+                companion: None,
             },
             &mut outputs,
         )?;

@@ -19,7 +19,14 @@ pub(crate) struct Pair {
     pub(crate) home: PathBuf,
     /// Where it puts temporary files.
     pub(crate) temporary: PathBuf,
-    _around: TempDir,
+    around: TempDir,
+}
+
+impl Pair {
+    /// The folder around both.
+    pub(super) fn path(&self) -> &Path {
+        self.around.path()
+    }
 }
 
 impl TaskFolders {
@@ -35,7 +42,7 @@ impl TaskFolders {
         Ok(Pair {
             home,
             temporary,
-            _around: around,
+            around,
         })
     }
 

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use farm_engine::{Failure, FailureKind};
+use farm_engine::{Failure, FailureKind, Run};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::folders::Pair;
+use super::host_jobs::Jobs;
 use super::watchdog::Watchdog;
 use crate::action::TaskData;
 use crate::context::{Context, io_failure};
 use crate::rules::container::{NodeLog, log_path};
 
 /// Where programs are looked for, the same for every task.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// How often farm looks whether a running task should be stopped. That it said something, or ended, wakes farm at once.
 const POLL: Timespec = Timespec {
     tv_sec: 0,
@@ -28,16 +30,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// Runs the task in `folder`, with a home and a folder for temporary files of its own.
-pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &TaskData) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, run: &Run<'_>, name: &str, folder: &Path, task: &TaskData) -> Result<(), Failure> {
     let mut log = NodeLog::create(&log_path(context, name)).map_err(|error| io_failure("write a log", &error))?;
     let folders = context.task_folders();
     let own = folders
         .take(|| context.new_scratch())
         .map_err(|error| io_failure("make a task's folders", &error))?;
     let watchdog = context.watchdog()?;
-    let (child, output) = start(folder, task, &own.home, &own.temporary)?;
+    let jobs = Jobs::offer(run, task, own.path());
+    let (child, output) = start(folder, task, &own, jobs.as_ref())?;
     watchdog.begun(Pid::from_child(&child));
     let status = watch(context, watchdog, child, output, &mut log);
+    drop(jobs);
     folders.give_back(own);
     let status = status.map_err(|error| io_failure("wait for a task", &error))?;
     if status.success() {
@@ -47,7 +51,7 @@ pub(super) fn run(context: &Context, name: &str, folder: &Path, task: &TaskData)
     }
 }
 
-fn start(folder: &Path, task: &TaskData, home: &Path, temporary: &Path) -> Result<(Child, PipeReader), Failure> {
+fn start(folder: &Path, task: &TaskData, own: &Pair, jobs: Option<&Jobs>) -> Result<(Child, PipeReader), Failure> {
     let argv = &task.argv;
     // A program with its path is started without a copy of farm's page tables, whatever PATH the task has.
     let Some(program) = find_program(&argv[0], folder) else {
@@ -64,9 +68,10 @@ fn start(folder: &Path, task: &TaskData, home: &Path, temporary: &Path) -> Resul
         .current_dir(folder)
         .env_clear()
         .env("PATH", PATH)
-        .env("HOME", home)
-        .env("TMPDIR", temporary)
+        .env("HOME", &own.home)
+        .env("TMPDIR", &own.temporary)
         .env("LC_ALL", "C.UTF-8")
+        .envs(jobs.map(|jobs| ("MAKEFLAGS", jobs.makeflags())))
         .envs(&task.env)
         .stdin(Stdio::null())
         .stdout(writer)

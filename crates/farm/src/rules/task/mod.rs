@@ -3,6 +3,7 @@
 mod container;
 mod folders;
 mod host;
+mod host_jobs;
 mod inputs;
 mod outputs;
 mod record;
@@ -34,7 +35,7 @@ pub fn run(
     let folder = context.workspace.join(&data.folder);
     outputs::make_room(context, run, &spec.name, &folder, data, guards)?;
     let outcome = match &data.image {
-        None => host::run(context, &spec.name, &folder, data),
+        None => host::run(context, run, &spec.name, &folder, data),
         Some(image) => container::run(context, run, spec, &folder, data, image),
     };
     let outcome = outcome
