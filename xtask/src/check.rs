@@ -6,10 +6,11 @@ use std::process::Command;
 use fs_err as fs;
 
 use crate::command::show;
+use crate::purity;
 use crate::{Outcome, failed};
 
-/// Formatting, lints, documentation, and every crate alone: in a workspace the features that one crate asks for hide that
-/// another forgot to ask for them.
+/// Formatting, lints, documentation, crates that know nothing of the machine, and every crate alone: in a workspace the features
+/// that one crate asks for hide that another forgot to ask for them.
 pub(crate) fn run(root: &Path) -> Outcome {
     let cargo = |words: &[&str]| {
         let mut command = Command::new("cargo");
@@ -17,6 +18,7 @@ pub(crate) fn run(root: &Path) -> Outcome {
         command
     };
     show(&mut cargo(&["fmt", "--all", "--check"]))?;
+    purity::check(root)?;
     for name in crates(root)? {
         show(&mut cargo(&["check", "--quiet", "--locked", "--package", &name]))?;
     }

@@ -4,12 +4,13 @@ mod acceptance;
 mod bench;
 mod check;
 mod command;
+mod purity;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-usage: cargo xtask check              formatting, lints, documentation, every crate alone
+usage: cargo xtask check              formatting, lints, documentation, every crate alone, what may depend on what
        cargo xtask acceptance [dbg]   the real hepfarm from nothing, a binhost, a registry, their clients;
                                       dbg: also in its other flavour, which compiles everything again
 ";

@@ -98,7 +98,8 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The guard of the dependency called `node`, if it is one and is up to date.
+    /// The guard of the dependency called `node`, in whichever way `spec` (the running node's) needs it; `None` if it does not,
+    /// or if it is a soft one that failed. Looks through the dependencies one by one.
     #[must_use]
     pub fn dependency<'g, A>(&'g self, spec: &NodeSpec<A>, node: &str) -> Option<&'g Guard> {
         let at = spec
@@ -109,17 +110,27 @@ impl Run<'_> {
     }
 }
 
-/// Carries out nodes. Shared between worker threads.
+/// Carries out nodes, and says what of them is there.
+///
+/// [`run`](Self::run) and [`differences`](Self::differences) are called on worker threads, for several nodes at a time, and
+/// [`presence`](Self::presence) there as well after a comparison; all else is called on the thread of [`build`](crate::build), one
+/// call after the other, and keeps it from doing anything else. A panic on a worker is a [`FailureKind::Bug`] of its node; one on
+/// the thread of the run goes through to its caller.
 pub trait Driver: Sync {
-    /// What a node's spec holds for the driver.
+    /// What a node's spec holds for the driver. Compared only to tell whether two nodes of one name are the same.
     type Action: Send + Sync + PartialEq;
 
-    /// Does the work of a node and says what it made.
+    /// Does the work of a node and says what it made: one output for each role that others may need, no role twice. A role that
+    /// is needed and not made counts as [`Value::Absent`](crate::Value::Absent).
     ///
-    /// An action that was stopped because the run was cancelled returns any failure; the engine knows that it asked.
+    /// # Errors
+    ///
+    /// What failed, and whose fault it is. Nothing is recorded then. An action that was stopped because the run was cancelled
+    /// returns any failure; the engine knows that it asked.
     fn run(&self, node: &NodeSpec<Self::Action>, run: &Run<'_>) -> Result<Vec<Output>, Failure>;
 
-    /// Whether the outputs recorded in `guard` are still there. May restore them.
+    /// Whether the outputs recorded in `guard`, which has today's key, are still there. May restore them. A node whose outputs are
+    /// [lost](Presence::Lost) runs again.
     fn presence(&self, node: &NodeSpec<Self::Action>, guard: &Guard) -> Presence;
 
     /// The key with which a node is known to be up to date without a look: what it depends on, its inputs and whether its outputs are
@@ -139,16 +150,22 @@ pub trait Driver: Sync {
     /// here. Afterwards [`presence`](Self::presence) brings back what the action replaced.
     fn differences(&self, node: &NodeSpec<Self::Action>, former: &Guard, now: &[Output]) -> Vec<Difference>;
 
-    /// The nodes that this up-to-date node brings forth. Asked once a run for every node that expands.
+    /// The nodes that this up-to-date node brings forth, as its outputs in `guard` say. Asked once a run for every node that
+    /// expands. They may need each other and any node that is there. One that is there already and the same is passed over.
+    ///
+    /// # Errors
+    ///
+    /// The node fails, although it was recorded: what it made is there, and cannot be understood or used.
     fn expand(&self, node: &NodeSpec<Self::Action>, guard: &Guard) -> Result<Vec<NodeSpec<Self::Action>>, Failure>;
 
-    /// Whether a node is a goal of this run, as opposed to something goals may need.
+    /// Whether a node is a goal of this run, as opposed to something goals may need. Asked of every node once, when the run begins
+    /// or when it is brought forth.
     fn wants(&self, node: &NodeSpec<Self::Action>) -> bool;
 }
 
-/// Tells the time.
+/// Tells the time. It decides nothing of what is built: it is recorded, and former durations say what starts first.
 pub trait Clock: Sync {
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970, UTC. May jump: a duration that would be negative is 0.
     fn now_ms(&self) -> u64;
 }
 

@@ -148,9 +148,9 @@ impl Event {
     }
 }
 
-/// Reads the stream of events.
+/// Reads the stream of events. It is called on the thread of the run, one event after the other, and the run waits for it.
 pub trait EventSink: Send + Sync {
-    /// One event, in the order things happened.
+    /// One event, in the order things happened. Cannot fail: a reader that has trouble keeps it to itself.
     fn event(&self, event: &Event);
 }
 

@@ -8,7 +8,8 @@ use thiserror::Error;
 
 use crate::NodeSpec;
 
-/// A node of one [`Graph`].
+/// A node of one [`Graph`], by its place in the order in which nodes were added. Only that graph can say what it means; another one
+/// may panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
 
@@ -102,9 +103,12 @@ impl<A: PartialEq> Graph<A> {
     /// Adds nodes that may depend on each other and on nodes already there. A node that is already there with the very
     /// same spec is passed over. Returns the ids of the new ones.
     ///
+    /// Sorts the inputs and dependencies of each; of a dependency that is there twice, one stays.
+    ///
     /// # Errors
     ///
-    /// The graph is unchanged after an error.
+    /// Another node has the name of one, one depends on what is not there, or new ones wait for each other. The graph is unchanged
+    /// after an error.
     pub fn add(&mut self, specs: Vec<NodeSpec<A>>) -> Result<Vec<NodeId>, GraphError> {
         let first = self.specs.len();
         let result = self.add_unchecked(specs).and_then(|()| self.check_cycle(first));
@@ -227,19 +231,20 @@ impl<A: PartialEq> Graph<A> {
         self.names.get(name).copied()
     }
 
-    /// What the caller said of a node.
+    /// What the caller said of a node, with inputs and dependencies sorted. Panics if `node` is of a larger graph, as do
+    /// [`dependencies`](Self::dependencies) and [`dependants`](Self::dependants).
     #[must_use]
     pub fn spec(&self, node: NodeId) -> &Arc<NodeSpec<A>> {
         &self.specs[node.index()]
     }
 
-    /// The nodes it needs, in the order of its spec's dependencies.
+    /// The nodes it needs, one for each of its spec's dependencies, in that order: one that it needs in two ways is there twice.
     #[must_use]
     pub fn dependencies(&self, node: NodeId) -> &[NodeId] {
         &self.dependencies[node.index()]
     }
 
-    /// The nodes that need it.
+    /// The nodes that need it, in the order of the graph, once for each way in which they do.
     #[must_use]
     pub fn dependants(&self, node: NodeId) -> &[NodeId] {
         &self.dependants[node.index()]

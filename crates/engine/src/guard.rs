@@ -29,9 +29,9 @@ pub struct Guard {
     pub node: String,
     /// The key it was built with.
     pub key: Key,
-    /// Every input by name.
+    /// Every input that was hashed to the key, in that order: see [`crate::input::describe`].
     pub inputs: Vec<RecordedInput>,
-    /// What it made.
+    /// What it made, as the driver said.
     pub outputs: Vec<Output>,
     /// Why it ran then.
     pub reason: Reason,
@@ -43,37 +43,50 @@ pub struct Guard {
     pub version: String,
 }
 
-/// A guard could not be kept. Environment.
+/// A guard could not be kept; says why, as a sentence fragment. The environment's fault: a full disk, a folder that is read-only.
 #[derive(Debug, Error)]
 #[error("cannot record what was built: {0}")]
 pub struct GuardError(pub String);
 
 /// Keeps guards, looked up by node and key.
+///
+/// A store may forget: what it does not find is built again. It never makes up or mixes guards.
 pub trait GuardStore: Send + Sync {
-    /// The guard of this node with this key.
+    /// The guard of this node with this key; `None` if there is none, or none that can be read.
     fn find(&self, node: &str, key: &Key) -> Option<Guard>;
 
-    /// The guard that was last recorded or found current.
+    /// The guard of this node that was last recorded or found current. What a node is compared with to say why it runs.
     fn newest(&self, node: &str) -> Option<Guard>;
 
-    /// Whether the newest guard has this key.
+    /// Whether the newest guard of this node has this key.
     fn is_newest(&self, node: &str, key: &Key) -> bool {
         self.newest(node).is_some_and(|guard| guard.key == *key)
     }
 
-    /// How long the newest guard's build took, in milliseconds.
+    /// How long the newest guard's build took, in milliseconds. Asked of every node of the graph when a run begins and whenever
+    /// the graph grows: a store that can tell without reading the whole guard should.
     fn duration_ms(&self, node: &str) -> Option<u64> {
         self.newest(node).map(|guard| guard.duration_ms)
     }
 
-    /// Records a guard; it outlives the process when this returns.
+    /// Records a guard, which is the newest of its node from now on and takes the place of one with the same key. It outlives the
+    /// process when this returns.
+    ///
+    /// # Errors
+    ///
+    /// It was not recorded. The run ends with it: what is built and not recorded would be built for nothing.
     fn record(&self, guard: Guard) -> Result<(), GuardError>;
 
-    /// Notes that the guard with this key is the one in use, so that it becomes the newest. Cheap when it already is.
+    /// Notes that the guard with this key is the one in use, so that it becomes the newest. Cheap when it already is. Nothing
+    /// happens if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`record`](Self::record).
     fn mark_current(&self, node: &str, key: &Key) -> Result<(), GuardError>;
 }
 
-/// Guards in memory, for tests and for embedding the engine without state.
+/// Guards in memory, for tests and for embedding the engine without state. It keeps all that it was given, and never fails.
 #[derive(Debug, Default)]
 pub struct MemoryGuards(Mutex<BTreeMap<String, Vec<Guard>>>);
 
@@ -93,6 +106,14 @@ impl GuardStore for MemoryGuards {
         self.locked(|map| map.get(node)?.last().cloned())
     }
 
+    fn is_newest(&self, node: &str, key: &Key) -> bool {
+        self.locked(|map| map.get(node)?.last().map(|guard| guard.key)) == Some(*key)
+    }
+
+    fn duration_ms(&self, node: &str) -> Option<u64> {
+        self.locked(|map| map.get(node)?.last().map(|guard| guard.duration_ms))
+    }
+
     fn record(&self, guard: Guard) -> Result<(), GuardError> {
         self.locked(|map| {
             let guards = map.entry(guard.node.clone()).or_default();
@@ -107,8 +128,7 @@ impl GuardStore for MemoryGuards {
             if let Some(guards) = map.get_mut(node)
                 && let Some(at) = guards.iter().position(|guard| guard.key == *key)
             {
-                let guard = guards.remove(at);
-                guards.push(guard);
+                guards[at..].rotate_left(1);
             }
         });
         Ok(())

@@ -78,7 +78,7 @@ impl Dependency {
 /// A step: what it is called, what decides its output, what it needs, and what is done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeSpec<A> {
-    /// The full, unique name.
+    /// The full, unique name. Up to the first `:`, if there is one, it says to whom the node belongs, which is in no key.
     pub name: String,
     /// The rule that made it, for people and as part of the key.
     pub kind: String,
@@ -92,8 +92,8 @@ pub struct NodeSpec<A> {
     pub dependencies: Vec<Dependency>,
     /// Whether the driver is asked for further nodes once it is up to date.
     pub expands: bool,
-    /// Memory it is expected to need, in bytes; 0 when nobody knows.
+    /// Memory it is expected to need, in bytes; 0 when nobody knows. See [`crate::Options::memory`].
     pub memory: u64,
-    /// What the driver does.
+    /// What the driver does. Not part of the key: what of it decides outputs must be among the inputs.
     pub action: A,
 }

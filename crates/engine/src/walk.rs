@@ -28,7 +28,8 @@ pub fn is_keyed(need: &Need) -> bool {
 
 /// The edges that a walk may take, both ways.
 ///
-/// Edges are chosen once, by what is needed; a graph's own lists do not say by which edge a dependant came to be one.
+/// Edges are chosen once, by what is needed; a graph's own lists do not say by which edge a dependant came to be one. Nodes are
+/// those of the graph as it was then: its methods panic when given one that was added later.
 #[derive(Debug)]
 pub struct Edges {
     down: NodeMap<Vec<NodeId>>,

@@ -22,6 +22,7 @@ mod relative_speed;
 mod run_log;
 mod run_record;
 mod settled;
+mod settled_random;
 mod signals;
 mod space;
 mod task_files;

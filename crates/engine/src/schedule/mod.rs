@@ -40,13 +40,13 @@ pub struct Options {
     /// Go on with whatever does not depend on a failure.
     pub keep_going: bool,
     /// Which classes of nodes are carried out; the others are only looked at. All classes: a build. Without
-    /// [`Class::Build`]: a dry run.
+    /// [`Class::Build`]: a dry run, which does not mark guards as current either.
     pub run: BTreeSet<Class>,
     /// Part of every key: the way to disown a poisoned cache.
     pub salt: String,
-    /// Set from outside to stop.
+    /// Set from outside to stop. Looked at some twenty times a second.
     pub stop: Arc<AtomicBool>,
-    /// Written into guards.
+    /// The version of the program that runs, written into guards.
     pub version: String,
 }
 
@@ -144,9 +144,18 @@ pub enum EngineError {
 
 /// Brings the goals (see [`Driver::wants`]) and everything they need up to date, growing `graph` where nodes expand.
 ///
+/// Returns when nothing runs any more. What `options` does not let run is only looked at, and the [`Summary`] says what would run.
+/// When [`Options::stop`] is set, no further action starts, and the running ones are awaited: to end them early is up to the
+/// driver.
+///
 /// # Errors
 ///
-/// Failures of nodes are not errors but part of the [`Summary`].
+/// What keeps the run from going on as a whole; guards recorded before that stay. Failures of nodes are not errors but part of the
+/// summary.
+///
+/// # Panics
+///
+/// Where `driver` (on this thread), `guards`, `clock` or `events` panic.
 pub fn build<D: Driver>(
     graph: &mut Graph<D::Action>,
     driver: &D,
