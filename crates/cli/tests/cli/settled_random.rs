@@ -360,7 +360,7 @@ fn step(pair: &mut Pair, random: &mut Random) {
                 &["build", "-k", random.one_of(&["task/both", "task/word", "task/count"])],
                 true,
                 watched,
-            )
+            );
         }
         3 => _ = pair.run(&["build", "-k", "WORD=two"], true, watched),
         4 => {
@@ -393,6 +393,10 @@ fn step(pair: &mut Pair, random: &mut Random) {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a seed and a number of steps for whoever looks for a failure"
+)]
 fn a_record_never_changes_what_a_run_comes_to() {
     let number = |name: &str, other: u64| std::env::var(name).map_or(other, |text| text.parse().unwrap());
     let seed = number("FARM_SETTLED_SEED", 17);
