@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people who measure")]
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Instant;
 
@@ -74,7 +75,7 @@ fn specs(shape: &str, count: usize) -> Result<Vec<NodeSpec<()>>, String> {
             inputs: vec![Input::text("command", "make it")],
             dependencies: needs.map(|need| Dependency::output(name(need), "out")).collect(),
             expands: false,
-            memory: 0,
+            pools: BTreeMap::new(),
             action: (),
         })
     };

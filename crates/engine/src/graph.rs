@@ -270,7 +270,7 @@ mod tests {
             inputs: Vec::new(),
             dependencies: needs.iter().map(|need| Dependency::output(*need, "out")).collect(),
             expands: false,
-            memory: 0,
+            pools: BTreeMap::new(),
             action: (),
         }
     }

@@ -127,7 +127,7 @@
 //!         inputs,
 //!         dependencies: needs.iter().map(|need| Dependency::output(*need, "text")).collect(),
 //!         expands: false,
-//!         memory: 0,
+//!         pools: BTreeMap::new(),
 //!         action: Action(make),
 //!     }
 //! }

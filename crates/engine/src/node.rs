@@ -1,5 +1,7 @@
 //! A step of the graph as the caller describes it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Input;
@@ -92,8 +94,8 @@ pub struct NodeSpec<A> {
     pub dependencies: Vec<Dependency>,
     /// Whether the driver is asked for further nodes once it is up to date.
     pub expands: bool,
-    /// Memory it is expected to need, in bytes; 0 when nobody knows. See [`crate::Options::memory`].
-    pub memory: u64,
+    /// How much its action takes of which pool while it runs. See [`crate::Options::pools`].
+    pub pools: BTreeMap<String, u64>,
     /// What the driver does. Not part of the key: what of it decides outputs must be among the inputs.
     pub action: A,
 }

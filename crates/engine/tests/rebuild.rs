@@ -149,7 +149,7 @@ fn node(name: &str, dependencies: Vec<Dependency>) -> NodeSpec<()> {
         inputs: Vec::new(),
         dependencies,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: (),
     }
 }

@@ -81,7 +81,7 @@ fn node(name: &str, input: &str, dependencies: Vec<Dependency>) -> NodeSpec<()> 
         inputs: vec![Input::text("input", input)],
         dependencies,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: (),
     }
 }

@@ -6,6 +6,7 @@ use farm_engine::{
     Class, Dependency, Difference, Digest, Driver, Failure, FailureKind, Graph, Guard, GuardStore, Input, MemoryGuards,
     NodeSpec, Options, Output, Presence, Run, Summary, SystemClock, Today, Value, build, todays,
 };
+use std::collections::BTreeMap;
 
 /// Every node makes one output; `broken` fails.
 struct Fake;
@@ -56,7 +57,7 @@ fn node(name: &str, input: &str, dependencies: Vec<Dependency>) -> NodeSpec<()> 
         inputs: vec![Input::text("text", input)],
         dependencies,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: (),
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farm_engine::walk::{Edges, Way};
 use farm_engine::{Class, Dependency, Graph, Need, NodeId, NodeSpec, is_keyed};
@@ -18,7 +18,7 @@ fn node(number: usize, needs: Vec<Dependency>) -> NodeSpec<()> {
         inputs: Vec::new(),
         dependencies: needs,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: (),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::lending::Tokens;
+use super::pools::Pools;
 use super::queue::{Queue, path_lengths};
 use super::state::{Pending, State};
 use super::waits::Waits;
@@ -36,7 +37,7 @@ pub(super) struct Dispatcher<'a, D: Driver> {
     agenda: Vec<NodeId>,
     queue: Queue,
     pub(super) tokens: Tokens,
-    pub(super) memory_used: u64,
+    pub(super) pools: Pools<'a>,
     pub(super) running: usize,
     wanted: u64,
     /// Why nothing new is started any more: a failure without `keep_going`, a stop, or a failure of the engine itself.
@@ -67,7 +68,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             agenda: Vec::new(),
             queue: Queue::default(),
             tokens: Tokens::new(options),
-            memory_used: 0,
+            pools: Pools::new(&options.pools),
             running: 0,
             wanted: 0,
             closing: None,
@@ -126,10 +127,8 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             if !self.agenda.is_empty() {
                 continue;
             }
-            let memory_left = self.memory_left();
-            let waiting = self
-                .queue
-                .count(|node| self.memory(node) <= memory_left, self.options.jobs);
+            let fits = |node| self.pools.fit(&self.graph.spec(node).pools);
+            let waiting = self.queue.count(fits, self.options.jobs);
             self.tokens.settle(waiting);
             if self.running == 0 {
                 return Ok(());
@@ -411,20 +410,11 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         self.queue.push(node, self.path_ms[node]);
     }
 
-    /// What a node takes of the memory pool; one that needs more than all of it runs alone.
-    pub(super) fn memory(&self, node: NodeId) -> u64 {
-        self.graph.spec(node).memory.min(self.options.memory)
-    }
-
-    fn memory_left(&self) -> u64 {
-        self.options.memory - self.memory_used
-    }
-
     fn start_what_fits(&mut self, jobs: &Sender<Job<D::Action>>) -> Result<(), EngineError> {
         while self.closing.is_none() && self.tokens.any() {
-            let (graph, memory_left, cap) = (&*self.graph, self.memory_left(), self.options.memory);
+            let (graph, pools) = (&*self.graph, &self.pools);
             let share = self.tokens.share(self.queue.len());
-            let Some(node) = self.queue.pop(|node| graph.spec(node).memory.min(cap) <= memory_left) else {
+            let Some(node) = self.queue.pop(|node| pools.fit(&graph.spec(node).pools)) else {
                 return Ok(());
             };
             let State::Ready(pending) = self.states[node].clone() else {
@@ -445,7 +435,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 after: self.waits.after(node).map(|after| self.graph.spec(after).name.clone()),
             });
             self.tokens.start();
-            self.memory_used += self.memory(node);
+            self.pools.start(&spec.pools);
             self.running += 1;
             let (reason, former) = (pending.reason.clone(), pending.compare.clone());
             self.set(node, State::Running(pending));

@@ -7,12 +7,13 @@ mod dispatch;
 mod ledger;
 mod lending;
 mod outcome;
+mod pools;
 mod queue;
 mod state;
 mod waits;
 mod worker;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -34,9 +35,9 @@ pub struct Options {
     pub jobs: usize,
     /// Whose pool the tokens for these jobs are taken from, but for one; `None` is a pool of its own.
     pub tokens: Option<Arc<dyn TokenSource>>,
-    /// Bytes of memory that all actions together may be expected to need; 0 is no bound. An action that needs more than all
-    /// of it runs alone.
-    pub memory: u64,
+    /// How much there is of what actions take while they run ([`NodeSpec::pools`](crate::NodeSpec::pools)): bytes of memory, connections. What is not
+    /// named here has no bound. An action that takes more than all of a pool runs when nobody else takes of it.
+    pub pools: BTreeMap<String, u64>,
     /// Go on with whatever does not depend on a failure.
     pub keep_going: bool,
     /// Which classes of nodes are carried out; the others are only looked at. All classes: a build. Without
@@ -57,7 +58,7 @@ impl Options {
         Self {
             jobs: jobs.max(1),
             tokens: None,
-            memory: 0,
+            pools: BTreeMap::new(),
             keep_going: false,
             run: [Class::Plan, Class::Prepare, Class::Build].into(),
             salt: String::new(),

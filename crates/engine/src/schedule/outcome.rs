@@ -29,7 +29,7 @@ impl<D: Driver> Dispatcher<'_, D> {
         self.running -= 1;
         self.waits.ends(node);
         self.tokens.end(node);
-        self.memory_used -= self.memory(node);
+        self.pools.end(&self.graph.spec(node).pools);
         let State::Running(pending) = self.states[node].clone() else {
             return;
         };

@@ -13,6 +13,7 @@ use farm_engine::{
     Options, Output, Presence, Reason, Run, build,
 };
 use graphs::Task;
+use std::collections::BTreeMap;
 use virtual_time::VirtualTime;
 
 /// Takes its time, and makes always the same.
@@ -67,7 +68,7 @@ fn makespan(tasks: &[Task], workers: usize, recorded: bool) -> u64 {
             .map(|need| Dependency::output(name(*need), "out"))
             .collect(),
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: task.ms,
     };
     let specs: Vec<_> = tasks.iter().enumerate().map(spec).collect();

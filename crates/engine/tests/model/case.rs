@@ -16,7 +16,7 @@ use crate::oracle::{End, Memory, Oracle, Request};
 use crate::random::Random;
 use crate::timeline::{self, Limits};
 use crate::verdicts::{self, Results};
-use crate::world::{Fault, World};
+use crate::world::{Fault, MEMORY, World};
 
 /// How often what happened, so that nobody takes cases for tests that reach nothing.
 pub(crate) type Tally = BTreeMap<String, u64>;
@@ -102,7 +102,10 @@ impl Case {
 
     fn start(&self, random: &mut Random) -> Start {
         let mut options = Options::build(random.pick(&[1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 8, 16]));
-        options.memory = random.pick(&[0, 0, 4, 8, 12]);
+        let memory = random.pick(&[0, 0, 4, 8, 12]);
+        if memory > 0 {
+            options.pools.insert(MEMORY.to_owned(), memory);
+        }
         options.keep_going = true;
         options.salt = self.world.salt.to_owned();
         Start {
@@ -206,7 +209,7 @@ impl Case {
         let oracle = Oracle::ask(&world, &self.memory, &request);
         let limits = Limits {
             jobs: options.jobs,
-            memory: options.memory,
+            memory: options.pools.get(MEMORY).copied().unwrap_or(0),
             keep_going: options.keep_going,
             cut_short: stopped || outcome.is_err(),
             lends: start.lends || start.guest.is_some(),

@@ -6,6 +6,9 @@ use farm_engine::{Class, Dependency, Digest, Input, Need, NodeSpec, Output, Valu
 
 use crate::random::mix;
 
+/// The pool that actions take of.
+pub(crate) const MEMORY: &str = "memory";
+
 /// The sets of steps in the checks are the bits of one word.
 pub(crate) const MOST_STEPS: usize = 64;
 
@@ -26,6 +29,7 @@ pub(crate) struct Step {
     pub(crate) needs: Vec<(usize, Need)>,
     /// The steps it brings forth, for a step that expands; always with a higher index.
     pub(crate) children: Option<Vec<usize>>,
+    /// What its action takes of the only pool.
     pub(crate) memory: u64,
     /// How long its action takes.
     pub(crate) ms: u64,
@@ -109,7 +113,7 @@ impl World {
             inputs,
             dependencies: step.needs.iter().map(dependency).collect(),
             expands: step.children.is_some(),
-            memory: step.memory,
+            pools: [(MEMORY.to_owned(), step.memory)].into(),
             action: at,
         }
     }

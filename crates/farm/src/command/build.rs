@@ -11,6 +11,7 @@ use super::{FarmError, Setup, Words};
 use crate::lower::local_folder;
 use crate::names::{Goal, Wanted};
 use crate::place::Place;
+use crate::rules::{NETWORK, NETWORK_SIZE};
 
 /// How to build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +47,7 @@ impl BuildOptions {
         Options {
             keep_going: self.keep_going,
             tokens: jobs.tokens,
+            pools: [(NETWORK.to_owned(), NETWORK_SIZE)].into(),
             ..Options::build(jobs.count)
         }
     }

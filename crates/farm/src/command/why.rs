@@ -350,7 +350,7 @@ mod tests {
             inputs: vec![Input::text("a", "1")],
             dependencies,
             expands: false,
-            memory: 0,
+            pools: BTreeMap::new(),
             action: (),
         }
     }

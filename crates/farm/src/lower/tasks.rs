@@ -131,7 +131,7 @@ impl Lowering<'_> {
             inputs,
             dependencies: dependencies.into_iter().collect(),
             expands: false,
-            memory: 0,
+            pools: BTreeMap::new(),
             action: Action::Task(Box::new(TaskData {
                 folder: task.folder.clone(),
                 argv: command_line(&task.run.value),

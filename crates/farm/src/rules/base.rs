@@ -8,6 +8,7 @@ use farm_hosted::{ErrorKind, HostedLock};
 use farm_image::{ArchiveLayer, ImageConfig, Sha256Writer, docker_archive};
 use fs_err as fs;
 
+use super::network;
 use super::scan;
 use crate::action::Action;
 use crate::context::{Context, LABEL, NODE_LABEL, chain, executor_failure, io_failure};
@@ -24,7 +25,7 @@ pub fn image_node(name: String, reference: String) -> NodeSpec<Action> {
         inputs: vec![Input::text("image", &reference)],
         dependencies: Vec::new(),
         expands: false,
-        memory: 0,
+        pools: network(),
         action: Action::BaseImage { reference },
     }
 }
@@ -53,7 +54,7 @@ pub fn hosted_node(name: String, lock: HostedLock, epoch: u64) -> NodeSpec<Actio
         inputs,
         dependencies: Vec::new(),
         expands: false,
-        memory: 0,
+        pools: network(),
         action: Action::BaseHosted { lock: Box::new(lock) },
     }
 }

@@ -7,6 +7,7 @@ use farm_engine::{Class, Digest, Failure, FailureKind, Input, NodeSpec, Output, 
 use farm_resolver::{DistFile, Package};
 
 use super::base::Tell;
+use super::network;
 use crate::action::Action;
 use crate::context::{Context, io_failure};
 use crate::fetcher::{self, Sources};
@@ -66,7 +67,7 @@ pub fn node(name: String, file: &DistFile, package: &Package, sources: Arc<Sourc
         inputs,
         dependencies: Vec::new(),
         expands: false,
-        memory: 0,
+        pools: network(),
         action: Action::Fetch(Box::new(FetchData {
             file: file.clone(),
             cpv: package.cpv.clone(),

@@ -180,7 +180,7 @@ pub fn node(data: &JoinData, plan: &ImagePlan, contents: Contents, missing: &[St
         inputs,
         dependencies,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: Action::Image(Box::new(ImageData {
             plan: plan.clone(),
             packages,

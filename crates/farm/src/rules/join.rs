@@ -131,7 +131,7 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
         )],
         dependencies,
         expands: true,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: Action::Join(Arc::new(data)),
     }
 }

@@ -15,3 +15,16 @@ pub mod resolve;
 pub mod root;
 pub mod scan;
 pub mod task;
+
+use std::collections::BTreeMap;
+
+/// The pool of those who ask servers of others for much: mirrors, registries.
+pub const NETWORK: &str = "network";
+
+/// So many may do so at once, however many jobs there are: mirrors ask for few connections, and more of them are no faster.
+pub const NETWORK_SIZE: u64 = 4;
+
+/// What an action takes that fetches or sends.
+fn network() -> BTreeMap<String, u64> {
+    [(NETWORK.to_owned(), 1)].into()
+}

@@ -145,7 +145,7 @@ pub fn node(
         inputs,
         dependencies: edges,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: Action::Package(Box::new(PackageData {
             package: package.clone(),
             dependencies,

@@ -4,6 +4,7 @@ use farm_engine::{Class, Dependency, Digest, Failure, FailureKind, Input, NodeSp
 
 use super::base::Tell;
 use super::join::JoinData;
+use super::network;
 use crate::action::Action;
 use crate::context::{Context, executor_failure};
 use crate::place::{self, Place};
@@ -42,7 +43,7 @@ pub fn node(data: &JoinData, plan: &PublishImagesPlan) -> NodeSpec<Action> {
         inputs,
         dependencies,
         expands: false,
-        memory: 0,
+        pools: network(),
         action: Action::PublishImages(Box::new(plan.clone())),
     }
 }

@@ -105,7 +105,7 @@ fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str
         inputs,
         dependencies,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: Action::PublishPkgs(Box::new(PublishPkgsData {
             plan,
             packages,

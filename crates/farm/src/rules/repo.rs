@@ -15,6 +15,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::base::Tell;
+use super::network;
 use crate::action::Action;
 use crate::context::{Context, chain, executor_failure, io_failure};
 use crate::files::FileNode;
@@ -93,7 +94,7 @@ pub fn node(farm: &str, name: &str, source: RepoSourcePinned) -> NodeSpec<Action
         inputs: vec![input],
         dependencies: Vec::new(),
         expands: false,
-        memory: 0,
+        pools: if local { BTreeMap::new() } else { network() },
         action: Action::Repo {
             name: name.to_owned(),
             source,

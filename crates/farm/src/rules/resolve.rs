@@ -1,5 +1,6 @@
 //! `plan/SUBJECT`: what Portage's own resolver says is to be built for a subject.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
@@ -59,7 +60,7 @@ pub fn node(farm: &str, data: ResolveData, epoch: u64) -> NodeSpec<Action> {
         inputs,
         dependencies,
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: Action::Resolve(Arc::new(data)),
     }
 }

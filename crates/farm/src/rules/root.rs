@@ -3,6 +3,7 @@
 //! What the scripts changed is captured without `/etc/portage`, `/var/db/repos`, caches, logs and `/run`: the farm's settings
 //! are never in the root, they reach a package only as what Portage resolves for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Digest, Failure, FailureKind, Input, NodeSpec, Output, Run};
@@ -47,7 +48,7 @@ pub fn node(name: String, data: RootData, epoch: u64) -> NodeSpec<Action> {
         inputs,
         dependencies: vec![Dependency::output(&data.base, "image")],
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: Action::Root(Arc::new(data)),
     }
 }

@@ -4,6 +4,7 @@
 //! ([`Slot`]). What a node says of files that no task makes is taken anew when it is read, so that an edit of a source leaves the
 //! file as it is. Only tasks can be kept: what other nodes are made of is not all in their inputs.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -125,7 +126,7 @@ impl Reader {
             inputs,
             dependencies: kept.dependencies,
             expands: false,
-            memory: 0,
+            pools: BTreeMap::new(),
             action: Action::Task(Box::new(kept.data)),
         })
     }

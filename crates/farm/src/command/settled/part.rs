@@ -184,7 +184,7 @@ fn settled_node(kind: &str, name: &str, key: farm_engine::Key) -> NodeSpec<Actio
         inputs: Vec::new(),
         dependencies: Vec::new(),
         expands: false,
-        memory: 0,
+        pools: BTreeMap::new(),
         action: Action::Settled(key),
     }
 }
