@@ -59,3 +59,18 @@ fn every_kind_is_among_them() {
     let kinds: BTreeSet<usize> = nodes.iter().flatten().map(|node| node.kind).collect();
     assert_eq!(kinds, (0..nodes::KINDS).collect());
 }
+
+#[test]
+fn whoever_fetches_or_sends_takes_a_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    workspace::write(folder.path());
+    let nodes = ["golden", "hosted"].map(|farm| nodes::all(folder.path(), farm));
+    let kinds: BTreeSet<usize> = nodes
+        .iter()
+        .flatten()
+        .filter(|node| node.network)
+        .map(|node| node.kind)
+        .collect();
+    // Bases, repositories that are not folders, source files, images that are pushed.
+    assert_eq!(kinds, [0, 1, 3, 5, 6, 9, 15].into());
+}

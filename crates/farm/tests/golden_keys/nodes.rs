@@ -8,6 +8,7 @@ use farm_domain::action::Action;
 use farm_domain::context::Context;
 use farm_domain::lockfile::FarmLock;
 use farm_domain::lower::{check, lower};
+use farm_domain::rules::NETWORK;
 use farm_domain::rules::join::{self, JoinedPlan};
 use farm_domain::rules::repo::RepoSourcePinned;
 use farm_engine::{
@@ -28,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) key: String,
     /// See [`kind_of`].
     pub(crate) kind: usize,
+    /// Whether it asks servers of others for much.
+    pub(crate) network: bool,
 }
 
 /// So many kinds of nodes there are.
@@ -103,6 +106,7 @@ pub(crate) fn all(workspace: &Path, farm: &str) -> Vec<Node> {
         rule: format!("{} {}", spec.kind, spec.rule_version),
         key: guards.newest(&spec.name).unwrap().key.to_string(),
         kind: kind_of(&spec.action),
+        network: spec.pools.contains_key(NETWORK),
     };
     graph.ids().map(|id| node(graph.spec(id))).collect()
 }
