@@ -74,7 +74,9 @@ fn impure<'a>(package: &str, tree: &'a str) -> impl Iterator<Item = &'a str> {
 
 /// What a source names that reaches the machine. Comments may name anything.
 fn named(source: &str) -> impl Iterator<Item = String> {
-    let code = source.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    let code = source
+        .lines()
+        .map(|line| line.split_once("//").map_or(line, |(code, _)| code));
     let code: String = code.flat_map(|line| line.chars().chain(['\n'])).collect();
     let dense: String = code.split_whitespace().collect();
     let mut found = Vec::new();
@@ -86,7 +88,11 @@ fn named(source: &str) -> impl Iterator<Item = String> {
             None => after.split(|char| !is_word(char)).next().unwrap_or_default(),
         };
         let names = names.split(|char| !is_word(char));
-        found.extend(names.filter(|name| MODULES.contains(name)).map(|name| format!("std::{name}")));
+        found.extend(
+            names
+                .filter(|name| MODULES.contains(name))
+                .map(|name| format!("std::{name}")),
+        );
     }
     let whole = |at: usize| !code[..at].ends_with(is_word);
     found.extend(
@@ -118,9 +124,17 @@ mod tests {
         let found = |source: &str| named(source).collect::<Vec<_>>();
         assert_eq!(found("use std::fs;\n"), ["std::fs"]);
         assert_eq!(found("let x = std :: env\n::var(\"X\");"), ["std::env"]);
-        assert_eq!(found("use std::{\n    fmt,\n    process::Command,\n};"), ["std::process"]);
-        assert_eq!(found("use fs_err as fs;\nreturn println!(\"x\");"), ["fs_err", "println!"]);
-        assert!(found("//! Names no std::fs and no println!\nuse std::fmt; // std::env\nlet v = env!(\"V\");").is_empty());
+        assert_eq!(
+            found("use std::{\n    fmt,\n    process::Command,\n};"),
+            ["std::process"]
+        );
+        assert_eq!(
+            found("use fs_err as fs;\nreturn println!(\"x\");"),
+            ["fs_err", "println!"]
+        );
+        assert!(
+            found("//! Names no std::fs and no println!\nuse std::fmt; // std::env\nlet v = env!(\"V\");").is_empty()
+        );
         assert!(found("use std::io::Read;\nwriteln!(out);\nsprint!();").is_empty());
     }
 }

@@ -11,8 +11,8 @@ use std::error::Error;
 use std::time::Instant;
 
 use farm_engine::{
-    Class, Dependency, Difference, Digest, Driver, Failure, Graph, Guard, Input, MemoryGuards, NodeSpec, Options, Output,
-    Presence, Run, SystemClock, build,
+    Class, Dependency, Difference, Digest, Driver, Failure, Graph, Guard, Input, MemoryGuards, NodeSpec, Options,
+    Output, Presence, Run, SystemClock, build,
 };
 
 /// Makes of every node a digest of its name.
