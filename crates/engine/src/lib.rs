@@ -157,8 +157,10 @@
 //!
 //! # What a run costs
 //!
-//! Time and memory grow with nodes and edges, whatever the shape: no walk is recursive, and none looks at a node twice.
-//! `examples/scale.rs` measures it. What takes the time of a large run is the driver.
+//! Time and memory grow with nodes and edges: no walk is recursive, and a chain of a million costs what a million nodes side by
+//! side do, some seconds and three kilobytes a node, `MemoryGuards` included. `examples/scale.rs` measures it. There are two
+//! exceptions. A node with very many dependencies costs their square: 0.6 seconds at 20,000. And each time that the graph grows, it
+//! is looked over as a whole for what has the longest path.
 //!
 //! # Threads
 //!
