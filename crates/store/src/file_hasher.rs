@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::stat_cache::{self, Entries, Entry, Fingerprint, Unreadable};
-use crate::witness::Witness;
+use crate::witness::{Concern, Witness};
 
 /// What was hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,7 +154,7 @@ impl FileHasher {
     /// # Errors
     /// See [`HashError`].
     pub fn hash(&self, path: &Path) -> Result<FileDigest, HashError> {
-        self.hash_noted(path, false)
+        self.hash_noted(path, Concern::Everybody)
     }
 
     /// As [`Self::hash`], of a file whose content matters only to whoever the caller names to the witness later.
@@ -162,7 +162,15 @@ impl FileHasher {
     /// # Errors
     /// See [`HashError`].
     pub fn hash_owned(&self, path: &Path) -> Result<FileDigest, HashError> {
-        self.hash_noted(path, true)
+        self.hash_noted(path, Concern::Readers)
+    }
+
+    /// As [`Self::hash_owned`], for somebody who makes the file and may replace it in this run ([`Self::learn`], [`Self::forget`]).
+    ///
+    /// # Errors
+    /// See [`HashError`].
+    pub fn hash_made(&self, path: &Path) -> Result<FileDigest, HashError> {
+        self.hash_noted(path, Concern::Maker)
     }
 
     /// Takes note of the digest of a regular file that was just made, for whoever the caller names to the witness later. `before` is
@@ -192,15 +200,15 @@ impl FileHasher {
         self.state().entries.remove(path.as_os_str());
     }
 
-    fn hash_noted(&self, path: &Path, owned: bool) -> Result<FileDigest, HashError> {
+    fn hash_noted(&self, path: &Path, concern: Concern) -> Result<FileDigest, HashError> {
         let (found, fingerprint) = match look(path) {
             Ok(found) => found,
             Err(error) => {
                 // What is missing today may be there tomorrow.
-                if owned {
-                    self.witness.look_owned(path);
-                } else {
+                if concern == Concern::Everybody {
                     self.witness.look(path);
+                } else {
+                    self.witness.look_owned(path);
                 }
                 return Err(error);
             }
@@ -213,11 +221,11 @@ impl FileHasher {
         {
             entry.age = 0;
             let answer = entry.answer();
-            self.witness.saw(path, &found, now, owned);
+            self.witness.saw(path, &found, now, concern);
             return Ok(answer);
         }
         let (entry, found, now) = hash_settled(path)?;
-        self.witness.saw(path, &found, now, owned);
+        self.witness.saw(path, &found, now, concern);
         let answer = entry.answer();
         let mut state = self.state();
         state.entries.insert(path.as_os_str().to_owned(), entry);

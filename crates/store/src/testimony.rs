@@ -394,6 +394,7 @@ impl<'a> Raw<'a> {
                 state: self.state.map(|state| State(*state)),
                 young: self.tag & AGAIN != 0,
                 owned: self.tag & OWNED != 0,
+                read: false,
             },
             owners: self.owners().collect(),
         }

@@ -74,6 +74,18 @@ pub(crate) struct Sight {
     pub(crate) young: bool,
     /// Only its content matters, and only to somebody who can be named.
     pub(crate) owned: bool,
+    /// Somebody's result rests on this state.
+    pub(crate) read: bool,
+}
+
+/// To whom it matters what is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concern {
+    Everybody,
+    /// Those who can be named later, and whose results rest on what is there.
+    Readers,
+    /// Whoever can be named later and may put something else there.
+    Maker,
 }
 
 /// Why there is no testimony: the next run has to look for itself.
@@ -112,9 +124,9 @@ impl Witness {
         let now = SystemTime::now();
         let found = fs_err::symlink_metadata(path);
         let link = found.as_ref().is_ok_and(Metadata::is_symlink);
-        self.note(path, How::Itself, found, now, false);
+        self.note(path, How::Itself, found, now, Concern::Everybody);
         if link {
-            self.note(path, How::Through, fs_err::metadata(path), now, false);
+            self.note(path, How::Through, fs_err::metadata(path), now, Concern::Everybody);
         }
     }
 
@@ -122,49 +134,52 @@ impl Witness {
     /// which file or link is there.
     pub fn look_owned(&self, path: &Path) {
         let now = SystemTime::now();
-        self.note(path, How::Itself, fs_err::symlink_metadata(path), now, true);
+        self.note(path, How::Itself, fs_err::symlink_metadata(path), now, Concern::Maker);
     }
 
     /// As [`Self::look`] or [`Self::look_owned`], for a path that the caller has just asked for with `lstat`, at the moment `now` or before.
-    pub(crate) fn saw(&self, path: &Path, found: &Metadata, now: SystemTime, owned: bool) {
-        self.add(path, How::Itself, Some(found), now, owned);
+    pub(crate) fn saw(&self, path: &Path, found: &Metadata, now: SystemTime, concern: Concern) {
+        self.add(path, How::Itself, Some(found), now, concern);
     }
 
-    /// A file was just made, for whoever can be named later: what was there before is no contradiction.
+    /// A file was just made, for whoever can be named later: what was there before is no contradiction. Whoever read it before has
+    /// to look again.
     pub(crate) fn made(&self, path: &Path, found: &Metadata, now: SystemTime) {
         self.forget_owned(path);
-        self.saw(path, found, now, true);
+        self.saw(path, found, now, Concern::Maker);
     }
 
-    /// A file that only owners looked at is about to be another one, or none.
+    /// A file that only its maker looked at is about to be another one, or none.
     pub(crate) fn forget_owned(&self, path: &Path) {
         let mut seen = self.seen();
         let at = (path.as_os_str().to_owned(), How::Itself);
-        if seen.sights.get(&at).is_some_and(|sight| sight.owned) {
+        if seen.sights.get(&at).is_some_and(|sight| sight.owned && !sight.read) {
             seen.sights.remove(&at);
         }
     }
 
-    fn note(&self, path: &Path, how: How, found: io::Result<Metadata>, now: SystemTime, owned: bool) {
+    fn note(&self, path: &Path, how: How, found: io::Result<Metadata>, now: SystemTime, concern: Concern) {
         match found {
-            Ok(found) => self.add(path, how, Some(&found), now, owned),
-            Err(error) if is_absence(&error) => self.add(path, how, None, now, owned),
+            Ok(found) => self.add(path, how, Some(&found), now, concern),
+            Err(error) if is_absence(&error) => self.add(path, how, None, now, concern),
             Err(_) => {
                 self.seen().silence.get_or_insert(Silence::Unseen(path.to_owned()));
             }
         }
     }
 
-    fn add(&self, path: &Path, how: How, found: Option<&Metadata>, now: SystemTime, owned: bool) {
+    fn add(&self, path: &Path, how: How, found: Option<&Metadata>, now: SystemTime, concern: Concern) {
         let sight = Sight {
             state: found.map(State::of),
             young: found.is_some_and(|found| is_young(found, now)),
-            owned,
+            owned: concern != Concern::Everybody,
+            read: concern == Concern::Readers,
         };
         let mut seen = self.seen();
         let first = seen.sights.entry((path.as_os_str().to_owned(), how)).or_insert(sight);
-        let both_owned = first.owned && owned;
+        let both_owned = first.owned && sight.owned;
         first.owned = both_owned;
+        first.read |= sight.read;
         if first.state != sight.state {
             if both_owned {
                 // One of the owners may have seen the one and not the other.

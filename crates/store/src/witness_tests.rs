@@ -32,9 +32,9 @@ fn witness(root: &Path, later: Duration) -> Witness {
         let now = SystemTime::now() + later;
         let found = fs_err::symlink_metadata(&path);
         let link = found.as_ref().is_ok_and(Metadata::is_symlink);
-        witness.note(&path, How::Itself, found, now, false);
+        witness.note(&path, How::Itself, found, now, Concern::Everybody);
         if link {
-            witness.note(&path, How::Through, fs_err::metadata(&path), now, false);
+            witness.note(&path, How::Through, fs_err::metadata(&path), now, Concern::Everybody);
         }
     }
     witness
@@ -130,14 +130,14 @@ fn the_target_of_a_link_is_watched() {
         How::Itself,
         fs_err::symlink_metadata(&link),
         SystemTime::now() + LATER,
-        false,
+        Concern::Everybody,
     );
     witness.note(
         &link,
         How::Through,
         fs_err::metadata(&link),
         SystemTime::now() + LATER,
-        false,
+        Concern::Everybody,
     );
     let testimony = witness.testimony(dir.path(), &Owners::new()).unwrap();
     wait_for_another_tick(dir.path());
@@ -204,12 +204,16 @@ fn more_paths_than_a_block_holds() {
         let path = dir.path().join(format!("file-{number}"));
         fs_err::write(&path, "").unwrap();
         let found = fs_err::symlink_metadata(&path).unwrap();
-        witness.saw(&path, &found, SystemTime::now() + LATER, false);
+        witness.saw(&path, &found, SystemTime::now() + LATER, Concern::Everybody);
     }
     let testimony = witness.testimony(dir.path(), &Owners::new()).unwrap();
     assert!(testimony.compare(dir.path()) == SAME);
     fs_err::remove_file(dir.path().join(format!("file-{}", count - 1))).unwrap();
     assert!(testimony.compare(dir.path()) != SAME);
+}
+
+fn concern(owned: bool) -> Concern {
+    if owned { Concern::Readers } else { Concern::Everybody }
 }
 
 #[test]
@@ -224,7 +228,7 @@ fn what_only_owners_use_concerns_only_them() {
     let witness = Witness::default();
     for (path, owned) in [("file", true), ("sub/other", true), ("link", true), ("sub", false)] {
         let (path, found, now, owned) = seen(path, owned);
-        witness.note(&path, How::Itself, found, now, owned);
+        witness.note(&path, How::Itself, found, now, concern(owned));
     }
     let owners: Owners = [("file", vec![1, 2]), ("sub/other", vec![2])]
         .map(|(path, owners)| (root.join(path).into_os_string(), owners))
@@ -243,7 +247,7 @@ fn what_only_owners_use_concerns_only_them() {
     let again = Witness::default();
     for path in ["file", "sub/other"] {
         let (path, found, now, owned) = seen(path, true);
-        again.note(&path, How::Itself, found, now, owned);
+        again.note(&path, How::Itself, found, now, concern(owned));
     }
     let amended = again
         .amend(
@@ -303,6 +307,25 @@ fn what_was_made_contradicts_nothing_that_was_there_before() {
     assert_eq!(
         witness.testimony(dir.path(), &owners),
         Err(Silence::Contradiction(file))
+    );
+}
+
+#[test]
+fn whoever_read_a_file_before_it_was_made_looks_again() {
+    let dir = old_tree();
+    let file = dir.path().join("file");
+    let witness = Witness::default();
+    let read = fs_err::symlink_metadata(&file).unwrap();
+    witness.saw(&file, &read, SystemTime::now() + LATER, Concern::Readers);
+    witness.forget_owned(&file);
+    fs_err::write(&file, "longer").unwrap();
+    let found = fs_err::symlink_metadata(&file).unwrap();
+    witness.made(&file, &found, SystemTime::now() + LATER);
+    witness.settle(&file, &found, SystemTime::now() + LATER);
+    let owners = Owners::from([(file.into_os_string(), vec![7])]);
+    assert_eq!(
+        witness.testimony(dir.path(), &owners).unwrap().compare(dir.path()),
+        Comparison::Owners([7].into())
     );
 }
 

@@ -328,6 +328,55 @@ tasks:
     assert_eq!(space.read("farms/f/use"), "word\nother\n");
 }
 
+/// What a task of one farm makes is a source of another farm, which was looked at before it was made.
+#[test]
+fn what_another_farm_makes_of_a_source_is_seen() {
+    let space = Space::with_farm(
+        "a",
+        "
+farm: a
+tasks:
+  make: { in: host, inputs: [src], run: 'cp src out', outputs: [out] }
+  use:  { in: host, inputs: [out], run: 'cp out used', outputs: [used] }
+",
+    );
+    let other = "
+farm: b
+include: [a]
+tasks:
+  make: !override { in: host, run: 'echo x > other', outputs: [other] }
+";
+    space.write("farms/b/farm.yaml", other);
+    // So long that nothing is too young to be trusted when it is over.
+    let last = "
+farm: c
+tasks:
+  last: { in: host, inputs: [src], run: 'sleep 0.5; cp src last', outputs: [last] }
+";
+    space.write("farms/c/farm.yaml", last);
+    space.write("farms/c/src", "one\n");
+    space.write("farms/a/src", "one\n");
+    space.write("farms/a/out", "one\n");
+    let build = || space.farm(&["build", "-k", "-j2", "a", "b", "c", "--json"]);
+    for _ in 0..3 {
+        let _ = build();
+    }
+    let of_b = |ended: &Ended| {
+        let events = ended.json_lines();
+        let end = events
+            .iter()
+            .find(|event| event["event"] == "node-finished" && event["name"] == "b:task/use");
+        end.unwrap()["result"].as_str().unwrap().to_owned()
+    };
+    fs_err::remove_dir_all(space.path(".farm/settled")).unwrap();
+    space.write("farms/a/src", "two\n");
+    space.write("farms/c/src", "two\n");
+    let ended = build();
+    assert_eq!(of_b(&ended), "cached", "{}", ended.text());
+    let ended = build();
+    assert_eq!(of_b(&ended), "built", "{}", ended.text());
+}
+
 #[test]
 fn the_mark_of_a_killed_run_is_not_overlooked() {
     let space = space();

@@ -1,6 +1,6 @@
 //! Whatever runs nodes is recorded.
 
-use crate::support::{FarmSpace, registry::Address};
+use crate::support::{FarmSpace, docker, registry::Address};
 
 #[test]
 fn plans_and_publications_are_recorded() {
@@ -25,4 +25,21 @@ fn plans_and_publications_are_recorded() {
     );
     let failed = space.farm(&["log", "what-failed"]).succeeded();
     assert!(failed.stdout.contains("tiny:publish-image: "), "{failed}");
+}
+
+#[test]
+fn what_was_just_built_is_looked_for_by_the_next_run() {
+    let space = FarmSpace::ready();
+    space.edit(
+        "farms/tiny/bootstrap.sh",
+        "set -eu\n",
+        "set -eu\necho new > /etc/stamp\n",
+    );
+    let build = || space.farm(&["build", "tiny:root", "--json"]).succeeded();
+    let output = build();
+    assert!(output.ran().contains("tiny:root"), "{output}");
+    let image = space.place("tiny:root", "image");
+    let _ = docker(&["image", "rm", image["tag"].as_str().unwrap()]);
+    let output = build();
+    assert!(output.ran().contains("tiny:root"), "{output}");
 }

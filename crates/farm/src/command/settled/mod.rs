@@ -115,13 +115,14 @@ fn try_record(path: &Path, session: &Session, summary: &Summary) -> Option<()> {
         .collect();
     for (at, report) in (0..).zip(&summary.nodes) {
         let spec = session.graph.spec(session.graph.find(&report.name)?);
-        let needs: Option<Vec<u32>> = spec
+        let needs: Vec<u32> = spec
             .dependencies
             .iter()
-            .map(|dependency| places.get(dependency.node.as_str()).copied())
+            .filter_map(|dependency| places.get(dependency.node.as_str()).copied())
             .collect();
-        // What was not looked at is not known: such a node cannot be looked at alone.
-        let slot = if needs.is_some() {
+        // What was not looked at is not known: such a node cannot be looked at alone. What is known of its needs is kept, so that
+        // a change below it makes farm look at everything.
+        let slot = if needs.len() == spec.dependencies.len() {
             writer.add(spec)
         } else {
             Slot::default()
@@ -131,7 +132,7 @@ fn try_record(path: &Path, session: &Session, summary: &Summary) -> Option<()> {
             return None;
         }
         columns.keys.push(key);
-        columns.needs.push(needs.unwrap_or_default());
+        columns.needs.push(needs);
         columns.slots.push(slot);
     }
     let root = session.workspace.root.as_std_path();
@@ -155,8 +156,8 @@ fn try_record(path: &Path, session: &Session, summary: &Summary) -> Option<()> {
     settled.write(path).ok()
 }
 
-/// The key a node is up to date with, if it is and the witness saw every file that only this node looks at. Adds those files to
-/// `owners`.
+/// The key a node is up to date with, if it is and all that the node made was looked at. Adds the files that only this node looks
+/// at to `owners`.
 fn key_of(
     session: &Session,
     report: &NodeReport,
@@ -173,10 +174,12 @@ fn key_of(
             owners.entry(file.into_os_string()).or_default().push(at);
         }
     }
-    let done = matches!(
-        report.result,
-        Some(NodeResult::Built | NodeResult::Cached | NodeResult::Cutoff)
-    );
+    let done = match report.result {
+        Some(NodeResult::Cached | NodeResult::Cutoff) => true,
+        // Where other nodes leave what they make was not looked at: only who finds it there tells the witness, or asks for it.
+        Some(NodeResult::Built) => matches!(action, Action::Task(_)),
+        _ => false,
+    };
     guard.filter(|_| done && seen).map(|guard| guard.key)
 }
 

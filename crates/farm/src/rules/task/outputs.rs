@@ -310,7 +310,7 @@ pub(super) fn presence(
 
 fn is_same(context: &Context, path: &Path, kept: &KeptFile) -> bool {
     match kept {
-        KeptFile::File { blob, executable } => context.hasher.hash_owned(path).is_ok_and(|found| {
+        KeptFile::File { blob, executable } => context.hasher.hash_made(path).is_ok_and(|found| {
             found.kind == FileKind::File && found.digest == blob.digest && found.executable == *executable
         }),
         KeptFile::Link { target } => {
