@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::NodeSpec;
+use crate::{Dependency, NodeSpec};
 
 /// A node of one [`Graph`], by its place in the order in which nodes were added. Only that graph can say what it means; another one
 /// may panic.
@@ -244,6 +244,16 @@ impl<A: PartialEq> Graph<A> {
         &self.dependencies[node.index()]
     }
 
+    /// The ways in which `node` needs `other`, none if it does not. Found by bisection: a node may need a million others, and is
+    /// asked about by each of them.
+    #[must_use]
+    pub fn ways(&self, node: NodeId, other: NodeId) -> &[Dependency] {
+        let (dependencies, name) = (&self.spec(node).dependencies, &self.spec(other).name);
+        let first = dependencies.partition_point(|dependency| dependency.node < *name);
+        let after = dependencies[first..].partition_point(|dependency| dependency.node == *name);
+        &dependencies[first..first + after]
+    }
+
     /// The nodes that need it, in the order of the graph, once for each way in which they do.
     #[must_use]
     pub fn dependants(&self, node: NodeId) -> &[NodeId] {
@@ -259,7 +269,7 @@ fn id(index: usize) -> NodeId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Class, Dependency};
+    use crate::Class;
 
     fn node(name: &str, needs: &[&str]) -> NodeSpec<()> {
         NodeSpec {
@@ -301,6 +311,29 @@ mod tests {
             Err(GraphError::Unknown { .. })
         ));
         assert_eq!(graph.len(), 1);
+    }
+
+    #[test]
+    fn the_ways_to_one_node_are_those_and_no_others() {
+        let mut graph = Graph::new();
+        let mut last = node("last", &["a", "ab", "b"]);
+        last.dependencies.push(Dependency::before_run("ab"));
+        graph
+            .add(vec![
+                node("a", &[]),
+                node("ab", &[]),
+                node("b", &[]),
+                node("c", &[]),
+                last,
+            ])
+            .unwrap();
+        let id = |name| graph.find(name).unwrap();
+        let ways = |name| graph.ways(id("last"), id(name));
+        let both = [Dependency::output("ab", "out"), Dependency::before_run("ab")];
+        assert_eq!(ways("ab"), both);
+        assert_eq!(ways("a"), [Dependency::output("a", "out")]);
+        assert_eq!(ways("b").len(), 1);
+        assert!(ways("c").is_empty());
     }
 
     #[test]

@@ -158,9 +158,8 @@
 //! # What a run costs
 //!
 //! Time and memory grow with nodes and edges: no walk is recursive, and a chain of a million costs what a million nodes side by
-//! side do, some seconds and three kilobytes a node, `MemoryGuards` included. `examples/scale.rs` measures it. There are two
-//! exceptions. A node with very many dependencies costs their square: 0.6 seconds at 20,000. And each time that the graph grows, it
-//! is looked over as a whole for what has the longest path.
+//! side do, some seconds and three kilobytes a node, `MemoryGuards` included. `examples/scale.rs` measures it. There is one
+//! exception: each time that the graph grows, it is looked over as a whole for what has the longest path.
 //!
 //! # Threads
 //!

@@ -224,12 +224,9 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         let mut dependants = self.graph.dependants(node).to_vec();
         dependants.dedup();
         for dependant in dependants {
-            let ways = |before_run| {
-                self.edges(dependant)
-                    .filter(|(need, to)| *to == node && (**need == Need::BeforeRun) == before_run)
-                    .count()
-            };
-            let (keyed, staged) = (ways(false), ways(true));
+            let ways = self.graph.ways(dependant, node);
+            let staged = ways.iter().filter(|way| way.need == Need::BeforeRun).count();
+            let keyed = ways.len() - staged;
             let last = match &mut self.states[dependant] {
                 State::Keying { waiting } if keyed > 0 => {
                     *waiting -= keyed;
