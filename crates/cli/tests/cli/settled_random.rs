@@ -356,11 +356,8 @@ fn step(pair: &mut Pair, random: &mut Random) {
         }
         1 => _ = pair.run(&["build", "-n"], true, watched),
         2 => {
-            _ = pair.run(
-                &["build", "-k", random.one_of(&["task/both", "task/word", "task/count"])],
-                true,
-                watched,
-            );
+            let task = random.one_of(&["task/both", "task/word", "task/count"]);
+            pair.run(&["build", "-k", task], true, watched);
         }
         3 => _ = pair.run(&["build", "-k", "WORD=two"], true, watched),
         4 => {
@@ -395,12 +392,12 @@ fn step(pair: &mut Pair, random: &mut Random) {
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a seed and a number of steps for whoever looks for a failure"
+    reason = "how to take other steps is said in the environment"
 )]
 fn a_record_never_changes_what_a_run_comes_to() {
     let number = |name: &str, other: u64| std::env::var(name).map_or(other, |text| text.parse().unwrap());
     let seed = number("FARM_SETTLED_SEED", 17);
-    let steps = number("FARM_SETTLED_STEPS", 60);
+    let steps = number("FARM_SETTLED_STEPS", 40);
     eprintln!("FARM_SETTLED_SEED={seed} FARM_SETTLED_STEPS={steps}");
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut pair = Pair::new(&mut random);
@@ -417,6 +414,6 @@ fn a_record_never_changes_what_a_run_comes_to() {
             }
         }
     }
-    assert!(pair.shorter > 0 || steps < 60, "no run relied on a record");
+    assert!(pair.shorter > 0 || steps < 40, "no run relied on a record");
     eprintln!("{} runs relied on a record", pair.shorter);
 }
