@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
@@ -19,6 +19,9 @@ pub const NODE_LABEL: &str = "org.farm.node";
 
 /// The file in the workspace's state that is there while a run is under way; it names the executor, once there is one.
 pub const RUNNING_MARK: &str = "running";
+
+/// A file system in memory that every Linux has.
+const IN_MEMORY: &str = "/dev/shm";
 
 /// Makes the connection to an executor, which puts these labels on every container it makes.
 pub type Connect = dyn Fn(&BTreeMap<String, String>) -> Result<Arc<dyn Executor>, ExecutorError> + Send + Sync;
@@ -44,6 +47,8 @@ pub struct Context {
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
     task_folders: TaskFolders,
+    /// Where FIFOs are made, and the number of the last one.
+    fifos: Mutex<Option<(tempfile::TempDir, u64)>>,
     watchdog: OnceLock<Result<Watchdog, Failure>>,
     connect: Box<Connect>,
     connected: OnceLock<Result<Arc<dyn Executor>, Failure>>,
@@ -75,6 +80,7 @@ impl Context {
             workspace_id,
             processor: OnceLock::new(),
             task_folders: TaskFolders::default(),
+            fifos: Mutex::default(),
             watchdog: OnceLock::new(),
             connect,
             connected: OnceLock::new(),
@@ -130,16 +136,36 @@ impl Context {
         &self.task_folders
     }
 
+    /// A path for a FIFO that nobody else uses, in memory where there is room for that: on a disk, making and removing one costs as much as
+    /// a short program.
+    pub(crate) fn new_fifo_path(&self) -> std::io::Result<PathBuf> {
+        let make = || {
+            let in_memory = tempfile::Builder::new()
+                .prefix(&self.scratch_prefix())
+                .tempdir_in(IN_MEMORY);
+            in_memory.or_else(|_| self.new_scratch())
+        };
+        let mut fifos = self.fifos.lock().unwrap_or_else(PoisonError::into_inner);
+        let (folder, next) = match &mut *fifos {
+            Some(fifos) => fifos,
+            none => none.insert((make()?, 0)),
+        };
+        *next += 1;
+        Ok(folder.path().join(next.to_string()))
+    }
+
     /// Removes the temporary folders that runs of this workspace left which were killed. The caller holds the workspace's lock.
     pub fn sweep_scratch(&self) {
-        let Ok(entries) = fs_err::read_dir(&self.scratch) else {
-            return;
-        };
         let prefix = self.scratch_prefix();
-        for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                // What cannot be removed takes room and does no harm.
-                let _ = fs_err::remove_dir_all(entry.path());
+        for folder in [&*self.scratch, Path::new(IN_MEMORY)] {
+            let Ok(entries) = fs_err::read_dir(folder) else {
+                continue;
+            };
+            for entry in entries.flatten() {
+                if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                    // What cannot be removed takes room and does no harm.
+                    let _ = fs_err::remove_dir_all(entry.path());
+                }
             }
         }
     }

@@ -19,14 +19,7 @@ pub(crate) struct Pair {
     pub(crate) home: PathBuf,
     /// Where it puts temporary files.
     pub(crate) temporary: PathBuf,
-    around: TempDir,
-}
-
-impl Pair {
-    /// The folder around both.
-    pub(super) fn path(&self) -> &Path {
-        self.around.path()
-    }
+    _around: TempDir,
 }
 
 impl TaskFolders {
@@ -42,7 +35,7 @@ impl TaskFolders {
         Ok(Pair {
             home,
             temporary,
-            around,
+            _around: around,
         })
     }
 

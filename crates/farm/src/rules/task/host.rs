@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, run: &Run<'_>, name: &str, folder: &Path, t
         .take(|| context.new_scratch())
         .map_err(|error| io_failure("make a task's folders", &error))?;
     let watchdog = context.watchdog()?;
-    let jobs = Jobs::offer(run, task, own.path());
+    let jobs = Jobs::offer(context, run, task);
     let (child, output) = start(folder, task, &own, jobs.as_ref())?;
     watchdog.begun(Pid::from_child(&child));
     let status = watch(context, watchdog, child, output, &mut log);

@@ -1,7 +1,6 @@
-//! The job tokens of a task on the host: a FIFO in its scratch folder, named in `MAKEFLAGS`.
+//! The job tokens of a task on the host: a FIFO of its own, named in `MAKEFLAGS`.
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
@@ -10,6 +9,7 @@ use farm_job_tokens::{Fifo, Make, makeflags};
 
 use super::host::PATH;
 use crate::action::TaskData;
+use crate::context::Context;
 
 /// An offer of tokens to one task. The programs of a task that ended may not use it any more, nor do they keep what they took.
 pub(super) struct Jobs {
@@ -20,8 +20,8 @@ pub(super) struct Jobs {
 
 impl Jobs {
     /// Has tokens lent to the programs of a task. `None` if it has a `MAKEFLAGS` of its own, if the host's make is a stranger,
-    /// or if there can be no FIFO in the scratch folder: then the task has the one job that every action has.
-    pub(super) fn offer(run: &Run<'_>, task: &TaskData, scratch: &Path) -> Option<Self> {
+    /// or if there can be no FIFO: then the task has the one job that every action has.
+    pub(super) fn offer(context: &Context, run: &Run<'_>, task: &TaskData) -> Option<Self> {
         if task.env.contains_key("MAKEFLAGS") {
             return None;
         }
@@ -29,7 +29,7 @@ impl Jobs {
         if make == Make::Foreign {
             return None;
         }
-        let fifo = Fifo::create(&scratch.join("jobs")).ok()?;
+        let fifo = Fifo::create(&context.new_fifo_path().ok()?).ok()?;
         let inherited = match make {
             Make::Descriptors => Some(fifo.open_to_inherit().ok()?),
             Make::Modern | Make::Foreign => None,
