@@ -375,7 +375,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 _ if soft => Value::Absent,
                 _ => return Err(State::Skipped(format!("it needs {}", dependency.node))),
             };
-            values.push((format!("{}:{role}", local_name(&dependency.node)), value));
+            values.push((dependency.input_name(), value));
         }
         Ok((values, touched))
     }
@@ -448,9 +448,4 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         }
         Ok(())
     }
-}
-
-/// A node's name without the farm it belongs to: a farm may be renamed or included without new keys.
-fn local_name(name: &str) -> &str {
-    name.split_once(':').map_or(name, |(_, local)| local)
 }
