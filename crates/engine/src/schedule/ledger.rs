@@ -106,9 +106,13 @@ impl<Id: Copy + Ord> Ledger<Id> {
         (self.in_hand / ready.max(1)).max(1)
     }
 
-    /// A running action can be lent tokens from now on.
+    /// A running action can be lent tokens, from the next look on.
     pub(super) fn open(&mut self, id: Id) {
-        self.lines.insert(id, Line::default());
+        let line = Line {
+            rest: 1,
+            ..Line::default()
+        };
+        self.lines.insert(id, line);
     }
 
     /// Tokens that nobody had taken up came back.

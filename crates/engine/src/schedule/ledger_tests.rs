@@ -124,6 +124,17 @@ fn the_only_action_is_lent_everything() {
 }
 
 #[test]
+fn an_action_that_ends_before_the_first_look_is_lent_nothing() {
+    let mut ledger = Ledger::own(4);
+    ledger.start();
+    ledger.open(1);
+    let moves = ledger.moves(0);
+    assert_eq!((moves.lend, moves.want_back), (vec![], vec![]));
+    ledger.look(1, 0);
+    assert_eq!(ledger.moves(0).lend, [(1, 3)]);
+}
+
+#[test]
 fn tokens_go_to_whoever_uses_them() {
     let mut scene = Scene::new(Ledger::own(8));
     scene.start(1, 0);

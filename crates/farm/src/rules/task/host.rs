@@ -12,7 +12,6 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::folders::Pair;
 use super::host_jobs::Jobs;
-use super::watchdog::Watchdog;
 use crate::action::TaskData;
 use crate::context::{Context, io_failure};
 use crate::rules::container::{NodeLog, log_path};
@@ -39,8 +38,8 @@ pub(super) fn run(context: &Context, run: &Run<'_>, name: &str, folder: &Path, t
     let watchdog = context.watchdog()?;
     let jobs = Jobs::offer(context, run, task);
     let (child, output) = start(folder, task, &own, jobs.as_ref())?;
-    watchdog.begun(Pid::from_child(&child));
-    let status = watch(context, watchdog, child, output, &mut log);
+    let watched = watchdog.begun(Pid::from_child(&child));
+    let status = watch(context, child, output, &mut log, || watchdog.ended(watched));
     drop(jobs);
     folders.give_back(own);
     let status = status.map_err(|error| io_failure("wait for a task", &error))?;
@@ -91,13 +90,14 @@ fn find_program(program: &str, folder: &Path) -> Option<PathBuf> {
     places.into_iter().find(|path| path.exists())
 }
 
-/// Writes down what the task says until it ended, and ends whatever it left running in its group.
+/// Writes down what the task says until it ended, and ends whatever it left running in its group. `ended` is called when that is
+/// done, and before another group can have its number.
 fn watch(
     context: &Context,
-    watchdog: &Watchdog,
     mut child: Child,
     output: PipeReader,
     log: &mut NodeLog,
+    ended: impl FnOnce(),
 ) -> std::io::Result<ExitStatus> {
     let group = Pid::from_child(&child);
     let kill = |signal| {
@@ -109,7 +109,7 @@ fn watch(
     let mut output = Output::of(output);
     let mut asked_at: Option<Instant> = None;
     loop {
-        let (ended, said) = {
+        let (is_over, said) = {
             let mut ready = vec![PollFd::new(&process, PollFlags::IN)];
             ready.extend(output.interest());
             wait_for(&mut ready)?;
@@ -119,7 +119,7 @@ fn watch(
         if said {
             output.take(log);
         }
-        if ended {
+        if is_over {
             break;
         }
         if context.cancel.is_cancelled() {
@@ -134,7 +134,7 @@ fn watch(
         }
     }
     kill(Signal::KILL);
-    watchdog.ended(group);
+    ended();
     let status = child.wait()?;
     // What left the group and holds the log open is not waited for, however much it says.
     let since = Instant::now();

@@ -1,76 +1,111 @@
 //! Ends what host tasks run when farm is killed.
 //!
 //! Nothing in a killed program can do that, and a task that lives on would write into the outputs of the next run. So a small
-//! shell is told of every process group that begins and ends, by a pipe which only farm holds open. When it closes, farm has
-//! ended in one way or another, and the shell kills the groups that are left. (`PR_SET_PDEATHSIG` would reach the first process
-//! of a task and none of its children, and costs a program more a task.)
+//! shell waits at a pipe which only farm holds open. When it closes, farm has ended in one way or another, and the shell kills the
+//! process groups that stand in a table in memory. It sleeps until then: that a task begins or ends costs one write into the
+//! table. (`PR_SET_PDEATHSIG` would reach the first process of a task and none of its children, and costs a program more a task.)
 
-use std::io::Write;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Pid;
 
-/// Reads `+GROUP` and `-GROUP`, one a line, until the end.
+/// Waits for the end of standard input; then reads groups, one a line or none, from the table, which is its standard output.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
-groups=' '
-while read -r sign group; do
-  case $sign in
-    +) groups="$groups$group " ;;
-    -) groups="${groups%% $group *} ${groups#* $group }" ;;
-  esac
-done
-for group in $groups; do kill -KILL "-$group"; done
+while read -r line; do :; done
+while read -r group; do
+  [ -z "$group" ] || kill -KILL "-$group"
+done <&1
 "#;
 
-/// The shell, and the pipe to it. Dropped, it ends, and kills what it was not told the end of.
+/// The length of a line of the table: a process number has ten digits at most.
+const LINE: usize = 11;
+
+/// The shell, the pipe to it, and the table. Dropped, it ends, and kills what it was not told the end of.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     shell: Child,
-    pipe: Mutex<Option<ChildStdin>>,
+    pipe: Option<ChildStdin>,
+    table: File,
+    lines: Mutex<Lines>,
+}
+
+/// Which lines of the table nobody uses.
+#[derive(Debug, Default)]
+struct Lines {
+    free: Vec<u64>,
+    /// So many lines there are.
+    count: u64,
+}
+
+/// A group that is watched.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    line: u64,
 }
 
 impl Watchdog {
     /// Starts the shell, out of reach of the terminal's signals.
     pub(crate) fn start() -> std::io::Result<Self> {
         use std::os::unix::process::CommandExt as _;
+        let table = File::from(memfd_create("farm-groups", MemfdFlags::CLOEXEC)?);
         let mut shell = Command::new("/bin/sh")
             .args(["-c", SCRIPT])
             .current_dir("/")
             .env_clear()
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(table.try_clone()?)
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let pipe = Mutex::new(shell.stdin.take());
-        Ok(Self { shell, pipe })
+        Ok(Self {
+            pipe: shell.stdin.take(),
+            shell,
+            table,
+            lines: Mutex::default(),
+        })
     }
 
     /// A task runs in this group.
-    pub(crate) fn begun(&self, group: Pid) {
-        self.tell('+', group);
+    pub(crate) fn begun(&self, group: Pid) -> Watched {
+        let line = {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.free.pop().unwrap_or_else(|| {
+                lines.count += 1;
+                lines.count - 1
+            })
+        };
+        self.write(line, &group.as_raw_nonzero().to_string());
+        Watched { line }
     }
 
     /// Nothing runs in this group any more. To be said while the number cannot belong to another one yet: before its first process
     /// is waited for.
-    pub(crate) fn ended(&self, group: Pid) {
-        self.tell('-', group);
+    pub(crate) fn ended(&self, watched: Watched) {
+        self.write(watched.line, "");
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .free
+            .push(watched.line);
     }
 
-    fn tell(&self, sign: char, group: Pid) {
-        let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipe) = &mut *pipe {
-            // A shell that somebody killed watches nothing, and that must not fail a build.
-            let _ = pipe.write_all(format!("{sign} {}\n", group.as_raw_nonzero()).as_bytes());
-        }
+    /// Fills a line. The file's position is the shell's, and stays at the start.
+    fn write(&self, line: u64, text: &str) {
+        let width = LINE - 1;
+        let text = format!("{text:<width$}\n");
+        // Without memory for a page of the table nothing is watched, and that must not fail a build.
+        let _ = self.table.write_all_at(text.as_bytes(), line * LINE as u64);
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        *self.pipe.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.pipe = None;
         // It ends by itself, and is only waited for so that it leaves no zombie.
         let _ = self.shell.wait();
     }
@@ -91,10 +126,11 @@ mod tests {
         let mut children: Vec<Child> = (0..4).map(|_| sleeper()).collect();
         let groups: Vec<Pid> = children.iter().map(Pid::from_child).collect();
         let watchdog = Watchdog::start().unwrap();
-        for &group in &groups {
-            watchdog.begun(group);
-        }
-        watchdog.ended(groups[2]);
+        let mut watched: Vec<Watched> = groups.iter().map(|&group| watchdog.begun(group)).collect();
+        watchdog.ended(watched.remove(2));
+        watchdog.ended(watched.remove(0));
+        // Takes the line of one that ended.
+        watchdog.begun(groups[0]);
         drop(watchdog);
         for at in [0, 1, 3] {
             assert_eq!(children[at].wait().unwrap().signal(), Some(9), "{at}");
