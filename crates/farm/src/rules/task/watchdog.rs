@@ -5,8 +5,7 @@
 //! process groups that stand in a table in memory. It sleeps until then: that a task begins or ends costs one write into the
 //! table. (`PR_SET_PDEATHSIG` would reach the first process of a task and none of its children, and costs a program more a task.)
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,36 +22,34 @@ done <&1
 "#;
 
 /// The length of a line of the table: a process number has ten digits at most.
-const LINE: usize = 11;
+const LINE: u64 = 11;
 
 /// The shell, the pipe to it, and the table. Dropped, it ends, and kills what it was not told the end of.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     shell: Child,
     pipe: Option<ChildStdin>,
-    table: File,
+    table: OwnedFd,
     lines: Mutex<Lines>,
 }
 
 /// Which lines of the table nobody uses.
 #[derive(Debug, Default)]
 struct Lines {
-    free: Vec<u64>,
+    free: Vec<Watched>,
     /// So many lines there are.
     count: u64,
 }
 
-/// A group that is watched.
+/// A group that is watched, by the line in which it stands.
 #[derive(Debug)]
-pub(crate) struct Watched {
-    line: u64,
-}
+pub(crate) struct Watched(u64);
 
 impl Watchdog {
     /// Starts the shell, out of reach of the terminal's signals.
     pub(crate) fn start() -> std::io::Result<Self> {
         use std::os::unix::process::CommandExt as _;
-        let table = File::from(memfd_create("farm-groups", MemfdFlags::CLOEXEC)?);
+        let table = memfd_create("farm-groups", MemfdFlags::CLOEXEC)?;
         let mut shell = Command::new("/bin/sh")
             .args(["-c", SCRIPT])
             .current_dir("/")
@@ -72,34 +69,31 @@ impl Watchdog {
 
     /// A task runs in this group.
     pub(crate) fn begun(&self, group: Pid) -> Watched {
-        let line = {
+        let watched = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             lines.free.pop().unwrap_or_else(|| {
                 lines.count += 1;
-                lines.count - 1
+                Watched(lines.count - 1)
             })
         };
-        self.write(line, &group.as_raw_nonzero().to_string());
-        Watched { line }
+        self.write(&watched, &group.as_raw_nonzero().to_string());
+        watched
     }
 
     /// Nothing runs in this group any more. To be said while the number cannot belong to another one yet: before its first process
     /// is waited for.
     pub(crate) fn ended(&self, watched: Watched) {
-        self.write(watched.line, "");
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .free
-            .push(watched.line);
+        self.write(&watched, "");
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.free.push(watched);
     }
 
     /// Fills a line. The file's position is the shell's, and stays at the start.
-    fn write(&self, line: u64, text: &str) {
-        let width = LINE - 1;
+    fn write(&self, watched: &Watched, text: &str) {
+        let width = LINE as usize - 1;
         let text = format!("{text:<width$}\n");
         // Without memory for a page of the table nothing is watched, and that must not fail a build.
-        let _ = self.table.write_all_at(text.as_bytes(), line * LINE as u64);
+        let _ = rustix::io::pwrite(&self.table, text.as_bytes(), watched.0 * LINE);
     }
 }
 
