@@ -40,25 +40,40 @@ fn program() -> &'static Program {
         let bytes = fs::read(env!("CARGO_BIN_EXE_farm")).unwrap();
         let id = blake3::hash(&bytes).to_hex()[..12].to_owned();
         let folder = kept().join(format!("{PREFIX}{id}"));
-        fs::create_dir_all(&folder).unwrap();
-        let lock = fs::File::create(folder.join("lock")).unwrap();
-        lock.lock().unwrap();
+        let lock = lock_shared(&folder);
         let copy = folder.join("farm");
         if !copy.exists() {
             remove_others(&id);
-            let new = folder.join("farm.new");
+            // Whoever else makes the same copy at the same time puts the same bytes there.
+            let new = folder.join(format!("farm.{}", std::process::id()));
             fs::write(&new, bytes).unwrap();
             fs::set_permissions(&new, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
             fs::rename(&new, &copy).unwrap();
         }
-        // From here on others may use it, too, but not remove it.
-        lock.lock_shared().unwrap();
         Program {
             folder,
             id,
             _lock: lock,
         }
     })
+}
+
+/// Makes the folder, and keeps it from being removed. Never waits for another test: each holds this lock as long as it lasts, and
+/// may wait for others meanwhile.
+fn lock_shared(folder: &Path) -> fs::File {
+    let path = folder.join("lock");
+    loop {
+        fs::create_dir_all(folder).unwrap();
+        let Ok(lock) = fs::File::create(&path) else {
+            // Removed between the two.
+            continue;
+        };
+        lock.lock_shared().unwrap();
+        let inode = |found: std::fs::Metadata| std::os::unix::fs::MetadataExt::ino(&found);
+        if fs::metadata(&path).is_ok_and(|there| inode(there) == inode(lock.metadata().unwrap())) {
+            return lock;
+        }
+    }
 }
 
 /// Removes what programs made that are no more, unless somebody tests with one of them just now.
