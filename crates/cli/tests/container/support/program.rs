@@ -64,9 +64,10 @@ fn lock_shared(folder: &Path) -> fs::File {
     let path = folder.join("lock");
     loop {
         fs::create_dir_all(folder).unwrap();
-        let Ok(lock) = fs::File::create(&path) else {
-            // Removed between the two.
-            continue;
+        let lock = match fs::File::create(&path) {
+            // The folder was removed between the two.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            opened => opened.unwrap(),
         };
         lock.lock_shared().unwrap();
         let inode = |found: std::fs::Metadata| std::os::unix::fs::MetadataExt::ino(&found);
