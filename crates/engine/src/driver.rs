@@ -83,8 +83,9 @@ impl Difference {
 /// What an action is given.
 pub struct Run<'a> {
     /// For every dependency of the node, in the order of [`NodeSpec::dependencies`], the guard it is up to date with;
-    /// `None` for a soft one that failed.
-    pub dependencies: Vec<Option<Guard>>,
+    /// `None` for a soft one that failed. What the dependency was made from is left out: it is no business of the node, and all
+    /// of it together would fill the memory.
+    pub dependencies: Vec<Option<Arc<Guard>>>,
     /// How many jobs it could count on when it started, itself included: for programs that can only be told a number. It
     /// holds one token; the others may be somebody else's by now.
     pub jobs: usize,
@@ -106,7 +107,7 @@ impl Run<'_> {
             .dependencies
             .iter()
             .position(|dependency| dependency.node == node)?;
-        self.dependencies.get(at)?.as_ref()
+        self.dependencies.get(at)?.as_deref()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Writing a record while a run is under way.
 //!
-//! Lines are made where events happen and written by a thread of their own: a slow disk delays nobody. What was written is
-//! flushed to the file a few times a second, so that of a killed run nearly everything is there. It is not flushed to the disk:
-//! a record is not worth the wait.
+//! Lines are made where events happen and written by a thread of their own: a slow disk delays nobody. It looks for them a few
+//! times a second, so that of a killed run nearly everything is there, and is not woken for each: a short task has three.
+//! Nothing is flushed to the disk: a record is not worth the wait.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use farm_engine::{Clock as _, Event, EventSink, SystemClock};
@@ -19,8 +19,10 @@ use zstd::Encoder;
 use crate::folder;
 use crate::format::{Ending, Entry, FORMAT, Header, RunResult, keeps};
 
-/// How long written lines may wait to be readable.
-const FLUSH_AFTER: Duration = Duration::from_millis(250);
+/// How long lines may wait to be written.
+const WRITE_AFTER: Duration = Duration::from_millis(250);
+/// So many bytes do not wait.
+const MANY: usize = 1 << 20;
 /// How long the end of a run waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Events compress well at any level.
@@ -57,20 +59,76 @@ struct State {
     interrupted: bool,
 }
 
-/// The way to the thread that writes.
+/// The way to the thread that writes. Dropped before the end, it says that nothing more comes.
 #[derive(Debug)]
 struct Writer {
-    lines: Sender<Message>,
+    lines: Arc<Lines>,
     /// What became of it, once.
     outcome: Receiver<io::Result<()>>,
 }
 
-enum Message {
-    Lines(Vec<u8>),
-    /// Nothing more comes. The name says whether nothing ran.
-    End {
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.lines.end(End::Cut);
+    }
+}
+
+/// Lines that wait to be written.
+#[derive(Debug, Default)]
+struct Lines {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    end: Option<End>,
+}
+
+/// Why no more lines come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The run is over.
+    Done {
+        /// Nothing ran.
         idle: bool,
     },
+    /// Whoever made them is gone.
+    Cut,
+}
+
+impl Lines {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Every change is complete before anything can panic.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lines that come after the end are dropped: a writer that gave up had a reason, which it tells.
+    fn push(&self, lines: &[u8]) {
+        let mut waiting = self.waiting();
+        if waiting.end.is_some() {
+            return;
+        }
+        waiting.lines.extend_from_slice(lines);
+        if waiting.lines.len() >= MANY {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The first end counts.
+    fn end(&self, end: End) {
+        self.waiting().end.get_or_insert(end);
+        self.wake.notify_one();
+    }
+
+    /// What came in the meantime: waits until it is time to write, many lines are there, or no more come.
+    fn take(&self) -> (Vec<u8>, Option<End>) {
+        let calm = |waiting: &mut Waiting| waiting.end.is_none() && waiting.lines.len() < MANY;
+        let waited = self.wake.wait_timeout_while(self.waiting(), WRITE_AFTER, calm);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut waiting.lines), waiting.end)
+    }
 }
 
 impl Recorder {
@@ -93,19 +151,25 @@ impl Recorder {
     /// Writes from here on, and what happened so far, into a new file in `folder`, and removes records that are too old.
     /// Whether that can be done is said at the end.
     pub fn begin(&self, folder: &Path) {
-        let (lines, inbox) = channel();
+        let lines = Arc::new(Lines::default());
         let (tell, outcome) = channel();
-        let (folder, header) = (folder.to_owned(), self.header.clone());
+        let (folder, header, inbox) = (folder.to_owned(), self.header.clone(), Arc::clone(&lines));
         let write = move || {
+            let outcome = write(&folder, &header, &inbox);
+            inbox.end(End::Cut);
             // Nobody may be waiting any more.
-            let _ = tell.send(write(&folder, &header, &inbox));
+            let _ = tell.send(outcome);
         };
         let mut state = self.state();
-        let started = std::thread::Builder::new().name("run-record".to_owned()).spawn(write);
-        if started.is_ok() {
-            let _ = lines.send(Message::Lines(std::mem::take(&mut state.early)));
-        }
+        lines.push(&std::mem::take(&mut state.early));
         // Without a thread, the outcome is that there is none.
+        if std::thread::Builder::new()
+            .name("run-record".to_owned())
+            .spawn(write)
+            .is_err()
+        {
+            lines.end(End::Cut);
+        }
         state.writer = Some(Writer { lines, outcome });
     }
 
@@ -120,8 +184,8 @@ impl Recorder {
         let Some(writer) = self.state().writer.take() else {
             return Ok(());
         };
-        let _ = writer.lines.send(Message::Lines(line(&ending)));
-        let _ = writer.lines.send(Message::End { idle });
+        writer.lines.push(&line(&ending));
+        writer.lines.end(End::Done { idle });
         match writer.outcome.recv_timeout(PATIENCE) {
             Ok(outcome) => Ok(outcome?),
             Err(RecvTimeoutError::Timeout) => Err(RecordError::Slow),
@@ -193,8 +257,7 @@ impl EventSink for Recorder {
             event: event.clone(),
         });
         match &state.writer {
-            // A writer that is gone had a reason, which it tells at the end.
-            Some(writer) => drop(writer.lines.send(Message::Lines(line))),
+            Some(writer) => writer.lines.push(&line),
             None => state.early.extend(line),
         }
     }
@@ -250,17 +313,15 @@ impl RecordFile {
 }
 
 /// Writes what comes in until the end, or until nobody is there to say more.
-fn write(folder: &Path, header: &Header, inbox: &Receiver<Message>) -> io::Result<()> {
+fn write(folder: &Path, header: &Header, lines: &Lines) -> io::Result<()> {
     let mut file = RecordFile::create(folder, header, false)?;
-    match pump(&mut file.encoder, inbox) {
-        Ok(Some(idle)) => {
-            if idle {
-                // If not, it is counted among those in which something ran.
-                let _ = fs::rename(&file.path, folder::path(&file.folder, file.number, true));
-            }
+    match pump(&mut file.encoder, lines) {
+        Ok(End::Done { idle: true }) => {
+            // If not, it is counted among those in which something ran.
+            let _ = fs::rename(&file.path, folder::path(&file.folder, file.number, true));
             Ok(())
         }
-        Ok(None) => Ok(()),
+        Ok(_) => Ok(()),
         Err(error) => {
             file.remove();
             Err(error)
@@ -268,34 +329,23 @@ fn write(folder: &Path, header: &Header, inbox: &Receiver<Message>) -> io::Resul
     }
 }
 
-/// Writes lines and flushes them in time. Gives whether nothing ran, if somebody said that this was the end.
-fn pump<W: Write>(encoder: &mut Encoder<'_, W>, inbox: &Receiver<Message>) -> io::Result<Option<bool>> {
+/// Writes lines in time, and says how they ended.
+fn pump<W: Write>(encoder: &mut Encoder<'_, W>, lines: &Lines) -> io::Result<End> {
     encoder.flush()?;
-    // When the oldest line that is not flushed was written.
-    let mut waits: Option<Instant> = None;
     loop {
-        let next = match waits {
-            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(since) => inbox.recv_timeout(FLUSH_AFTER.saturating_sub(since.elapsed())),
-        };
-        match next {
-            Ok(Message::Lines(lines)) => {
-                encoder.write_all(&lines)?;
-                waits.get_or_insert_with(Instant::now);
-            }
-            Ok(Message::End { idle }) => {
+        let (new, end) = lines.take();
+        encoder.write_all(&new)?;
+        match end {
+            Some(End::Done { idle }) => {
                 encoder.do_finish()?;
-                return Ok(Some(idle));
+                return Ok(End::Done { idle });
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
+            Some(End::Cut) => {
                 encoder.flush()?;
-                return Ok(None);
+                return Ok(End::Cut);
             }
-        }
-        if waits.is_some_and(|since| since.elapsed() >= FLUSH_AFTER) {
-            encoder.flush()?;
-            waits = None;
+            None if new.is_empty() => {}
+            None => encoder.flush()?,
         }
     }
 }
@@ -321,15 +371,15 @@ mod tests {
     #[test]
     fn a_disk_that_is_full_at_any_write_is_an_error() {
         let fails = |writes| {
-            let (lines, inbox) = channel();
-            for at in 0..50_000 {
-                lines
-                    .send(Message::Lines(format!("{{\"at\":{at}}}\n").into_bytes()))
-                    .unwrap();
+            let lines = Lines::default();
+            for at in 0..50_000_u64 {
+                // Numbers that do not compress well make for many writes.
+                let number = at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                lines.push(format!("{{\"at\":{number}}}\n").as_bytes());
             }
-            lines.send(Message::End { idle: false }).unwrap();
+            lines.end(End::Done { idle: false });
             let mut encoder = Encoder::new(Filling(writes), LEVEL).unwrap();
-            pump(&mut encoder, &inbox).is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+            pump(&mut encoder, &lines).is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
         };
         let failed = (0..).take_while(|writes| fails(*writes)).count();
         assert!(failed > 3, "{failed}");

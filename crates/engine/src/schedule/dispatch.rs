@@ -1,8 +1,8 @@
 //! The dispatcher: owns the states of all nodes, settles them one by one and keeps the workers busy.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::lending::Tokens;
@@ -10,12 +10,12 @@ use super::pools::Pools;
 use super::queue::{Queue, path_lengths};
 use super::state::{Pending, State};
 use super::waits::Waits;
-use super::worker::{self, Job, Message};
+use super::worker::{self, Job, Jobs, Message};
 use super::{EngineError, Options, Summary};
 use crate::driver::{Clock, Driver, Presence};
 use crate::event::{Event, EventSink, NodeResult};
 use crate::graph::{Graph, NodeId, NodeMap};
-use crate::guard::{Guard, GuardStore};
+use crate::guard::GuardStore;
 use crate::input::{KeyHasher, Value, describe};
 use crate::node::{Class, Need, NodeSpec};
 use crate::reason::{Reason, changes};
@@ -81,19 +81,17 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         let begun_ms = self.clock.now_ms();
         let nodes: Vec<NodeId> = self.graph.ids().collect();
         self.admit(&nodes);
-        let (jobs, next_job) = channel();
+        let jobs = Jobs::default();
         let (messages, inbox) = channel();
-        let next_job = Mutex::new(next_job);
         self.tokens.open(&messages);
-        let (driver, clock) = (self.driver, self.clock);
+        let (driver, clock, offers) = (self.driver, self.clock, self.tokens.offers());
         std::thread::scope(|scope| {
+            let _closing = jobs.closing();
             for _ in 0..self.options.jobs.max(1) {
-                let (next_job, messages) = (&next_job, messages.clone());
-                scope.spawn(move || worker::work(driver, clock, next_job, &messages));
+                let (jobs, offers, messages) = (&jobs, &offers, messages.clone());
+                scope.spawn(move || worker::work(driver, clock, jobs, offers, &messages));
             }
-            let outcome = self.settle_all(&jobs, &inbox);
-            drop(jobs);
-            outcome
+            self.settle_all(&jobs, &inbox)
         })?;
         if let Some(fatal) = self.fatal {
             return Err(fatal);
@@ -108,7 +106,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         Ok(self.summary)
     }
 
-    fn settle_all(&mut self, jobs: &Sender<Job<D::Action>>, inbox: &Receiver<Message>) -> Result<(), EngineError> {
+    fn settle_all(&mut self, jobs: &Jobs<D::Action>, inbox: &Receiver<Message>) -> Result<(), EngineError> {
         loop {
             if !self.summary.interrupted && self.options.stop.load(Ordering::Acquire) {
                 self.summary.interrupted = true;
@@ -118,7 +116,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 self.look(node);
             }
             self.tokens.fetch(self.clock.now_ms());
-            self.start_what_fits(jobs)?;
+            self.start_what_fits(jobs);
             if let Some(why) = self.closing.clone() {
                 for node in self.queue.drain() {
                     self.skip(node, why.clone());
@@ -135,7 +133,6 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             }
             match inbox.recv_timeout(STOP_POLL) {
                 Ok(Message::Event(event)) => self.events.event(&event),
-                Ok(Message::Line(node, line)) => self.tokens.add(node, line),
                 Ok(Message::Tokens) => {}
                 Ok(Message::Finished(finished)) => self.finish(finished),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -407,12 +404,12 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         self.queue.push(node, self.path_ms[node]);
     }
 
-    fn start_what_fits(&mut self, jobs: &Sender<Job<D::Action>>) -> Result<(), EngineError> {
+    fn start_what_fits(&mut self, jobs: &Jobs<D::Action>) {
         while self.closing.is_none() && self.tokens.any() {
             let (graph, pools) = (&*self.graph, &self.pools);
             let share = self.tokens.share(self.queue.len());
             let Some(node) = self.queue.pop(|node| pools.fit(&graph.spec(node).pools)) else {
-                return Ok(());
+                return;
             };
             let State::Ready(pending) = self.states[node].clone() else {
                 continue;
@@ -422,7 +419,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 .graph
                 .dependencies(node)
                 .iter()
-                .map(|&to| self.states[to].guard().map(|guard| Guard::clone(guard)))
+                .map(|&to| self.states[to].guard().map(Arc::clone))
                 .collect();
             self.events.event(&Event::NodeStarted {
                 name: spec.name.clone(),
@@ -436,16 +433,14 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             self.running += 1;
             let (reason, former) = (pending.reason.clone(), pending.compare.clone());
             self.set(node, State::Running(pending));
-            jobs.send(Job {
+            jobs.push(Job {
                 node,
                 spec,
                 dependencies,
                 jobs: share,
                 reason,
                 former,
-            })
-            .map_err(|_| EngineError::WorkerLost)?;
+            });
         }
-        Ok(())
     }
 }

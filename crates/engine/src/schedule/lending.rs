@@ -1,8 +1,8 @@
 //! Moves tokens as the [`Ledger`] says.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Options;
 use super::ledger::Ledger;
@@ -13,9 +13,26 @@ use crate::tokens::{TokenLine, TokenSource, Wake};
 /// How often lines are looked at: whoever has taken up all tokens is lent more at the next look.
 const LOOK_MS: u64 = 50;
 
+/// Lines of running actions that the dispatcher has not seen yet. It is not woken for them: no line is lent anything before the
+/// next look, and an action that ends before that was short.
+#[derive(Default)]
+pub(super) struct Offers(Mutex<Vec<(NodeId, Arc<dyn TokenLine>)>>);
+
+impl Offers {
+    /// A running action can be lent tokens. To be said before its end is.
+    pub(super) fn add(&self, node: NodeId, line: Arc<dyn TokenLine>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((node, line));
+    }
+
+    fn take(&self) -> Vec<(NodeId, Arc<dyn TokenLine>)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// The tokens of a run, and the ways they take.
 pub(super) struct Tokens {
     ledger: Ledger<NodeId>,
+    offers: Arc<Offers>,
     lines: BTreeMap<NodeId, Arc<dyn TokenLine>>,
     source: Option<Arc<dyn TokenSource>>,
     wake: Option<Wake>,
@@ -30,6 +47,7 @@ impl Tokens {
         };
         Self {
             ledger,
+            offers: Arc::default(),
             lines: BTreeMap::new(),
             source: options.tokens.clone(),
             wake: None,
@@ -65,23 +83,33 @@ impl Tokens {
         self.ledger.share(ready)
     }
 
-    /// A running action can be lent tokens.
-    pub(super) fn add(&mut self, node: NodeId, line: Arc<dyn TokenLine>) {
-        if let Some(wake) = &self.wake {
-            line.open(Arc::clone(wake));
+    /// Where running actions say that they can be lent tokens.
+    pub(super) fn offers(&self) -> Arc<Offers> {
+        Arc::clone(&self.offers)
+    }
+
+    /// Opens the lines that are new.
+    fn take_offers(&mut self) {
+        for (node, line) in self.offers.take() {
+            if let Some(wake) = &self.wake {
+                line.open(Arc::clone(wake));
+            }
+            self.ledger.open(node);
+            self.lines.insert(node, line);
         }
-        self.ledger.open(node);
-        self.lines.insert(node, line);
     }
 
     /// An action has ended.
     pub(super) fn end(&mut self, node: NodeId) {
+        // Its line may be among them, and must not be opened later.
+        self.take_offers();
         self.lines.remove(&node);
         self.ledger.end(node);
     }
 
     /// Takes in what came back or arrived, and looks at the lines if it is time to.
     pub(super) fn fetch(&mut self, now_ms: u64) {
+        self.take_offers();
         if let Some(source) = &self.source {
             self.ledger.arrived(source.take_arrived());
         }

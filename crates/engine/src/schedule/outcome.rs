@@ -72,14 +72,18 @@ impl<D: Driver> Dispatcher<'_, D> {
         let guard = Guard {
             node: name,
             key: pending.key,
-            inputs: pending.inputs.clone(),
+            inputs: Vec::new(),
             outputs: made.outputs,
             reason: pending.reason.clone(),
             started_ms,
             duration_ms: ms,
             version: self.options.version.clone(),
         };
-        if let Err(error) = self.guards.record(guard.clone()) {
+        let recorded = Guard {
+            inputs: pending.inputs.clone(),
+            ..guard.clone()
+        };
+        if let Err(error) = self.guards.record(recorded) {
             return self.give_up(node, error.into());
         }
         self.done(node, Arc::new(guard), NodeResult::Built, reason, ms, None);
@@ -97,6 +101,7 @@ impl<D: Driver> Dispatcher<'_, D> {
         compared: Option<Vec<Difference>>,
     ) {
         let spec = Arc::clone(self.graph.spec(node));
+        let guard = without_inputs(guard);
         let mut new = Vec::new();
         if spec.expands {
             match self.driver.expand(&spec, &guard) {
@@ -211,4 +216,14 @@ impl<D: Driver> Dispatcher<'_, D> {
             });
         }
     }
+}
+
+/// What is kept of a guard to the end of the run. A node's inputs are most of it, and nobody else asks for them.
+fn without_inputs(guard: Arc<Guard>) -> Arc<Guard> {
+    if guard.inputs.is_empty() {
+        return guard;
+    }
+    let mut guard = Arc::unwrap_or_clone(guard);
+    guard.inputs = Vec::new();
+    Arc::new(guard)
 }

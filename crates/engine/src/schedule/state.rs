@@ -33,7 +33,7 @@ pub(super) enum State {
     Done {
         /// Built, cached or cut off.
         result: NodeResult,
-        /// The guard with today's key.
+        /// The guard with today's key, without its inputs: who depends on the node looks at what it made.
         guard: Arc<Guard>,
         /// Why it ran, if it did.
         reason: Option<Reason>,

@@ -1,22 +1,22 @@
 //! Worker threads: they run actions and report, and hold no state of the run.
 
-use std::collections::BTreeSet;
-use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::lending::Offers;
 use crate::driver::{Clock, Difference, Driver, Failure, FailureKind, Presence, Run};
 use crate::event::Event;
 use crate::graph::NodeId;
 use crate::guard::{Guard, Output};
 use crate::node::NodeSpec;
 use crate::reason::Reason;
-use crate::tokens::TokenLine;
 
 /// An action to be run.
 pub(super) struct Job<A> {
     pub(super) node: NodeId,
     pub(super) spec: Arc<NodeSpec<A>>,
-    pub(super) dependencies: Vec<Option<Guard>>,
+    pub(super) dependencies: Vec<Option<Arc<Guard>>>,
     pub(super) jobs: usize,
     pub(super) reason: Reason,
     /// What to compare with.
@@ -30,11 +30,67 @@ pub(super) struct Made {
     pub(super) differences: Option<Vec<Difference>>,
 }
 
+/// Jobs that wait for a worker. One worker wakes for each: that costs a short task much.
+pub(super) struct Jobs<A> {
+    waiting: Mutex<Waiting<A>>,
+    more: Condvar,
+}
+
+struct Waiting<A> {
+    jobs: VecDeque<Job<A>>,
+    closed: bool,
+}
+
+impl<A> Default for Jobs<A> {
+    fn default() -> Self {
+        let waiting = Waiting {
+            jobs: VecDeque::new(),
+            closed: false,
+        };
+        Self {
+            waiting: Mutex::new(waiting),
+            more: Condvar::new(),
+        }
+    }
+}
+
+impl<A> Jobs<A> {
+    pub(super) fn push(&self, job: Job<A>) {
+        self.waiting().jobs.push_back(job);
+        self.more.notify_one();
+    }
+
+    /// No more jobs come, once what is returned is dropped, however that comes about: workers end.
+    pub(super) fn closing(&self) -> Closing<'_, A> {
+        Closing(self)
+    }
+
+    /// Waits for a job; `None` if no more come.
+    fn next(&self) -> Option<Job<A>> {
+        let idle = |waiting: &mut Waiting<A>| waiting.jobs.is_empty() && !waiting.closed;
+        let waited = self.more.wait_while(self.waiting(), idle);
+        waited.unwrap_or_else(PoisonError::into_inner).jobs.pop_front()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting<A>> {
+        // Every change is one call, so that a panic leaves nothing half-made.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Jobs::closing`].
+pub(super) struct Closing<'a, A>(&'a Jobs<A>);
+
+impl<A> Drop for Closing<'_, A> {
+    fn drop(&mut self) {
+        self.0.waiting().closed = true;
+        self.0.more.notify_all();
+    }
+}
+
 /// What workers tell the dispatcher.
 pub(super) enum Message {
     Event(Event),
-    /// An action can be lent tokens.
-    Line(NodeId, Arc<dyn TokenLine>),
     /// There are tokens to fetch.
     Tokens,
     Finished(Finished),
@@ -52,21 +108,17 @@ pub(super) struct Finished {
 pub(super) fn work<D: Driver>(
     driver: &D,
     clock: &dyn Clock,
-    jobs: &Mutex<Receiver<Job<D::Action>>>,
+    jobs: &Jobs<D::Action>,
+    offers: &Offers,
     messages: &Sender<Message>,
 ) {
-    loop {
-        // The lock is held while waiting: whoever holds it takes the next job, the others wait for the lock.
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
+    while let Some(job) = jobs.next() {
         let started_ms = clock.now_ms();
         let events = |event| {
             // The dispatcher is only gone when nobody wants events any more.
             let _ = messages.send(Message::Event(event));
         };
-        let tokens = |line| {
-            let _ = messages.send(Message::Line(job.node, line));
-        };
+        let tokens = |line| offers.add(job.node, line);
         let run = Run {
             dependencies: job.dependencies,
             jobs: job.jobs,
