@@ -174,5 +174,5 @@ fn visible(sources: &Sources, span: Span) -> std::ops::Range<usize> {
     let text = sources.slice(span);
     let first_line = text.find('\n').map_or(text.len(), |newline| newline);
     let shown = text[..first_line].trim_end().len();
-    span.start..span.start + shown
+    span.start()..span.start() + shown
 }

@@ -2,12 +2,12 @@
 
 /// The candidates nearest to what was written, nearest first and at most three; none that is too far to have been meant.
 pub(crate) fn near<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    // A third of the letters may be wrong: enough for a slip or two, too little for another word.
-    let limit = (written.chars().count() / 3).min(4);
     let letters: Vec<char> = written.to_lowercase().chars().collect();
     let mut found: Vec<(usize, &str)> = candidates
         .into_iter()
         .filter_map(|candidate| {
+            // A third of the letters of the longer word may be wrong: enough for a slip or two, too little for another word.
+            let limit = (letters.len().max(candidate.chars().count()) / 3).min(4);
             let contains = candidate.len() >= 3 && written.len() >= 3 && candidate.contains(written);
             let limit = if contains { usize::MAX } else { limit };
             Some((distance(&letters, candidate, limit)?, candidate))
@@ -88,6 +88,8 @@ mod tests {
     #[test]
     fn suggests_what_is_near_and_nothing_else() {
         assert_eq!(near("pakages", ["packages", "profile", "repos"]), ["packages"]);
+        assert_eq!(near("rn", ["run", "in", "env"]), ["run"]);
         assert!(near("zebra", ["packages", "profile"]).is_empty());
+        assert!(near("to", ["tag", "run"]).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Places in source files.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 /// Names one file of a [`Sources`](crate::Sources).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,14 +11,31 @@ pub struct FileId(pub(crate) u32);
 pub struct Span {
     /// The file.
     pub file: FileId,
+    // Every value of a manifest has a span: small ones, and the line is worked out when somebody asks.
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// A place in a text that [`Sources`](crate::Sources) has, so that its offsets fit.
+    pub(crate) fn new(file: FileId, range: Range<usize>) -> Self {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self {
+            file,
+            start: offset(range.start),
+            end: offset(range.end),
+        }
+    }
+
     /// Offset of the first byte.
-    pub start: usize,
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
     /// Offset of the byte after the last.
-    pub end: usize,
-    /// The line of `start`, counted from 1.
-    pub line: usize,
-    /// The column of `start` in characters, counted from 1.
-    pub column: usize,
+    pub fn end(self) -> usize {
+        self.end as usize
+    }
 }
 
 /// A value together with the place it was written at.

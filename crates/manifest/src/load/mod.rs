@@ -229,7 +229,8 @@ pub fn load_watched(
 
 /// Drops what was said, from `first` on, about texts whose variables could not be expanded: that was reported already.
 fn drop_consequences(diagnostics: &mut Vec<Diagnostic>, first: usize, broken: &[Span]) {
-    let inside = |span: Span, text: &Span| span.file == text.file && text.start <= span.start && span.end <= text.end;
+    let inside =
+        |span: Span, text: &Span| span.file == text.file && text.start() <= span.start() && span.end() <= text.end();
     let later = diagnostics.split_off(first);
     diagnostics.extend(
         later

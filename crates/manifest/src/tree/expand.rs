@@ -129,7 +129,7 @@ impl Expander<'_> {
 /// The place of a word inside of a span; the whole span where it is not to be found (escapes of a quoted text).
 pub(crate) fn locate(sources: &Sources, span: Span, word: &str) -> Span {
     match sources.slice(span).find(word) {
-        Some(offset) => sources.span(span.file, span.start + offset, span.start + offset + word.len()),
+        Some(offset) => sources.span(span.file, span.start() + offset, span.start() + offset + word.len()),
         None => span,
     }
 }

@@ -4,6 +4,8 @@
 //! replaced by other characters, which are one byte as well, so that every place stays the same; a character is taken that follows no
 //! `$` anywhere in the text, so that what is given back is exactly what was replaced.
 
+use std::borrow::Cow;
+
 use crate::vars::is_name;
 
 /// What an opening brace may be replaced by: one byte, nothing special to YAML inside of a word, rare after `$`.
@@ -25,18 +27,21 @@ impl Mask {
     }
 
     /// Masks the braces of every `${NAME}`.
-    pub(super) fn mask(&self, text: &str) -> String {
+    pub(super) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         replace(text, ['{', '}'], [self.open, CLOSE])
     }
 
     /// Gives the braces back.
-    pub(super) fn unmask(&self, text: &str) -> String {
+    pub(super) fn unmask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         replace(text, [self.open, CLOSE], ['{', '}'])
     }
 }
 
-fn replace(text: &str, from: [char; 2], to: [char; 2]) -> String {
+fn replace<'a>(text: &'a str, from: [char; 2], to: [char; 2]) -> Cow<'a, str> {
     let start = format!("${}", from[0]);
+    if !text.contains(&start) {
+        return Cow::Borrowed(text);
+    }
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(&start) {
@@ -60,7 +65,7 @@ fn replace(text: &str, from: [char; 2], to: [char; 2]) -> String {
         }
     }
     replaced.push_str(rest);
-    replaced
+    Cow::Owned(replaced)
 }
 
 #[cfg(test)]

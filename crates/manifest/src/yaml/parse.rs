@@ -1,5 +1,7 @@
 //! From events to the tree.
 
+use std::borrow::Cow;
+
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
 
 use super::advice;
@@ -14,7 +16,7 @@ use crate::span::{FileId, Span};
 pub(crate) fn parse(sources: &Sources, file: FileId, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
     let text = sources.text(file);
     let mask = Mask::of(text);
-    let masked = mask.as_ref().map_or_else(|| text.to_owned(), |mask| mask.mask(text));
+    let masked = mask.as_ref().map_or(Cow::Borrowed(text), |mask| mask.mask(text));
     let mut builder = Builder {
         mask,
         sources,
@@ -103,7 +105,7 @@ impl Builder<'_> {
                 } else {
                     self.mask
                         .as_ref()
-                        .map_or_else(|| value.to_string(), |mask| mask.unmask(&value))
+                        .map_or_else(|| value.to_string(), |mask| mask.unmask(&value).into_owned())
                 };
                 let style = match style {
                     ScalarStyle::Plain => Style::Plain,
