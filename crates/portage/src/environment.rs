@@ -124,6 +124,17 @@ impl Environment {
         self.items.retain(keep);
     }
 
+    /// Puts the statement `new` in the place of the variable whose whole statement is `old`.
+    pub(crate) fn replace_variable(&mut self, old: &[u8], new: &[u8]) {
+        for item in &mut self.items {
+            if let Item::Variable { text, .. } = item
+                && text == old
+            {
+                *text = new.to_vec();
+            }
+        }
+    }
+
     /// Gives the text again.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.items.iter().flat_map(|item| item.text().iter().copied()).collect()

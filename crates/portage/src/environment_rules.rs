@@ -131,6 +131,17 @@ pub fn normalise(environment: &mut Environment) {
     drop_variables(environment, JOB_DEPENDENT);
 }
 
+/// Says of a package that becomes a GPKG that it is one.
+///
+/// Portage saves the format that it was told to pack, and in nothing else do the environments of a GPKG and an XPAK of
+/// one build differ.
+pub(crate) fn tell_gpkg(environment: &mut Environment) {
+    environment.replace_variable(
+        b"declare -x BINPKG_FORMAT=\"xpak\"\n",
+        b"declare -x BINPKG_FORMAT=\"gpkg\"\n",
+    );
+}
+
 /// Takes out what cannot matter to a dependant: the environment of the interface digest.
 pub fn reduce_to_interface(environment: &mut Environment) {
     normalise(environment);

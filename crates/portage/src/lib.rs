@@ -1,6 +1,7 @@
 //! Portage's formats and rules as a pure library.
 
 pub mod atom;
+pub mod binpkg;
 pub mod cpv;
 pub mod depstring;
 mod digest;
@@ -17,3 +18,4 @@ pub mod slot;
 pub mod use_flags;
 pub mod vdb;
 pub mod version;
+pub mod xpak;

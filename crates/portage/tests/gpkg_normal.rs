@@ -216,7 +216,7 @@ proptest! {
     fn a_stamp_comes_off_again(tree in trees(), circumstances in circumstances(), build_id in 1..1000_u64) {
         let (plain, _) = normal(&package(&tree, &circumstances));
         let mut stamped = Cursor::new(Vec::new());
-        stamp(Cursor::new(&plain), &mut stamped, build_id, 1_800_000_000).unwrap();
+        stamp(Cursor::new(&plain), &mut stamped, build_id, 1_800_000_000, None).unwrap();
         let (again, _) = normal(stamped.get_ref());
         prop_assert!(plain == again);
     }

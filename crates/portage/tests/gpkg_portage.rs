@@ -111,7 +111,7 @@ fn builds_of_one_package_have_one_normal_form() {
 
     assert_portage_agrees(&lab, &a, "rich-1");
     let mut stamped = Cursor::new(Vec::new());
-    let stamp_report = stamp(Cursor::new(&a), &mut stamped, 5, EPOCH + 9).unwrap();
+    let stamp_report = stamp(Cursor::new(&a), &mut stamped, 5, EPOCH + 9, None).unwrap();
     assert_eq!(folded(&stamp_report.metadata, "BUILD_TIME"), (EPOCH + 9).to_string());
     assert_portage_agrees(&lab, stamped.get_ref(), "rich-1-5");
     let (unstamped, _) = normal(stamped.get_ref());

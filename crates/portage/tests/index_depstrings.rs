@@ -26,6 +26,7 @@ fn leaf(atoms: bool) -> BoxedStrategy<String> {
         "=p/f-1*",
         "p/g:*",
         "~p/h-2",
+        "p/i:0::r",
     ];
     let deps = vec![
         "",

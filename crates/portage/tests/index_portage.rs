@@ -3,12 +3,11 @@
 
 mod gpkg_support;
 
-use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 
 use farm_portage::gpkg::{Limits, Reader, folded};
-use farm_portage::index::{EntryFile, FileDigests, HeaderSettings, Index, entry_for, gzip, header};
+use farm_portage::index::{EntryFile, FileDigests, Index, entry_for, gzip, header};
 use farm_portage::normal::{NormalOptions, normalise, stamp};
 use fs_err as fs;
 use gpkg_support::{Lab, RICH};
@@ -32,6 +31,7 @@ fn the_index_is_emaints() {
                 &mut stamped,
                 build_id,
                 1_700_000_000 + build_id,
+                None,
             )
             .unwrap();
             let (name, _) = pf.rsplit_once('-').unwrap();
@@ -52,15 +52,8 @@ fn the_index_is_emaints() {
     assert_eq!(parsed.render(), theirs);
     let timestamp = parsed.header["TIMESTAMP"].parse().unwrap();
 
-    let printed: serde_json::Value = serde_json::from_str(&lab.python("settings.py", &[], "")).unwrap();
-    let variables: BTreeMap<String, String> = serde_json::from_value(printed["variables"].clone()).unwrap();
-    let settings = HeaderSettings {
-        profile: Some("base".to_owned()),
-        variables,
-        ..HeaderSettings::default()
-    };
     let mut ours = Index {
-        header: header(&settings, packages.len(), timestamp),
+        header: header(&lab.header_settings(), packages.len(), timestamp),
         packages: Vec::new(),
     };
     for (path, bytes) in &packages {

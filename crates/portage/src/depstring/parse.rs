@@ -121,6 +121,13 @@ impl DepString {
             if pending.is_some() {
                 return Err(expected("`(`"));
             }
+            // Portage reads this as the renaming of SRC_URI, and nothing else has it.
+            if text == "->" {
+                return Err(DepStringError::Operator {
+                    operator: text.to_owned(),
+                    token,
+                });
+            }
             if text == ")" {
                 if just_opened {
                     return Err(expected("a dependency"));
@@ -235,6 +242,7 @@ mod tests {
         assert_eq!(parse("a/b ||"), "missing `(` at the end");
         assert_eq!(parse("a/b )"), "no `(` for `)`, token 2");
         assert_eq!(parse("^^ ( a/b )"), "`^^` is not allowed here, token 1");
+        assert_eq!(parse("a/b -> c/d"), "`->` is not allowed here, token 2");
         assert_eq!(parse("$? ( a/b )"), "invalid USE flag `$` in a conditional, token 1");
         assert!(parse("a/b nonsense").starts_with("invalid atom `nonsense`, token 2"));
         assert!(DepString::parse(&"( ".repeat(100_000), Kind::Words).is_err());

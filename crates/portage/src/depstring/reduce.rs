@@ -170,6 +170,8 @@ fn evaluate_use_deps(text: &str, enabled: &dyn Fn(&str) -> bool) -> String {
             None => {}
         }
     }
+    // Portage forgets the repository of an atom that it decides.
+    let head = head.split("::").next().unwrap_or(head);
     if kept.is_empty() {
         head.to_owned()
     } else {
@@ -232,5 +234,6 @@ mod tests {
         assert_eq!(reduce(text, &["q", "s", "u"]), "a/b:0/1=[p,q,-r,s,t,u(+),-v]");
         assert_eq!(reduce(text, &["r", "t"]), "a/b:0/1=[p,-s,-t,-v]");
         assert_eq!(reduce("a/b[x?]", &[]), "a/b");
+        assert_eq!(reduce("a/b:0::r[x] a/b:0::r[x?,y]", &[]), "a/b:0::r[x] a/b:0[y]");
     }
 }

@@ -10,7 +10,7 @@ use super::GpkgError;
 /// the machine.
 pub const ZSTD_LEVEL: i32 = 3;
 
-/// How an inner archive is compressed, as told by its suffix (GLEP 78).
+/// How an archive is compressed: told by the suffix in a GPKG (GLEP 78), by the first bytes in an XPAK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// No suffix.
@@ -40,7 +40,7 @@ impl Compression {
 }
 
 /// Undoes `compression`; several concatenated streams count as one, as the command line tools have it.
-pub(super) fn decoder<'a, R: Read + 'a>(compression: Compression, input: R) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn decoder<'a, R: Read + 'a>(compression: Compression, input: R) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match compression {
         Compression::None => Box::new(BufReader::new(input)),
         Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(input)),

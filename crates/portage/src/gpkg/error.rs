@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::SignatureError;
+use super::image::IMAGE;
 use super::limits::BudgetExceeded;
 
 /// Whose fault an error is, which decides how a program that uses this crate exits.
@@ -60,7 +62,7 @@ pub enum GpkgError {
     /// An inner archive has an entry that must not be extracted.
     #[error("{archive} has a dangerous entry `{path}`: {reason}")]
     Dangerous {
-        /// `metadata.tar` or `image.tar`.
+        /// `metadata.tar` or `the image`.
         archive: &'static str,
         /// The entry's path as it stands there.
         path: String,
@@ -85,6 +87,20 @@ pub enum GpkgError {
         /// What the limit counts.
         unit: &'static str,
     },
+    /// A member of a package that must be signed has no signature.
+    #[error("`{member}` is not signed")]
+    Unsigned {
+        /// The member's name without the directory.
+        member: String,
+    },
+    /// A signature could not be made, or does not count.
+    #[error("signature of `{member}`: {error}")]
+    Signature {
+        /// The signed member's name without the directory.
+        member: String,
+        /// What whoever signs or checks says.
+        error: SignatureError,
+    },
     /// A metadata value that every package has is missing or unreadable.
     #[error("metadata `{key}`: {reason}")]
     Metadata {
@@ -100,6 +116,7 @@ impl GpkgError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read(_) | Self::Write(_) => ErrorKind::Environment,
+            Self::Signature { error, .. } => error.kind,
             _ => ErrorKind::Input,
         }
     }
@@ -125,10 +142,10 @@ impl GpkgError {
         }
     }
 
-    /// Sorts an error of the content reader that [`Reader::visit_image`](super::Reader::visit_image) hands out: a limit,
-    /// damage, or the source.
+    /// Sorts an error of a content reader that [`Reader::visit_image`](super::Reader::visit_image) or its namesake in
+    /// [`xpak`](crate::xpak) hands out: a limit, damage, or the source.
     pub fn content(error: io::Error) -> Self {
-        Self::decoding("image.tar", error)
+        Self::decoding(IMAGE, error)
     }
 
     pub(super) fn structure(text: impl Into<String>) -> Self {

@@ -1,10 +1,22 @@
-//! The entries of `image.tar`, and what is refused among them.
+//! The entries of an image, and what is refused among them.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use super::{GpkgError, Limits};
+
+/// What messages call the archive.
+pub(super) const IMAGE: &str = "the image";
+
+/// How an archive names the root of its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// `image`, with everything in it: a GPKG (GLEP 78).
+    Image,
+    /// `.`, as `tar -C "${D}" .` has it, or not at all: an XPAK (`__dyn_package` in Portage's `misc-functions.sh`).
+    Dot,
+}
 
 /// What an entry of the image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +58,7 @@ pub struct ImageEntry {
     pub mtime: u64,
     /// The content's size in bytes; 0 for everything but files.
     pub size: u64,
-    /// Extended attributes of a pax archive. Portage neither writes nor restores them.
+    /// Extended attributes of a pax archive. In a GPKG, Portage neither writes nor restores them.
     pub xattrs: BTreeMap<String, Vec<u8>>,
 }
 
@@ -58,34 +70,44 @@ pub(crate) fn path_order(a: &str, b: &str) -> Ordering {
     a.split('/').cmp(b.split('/'))
 }
 
-/// Walks an uncompressed `image.tar`, hands every entry with its content to `visit`, and refuses what must not be
+/// Walks an uncompressed archive, hands every entry with its content to `visit`, and refuses what must not be
 /// extracted.
 ///
 /// The content reader gives exactly `size` bytes; what `visit` leaves of it is skipped.
-pub(super) fn walk<E: From<GpkgError>>(
+pub(crate) fn walk<E: From<GpkgError>>(
     tar: impl Read,
+    root: Root,
     limits: &Limits,
     mut visit: impl FnMut(ImageEntry, &mut dyn Read) -> Result<(), E>,
 ) -> Result<(), E> {
-    let decoding = |error| GpkgError::decoding("image.tar", error);
+    let decoding = |error| GpkgError::decoding(IMAGE, error);
     let mut archive = tar::Archive::new(tar);
     let mut guard = Guard::default();
-    let mut count = 0;
+    let (mut count, mut sparse): (u64, u64) = (0, 0);
+    let too_large = |limit, unit| GpkgError::TooLarge {
+        part: IMAGE.to_owned(),
+        limit,
+        unit,
+    };
     for raw in archive.entries().map_err(decoding)? {
         let mut raw = raw.map_err(decoding)?;
         count += 1;
         if count > limits.image_entries {
-            let part = "image.tar".to_owned();
-            return Err(GpkgError::TooLarge {
-                part,
-                limit: limits.image_entries,
-                unit: "entries",
-            }
-            .into());
+            return Err(too_large(limits.image_entries, "entries").into());
         }
-        let entry = parse(&mut raw)?;
+        let mut entry = parse(&mut raw, root)?;
+        if root == Root::Dot {
+            guard.untie(&mut entry);
+        }
         guard.admit(&entry)?;
         let size = entry.size;
+        // Only a sparse file can be larger than what is read of the archive.
+        if raw.header().entry_type().is_gnu_sparse() {
+            sparse = sparse.saturating_add(size);
+            if sparse > limits.image_bytes {
+                return Err(too_large(limits.image_bytes, "bytes").into());
+            }
+        }
         let mut content = Exact {
             inner: &mut raw,
             left: size,
@@ -98,11 +120,11 @@ pub(super) fn walk<E: From<GpkgError>>(
 }
 
 /// Turns a tar entry into an [`ImageEntry`], checking its name and type.
-fn parse<R: Read>(raw: &mut tar::Entry<'_, R>) -> Result<ImageEntry, GpkgError> {
-    let decoding = |error| GpkgError::decoding("image.tar", error);
+fn parse<R: Read>(raw: &mut tar::Entry<'_, R>, root: Root) -> Result<ImageEntry, GpkgError> {
+    let decoding = |error| GpkgError::decoding(IMAGE, error);
     let full = utf8(raw.path_bytes().as_ref())?;
-    let path = strip_root(&full)?.to_owned();
-    let xattrs = xattrs(raw)?;
+    let path = strip_root(&full, root)?.to_owned();
+    let extensions = extensions(raw, &full)?;
     let header = raw.header();
     let kind = match header.entry_type() {
         tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => EntryKind::File,
@@ -113,7 +135,7 @@ fn parse<R: Read>(raw: &mut tar::Entry<'_, R>) -> Result<ImageEntry, GpkgError> 
         tar::EntryType::Link => {
             let target = link_target(raw, &full)?;
             EntryKind::HardLink {
-                target: strip_root(&target)?.to_owned(),
+                target: strip_root(&target, root)?.to_owned(),
             }
         }
         tar::EntryType::Fifo => return Err(GpkgError::SpecialFile { path, kind: "FIFO" }),
@@ -139,32 +161,44 @@ fn parse<R: Read>(raw: &mut tar::Entry<'_, R>) -> Result<ImageEntry, GpkgError> 
     if path.is_empty() && kind != EntryKind::Directory {
         return Err(dangerous(&full, "the root of the image is not a directory"));
     }
-    let name = |bytes: Option<&[u8]>| bytes.map_or_else(|| Ok(String::new()), utf8);
+    let name = |long: Option<String>, bytes: Option<&[u8]>| match (long, bytes) {
+        (Some(long), _) => Ok(long),
+        (None, Some(bytes)) => utf8(bytes),
+        (None, None) => Ok(String::new()),
+    };
     Ok(ImageEntry {
         path,
         mode: header.mode().map_err(decoding)? & 0o7777,
         uid: header.uid().map_err(decoding)?,
         gid: header.gid().map_err(decoding)?,
-        uname: name(header.username_bytes())?,
-        gname: name(header.groupname_bytes())?,
+        uname: name(extensions.uname, header.username_bytes())?,
+        gname: name(extensions.gname, header.groupname_bytes())?,
         mtime: header.mtime().map_err(decoding)?,
         size: if kind == EntryKind::File { raw.size() } else { 0 },
         kind,
-        xattrs,
+        xattrs: extensions.xattrs,
     })
 }
 
-/// Checks a path of the archive and takes off the `image` directory that everything lies in.
-fn strip_root(full: &str) -> Result<&str, GpkgError> {
+/// Checks a path of the archive and takes off the root that everything lies in.
+fn strip_root(full: &str, root: Root) -> Result<&str, GpkgError> {
     if full.starts_with('/') {
         return Err(dangerous(full, "the path is absolute"));
     }
     let path = full.strip_suffix('/').unwrap_or(full);
+    let path = match root {
+        Root::Dot if path == "." => return Ok(""),
+        Root::Dot => path.strip_prefix("./").unwrap_or(path),
+        Root::Image => path,
+    };
     if path.split('/').any(|part| part == "..") {
         return Err(dangerous(full, "the path leaves the archive"));
     }
     if path.split('/').any(|part| part.is_empty() || part == ".") || path.contains('\0') {
         return Err(dangerous(full, "the path is not in plain form"));
+    }
+    if root == Root::Dot {
+        return Ok(path);
     }
     match path.strip_prefix("image") {
         Some("") => Ok(""),
@@ -185,18 +219,37 @@ fn link_target<R: Read>(raw: &tar::Entry<'_, R>, full: &str) -> Result<String, G
     }
 }
 
-/// Collects the extended attributes that pax headers carry (`SCHILY.xattr.NAME`).
-fn xattrs<R: Read>(raw: &mut tar::Entry<'_, R>) -> Result<BTreeMap<String, Vec<u8>>, GpkgError> {
-    let decoding = |error| GpkgError::decoding("image.tar", error);
-    let mut found = BTreeMap::new();
+/// What the pax header before an entry says of it, apart from what `tar` takes from there by itself.
+#[derive(Default)]
+struct Extensions {
+    uname: Option<String>,
+    gname: Option<String>,
+    xattrs: BTreeMap<String, Vec<u8>>,
+}
+
+/// Collects what pax headers carry: extended attributes (`SCHILY.xattr.NAME`), and names of owners that do not fit
+/// elsewhere.
+///
+/// Fails for sparse files in pax form: what follows such a header is a map and pieces, which would be taken for the
+/// file. It also fails for an attribute with a line feed in it, which `tar` cannot tell from the end of a line.
+fn extensions<R: Read>(raw: &mut tar::Entry<'_, R>, full: &str) -> Result<Extensions, GpkgError> {
+    let decoding = |error| GpkgError::decoding(IMAGE, error);
+    let mut found = Extensions::default();
     let Some(extensions) = raw.pax_extensions().map_err(decoding)? else {
         return Ok(found);
     };
     for extension in extensions {
         let extension = extension.map_err(decoding)?;
         let Ok(key) = extension.key() else { continue };
+        let value = extension.value_bytes();
         if let Some(name) = key.strip_prefix("SCHILY.xattr.") {
-            found.insert(name.to_owned(), extension.value_bytes().to_vec());
+            found.xattrs.insert(name.to_owned(), value.to_vec());
+        } else if key.starts_with("GNU.sparse.") {
+            return Err(dangerous(full, "a sparse file in pax form is not supported"));
+        } else if key == "uname" {
+            found.uname = Some(utf8(value)?);
+        } else if key == "gname" {
+            found.gname = Some(utf8(value)?);
         }
     }
     Ok(found)
@@ -211,7 +264,7 @@ fn utf8(bytes: &[u8]) -> Result<String, GpkgError> {
 
 fn dangerous(path: &str, reason: &str) -> GpkgError {
     GpkgError::Dangerous {
-        archive: "image.tar",
+        archive: IMAGE,
         path: path.to_owned(),
         reason: reason.to_owned(),
     }
@@ -223,20 +276,33 @@ struct Guard {
     directories: BTreeSet<String>,
     /// Files and hard links.
     files: BTreeSet<String>,
-    symlinks: BTreeSet<String>,
+    /// With their targets.
+    symlinks: BTreeMap<String, String>,
     /// Every folder that some path went through, whether or not it has an entry of its own.
     ancestors: BTreeSet<String>,
 }
 
 impl Guard {
+    /// Makes a hard link to a symbolic link another symbolic link.
+    ///
+    /// GNU tar packs the second name of a symbolic link as a hard link. Portage's GPKG writer does not, and what is
+    /// unpacked behaves alike.
+    fn untie(&self, entry: &mut ImageEntry) {
+        if let EntryKind::HardLink { target } = &entry.kind
+            && let Some(target) = self.symlinks.get(target)
+        {
+            entry.kind = EntryKind::Symlink { target: target.clone() };
+        }
+    }
+
     fn admit(&mut self, entry: &ImageEntry) -> Result<(), GpkgError> {
         let path = entry.path.as_str();
-        if self.directories.contains(path) || self.files.contains(path) || self.symlinks.contains(path) {
+        if self.directories.contains(path) || self.files.contains(path) || self.symlinks.contains_key(path) {
             return Err(dangerous(path, "the path appears twice"));
         }
         for (end, _) in path.match_indices('/') {
             let parent = &path[..end];
-            if self.symlinks.contains(parent) {
+            if self.symlinks.contains_key(parent) {
                 return Err(dangerous(
                     path,
                     "the path goes through a symbolic link of the same archive",
@@ -260,11 +326,17 @@ impl Guard {
         {
             return Err(dangerous(path, "a hard link to what did not come before it"));
         }
-        match entry.kind {
-            EntryKind::Directory => self.directories.insert(path.to_owned()),
-            EntryKind::Symlink { .. } => self.symlinks.insert(path.to_owned()),
-            EntryKind::File | EntryKind::HardLink { .. } => self.files.insert(path.to_owned()),
-        };
+        match &entry.kind {
+            EntryKind::Directory => {
+                self.directories.insert(path.to_owned());
+            }
+            EntryKind::Symlink { target } => {
+                self.symlinks.insert(path.to_owned(), target.clone());
+            }
+            EntryKind::File | EntryKind::HardLink { .. } => {
+                self.files.insert(path.to_owned());
+            }
+        }
         Ok(())
     }
 }

@@ -2,17 +2,20 @@
 
 use std::io::{self, Read};
 
+/// A `Manifest` larger than this is refused: real ones have six short lines and perhaps a signature.
+pub(super) const MANIFEST_LIMIT: u64 = 1 << 20;
+
 /// How much a package may unpack to before reading it stops with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Uncompressed bytes of `metadata.tar`, which is held in memory.
+    /// Uncompressed bytes of `metadata.tar`, or of an XPAK's segment, which are held in memory.
     pub metadata_bytes: u64,
-    /// Uncompressed bytes of `image.tar`, headers included.
+    /// Uncompressed bytes of the image's archive, headers included.
     pub image_bytes: u64,
-    /// Entries of `image.tar`; their names are held in memory.
+    /// Entries of the image; their names are held in memory.
     pub image_entries: u64,
-    /// Uncompressed bytes of an image that may be held in memory to bring its entries into order. Portage writes
-    /// sorted images, so this concerns packages of other writers only.
+    /// Uncompressed bytes of a GPKG's image that may be held in memory to bring its entries into order. Portage writes
+    /// sorted images into a GPKG, so this concerns packages of other writers only.
     pub sort_bytes: u64,
 }
 
@@ -35,14 +38,14 @@ pub(super) struct BudgetExceeded {
 }
 
 /// A reader that fails as soon as more than `limit` bytes came through.
-pub(super) struct Budgeted<R> {
+pub(crate) struct Budgeted<R> {
     inner: R,
     limit: u64,
     used: u64,
 }
 
 impl<R> Budgeted<R> {
-    pub(super) fn new(inner: R, limit: u64) -> Self {
+    pub(crate) fn new(inner: R, limit: u64) -> Self {
         Self { inner, limit, used: 0 }
     }
 }

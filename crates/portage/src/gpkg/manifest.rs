@@ -19,6 +19,33 @@ pub struct ManifestEntry {
     pub digests: BTreeMap<String, String>,
 }
 
+impl ManifestEntry {
+    /// Compares what was found out about `member` with what a `Manifest` says; at least one digest that was found out must
+    /// be there, and all of them must agree.
+    pub(super) fn check(&self, member: &str, expected: &Self) -> Result<(), GpkgError> {
+        let mismatch = |what: &str| GpkgError::Mismatch {
+            member: member.to_owned(),
+            what: what.to_owned(),
+        };
+        if self.size != expected.size {
+            return Err(mismatch("size"));
+        }
+        let mut known = 0;
+        for (name, value) in &self.digests {
+            match expected.digests.get(name) {
+                Some(expected) if expected == value => known += 1,
+                Some(_) => return Err(mismatch(name)),
+                None => {}
+            }
+        }
+        if known == 0 {
+            Err(mismatch("no supported digest"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// A parsed `Manifest`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Manifest {
@@ -149,30 +176,9 @@ impl MemberDigests {
         }
     }
 
-    /// Compares with what `Manifest` says about `member`; at least one known digest must be there, and all known ones
-    /// must agree.
+    /// Compares with what `Manifest` says about `member`; see [`ManifestEntry::check`].
     pub(super) fn check(&self, member: &str, expected: &ManifestEntry) -> Result<(), GpkgError> {
-        let mismatch = |what: &str| GpkgError::Mismatch {
-            member: member.to_owned(),
-            what: what.to_owned(),
-        };
-        if self.size != expected.size {
-            return Err(mismatch("size"));
-        }
-        let actual = self.entry();
-        let mut known = 0;
-        for (name, value) in &actual.digests {
-            match expected.digests.get(name) {
-                Some(expected) if expected == value => known += 1,
-                Some(_) => return Err(mismatch(name)),
-                None => {}
-            }
-        }
-        if known == 0 {
-            Err(mismatch("no supported digest"))
-        } else {
-            Ok(())
-        }
+        self.entry().check(member, expected)
     }
 }
 

@@ -2,17 +2,25 @@
 //!
 //! A GPKG is an uncompressed tar whose members lie in one directory: `gpkg-1`, `metadata.tar*`, `image.tar*`, their
 //! optional signatures, and `Manifest` with the size and digests of every other member. [`Reader`] takes apart what
-//! anybody wrote, distrusting all of it; [`ContainerWriter`] writes the one form that this crate produces. Signatures
-//! are neither made nor checked here: that takes a key ring and is the publisher's business.
+//! anybody wrote, distrusting all of it; [`ContainerWriter`] writes the one form that this crate produces, and
+//! [`SignedWriter`] the same with signatures; [`early_metadata`] finds the metadata of a package that is elsewhere, without
+//! its image. The signatures themselves are made by a [`Signer`] and checked by a [`Verifier`]: that takes a key ring and is
+//! the caller's business.
 
-mod compression;
+pub(crate) mod compression;
 mod container;
 mod error;
-mod image;
-mod limits;
+pub(crate) mod image;
+pub(crate) mod limits;
 mod manifest;
+mod metadata;
+mod partial;
+mod pieces;
 mod reader;
+mod signature;
+mod signed_writer;
 mod tar_header;
+mod verify;
 mod writer;
 
 pub use compression::{Compression, ZSTD_LEVEL};
@@ -22,7 +30,11 @@ pub(crate) use image::path_order;
 pub use image::{EntryKind, ImageEntry};
 pub use limits::Limits;
 pub use manifest::{Manifest, ManifestEntry, MemberDigests};
+pub use partial::{EarlyMetadata, Step, early_manifest, early_metadata};
+pub use pieces::Pieces;
 pub use reader::Reader;
+pub use signature::{SignatureError, Signer, Verifier};
+pub use signed_writer::{SignedWriter, sign};
 pub use writer::{ContainerWriter, ImageWriter, metadata_tar};
 
 use std::collections::BTreeMap;

@@ -5,18 +5,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::compression::{Compression, decoder};
 use super::container::{Member, scan};
-use super::image::{ImageEntry, walk};
-use super::limits::Budgeted;
-use super::manifest::{Manifest, MemberDigests};
-use super::{GpkgError, Limits, MANIFEST_MEMBER, Metadata};
-
-/// A `Manifest` larger than this is refused: real ones have six short lines and perhaps a signature.
-const MANIFEST_LIMIT: u64 = 1 << 20;
+use super::image::{ImageEntry, Root, walk};
+use super::limits::{Budgeted, MANIFEST_LIMIT};
+use super::manifest::{Manifest, ManifestEntry, MemberDigests};
+use super::{GpkgError, Limits, MANIFEST_MEMBER, Metadata, metadata};
 
 /// An opened GPKG.
 ///
 /// Opening reads the member headers and `Manifest` only. Every member's digests are checked before its content is
-/// used, the image's when the image is first asked for. Signatures are not checked.
+/// used, the image's when the image is first asked for. Signatures are checked by [`Self::verify_signatures`] only.
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,
@@ -137,23 +134,6 @@ impl<R: Read + Seek> Reader<R> {
         Ok(Some(bytes))
     }
 
-    /// Copies the image member as it lies in the container, compressed, after checking its digests.
-    ///
-    /// Gives the member's name, whose suffix tells the compression.
-    pub fn copy_image(&mut self, sink: &mut dyn io::Write) -> Result<String, GpkgError> {
-        let (member, _) = self.inner("image.tar")?;
-        self.verify_member(&member)?;
-        let mut input = read_range(&mut self.source, &member)?;
-        let mut buffer = vec![0; 1 << 17];
-        loop {
-            let n = input.read(&mut buffer).map_err(GpkgError::Read)?;
-            if n == 0 {
-                return Ok(member.name);
-            }
-            sink.write_all(&buffer[..n]).map_err(GpkgError::Write)?;
-        }
-    }
-
     /// The name of the image member, whose suffix tells the compression.
     pub fn image_member(&self) -> Result<String, GpkgError> {
         Ok(self.inner("image.tar")?.0.name)
@@ -163,43 +143,8 @@ impl<R: Read + Seek> Reader<R> {
     pub fn metadata(&mut self) -> Result<Metadata, GpkgError> {
         let (member, compression) = self.inner("metadata.tar")?;
         self.verify_member(&member)?;
-        let decoding = |error| GpkgError::decoding("metadata.tar", error);
         let input = read_range(&mut self.source, &member)?;
-        let tar = Budgeted::new(
-            decoder(compression, input).map_err(decoding)?,
-            self.limits.metadata_bytes,
-        );
-        let mut archive = tar::Archive::new(tar);
-        let mut metadata = Metadata::new();
-        for entry in archive.entries().map_err(decoding)? {
-            let mut entry = entry.map_err(decoding)?;
-            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let dangerous = |reason: &str| GpkgError::Dangerous {
-                archive: "metadata.tar",
-                path: path.clone(),
-                reason: reason.to_owned(),
-            };
-            if entry.header().entry_type().is_dir() && path.trim_end_matches('/') == "metadata" {
-                continue;
-            }
-            if !entry.header().entry_type().is_file() {
-                return Err(dangerous("it is not a plain file"));
-            }
-            let name = path.strip_prefix("metadata/").unwrap_or_default();
-            if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0', '\u{fffd}']) {
-                return Err(dangerous("it is not a plain name in `metadata/`"));
-            }
-            let size = entry.size();
-            let mut value = Vec::new();
-            entry.read_to_end(&mut value).map_err(decoding)?;
-            if value.len() as u64 != size {
-                return Err(decoding(io::ErrorKind::UnexpectedEof.into()));
-            }
-            if metadata.insert(name.to_owned(), value).is_some() {
-                return Err(dangerous("it appears twice"));
-            }
-        }
-        Ok(metadata)
+        metadata::read(input, compression, &self.limits)
     }
 
     /// Hands every entry of the image, with a reader of its content, to `visit`, in the order of the archive.
@@ -213,28 +158,36 @@ impl<R: Read + Seek> Reader<R> {
         let (member, compression) = self.inner("image.tar")?;
         self.verify_member(&member)?;
         let input = read_range(&mut self.source, &member)?;
-        let decoded = decoder(compression, input).map_err(|error| GpkgError::decoding("image.tar", error))?;
-        walk(Budgeted::new(decoded, self.limits.image_bytes), &self.limits, visit)
+        let decoded = decoder(compression, input).map_err(GpkgError::content)?;
+        let tar = Budgeted::new(decoded, self.limits.image_bytes);
+        walk(tar, Root::Image, &self.limits, visit)
     }
 
     /// Finds the one member that is `stem` with or without a suffix of compression.
     fn inner(&self, stem: &str) -> Result<(Member, Compression), GpkgError> {
-        let mut found = self.members.iter().filter(|member| {
-            let rest = member.name.strip_prefix(stem);
-            rest.is_some_and(|rest| !rest.ends_with(".sig") && (rest.is_empty() || rest.starts_with('.')))
-        });
+        let mut found = self.members.iter().filter(|member| member.is_archive(stem));
         let member = found
             .next()
             .ok_or_else(|| GpkgError::structure(format!("it has no member `{stem}`")))?;
         if found.next().is_some() {
             return Err(GpkgError::structure(format!("it has more than one member `{stem}`")));
         }
-        let suffix = &member.name[stem.len()..];
-        let compression = Compression::from_suffix(suffix).ok_or_else(|| GpkgError::Compression {
-            member: member.name.clone(),
-            suffix: suffix.to_owned(),
-        })?;
-        Ok((member.clone(), compression))
+        Ok((member.clone(), member.compression(stem)?))
+    }
+
+    /// Gives a member as it lies in the container, compressed, and what `Manifest` says of it. Whoever reads it compares
+    /// the two.
+    pub(super) fn raw(&mut self, name: &str) -> Result<(ManifestEntry, io::Take<&mut R>), GpkgError> {
+        let missing = || GpkgError::structure(format!("it has no member `{name}`"));
+        let expected = self.manifest.get(name).cloned().ok_or_else(missing)?;
+        let member = self.members.iter().find(|member| member.name == name);
+        let member = member.cloned().ok_or_else(missing)?;
+        Ok((expected, read_range(&mut self.source, &member)?))
+    }
+
+    /// Notes that somebody who read a member with [`Self::raw`] found its digests right.
+    pub(super) fn mark_verified(&mut self, name: &str) {
+        self.verified.insert(name.to_owned());
     }
 
     fn verify_member(&mut self, member: &Member) -> Result<(), GpkgError> {

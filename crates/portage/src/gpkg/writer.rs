@@ -3,10 +3,10 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::compression::zstd_encoder;
-use super::image::{EntryKind, ImageEntry};
-use super::manifest::{Manifest, MemberDigests};
+use super::image::{EntryKind, IMAGE, ImageEntry};
+use super::manifest::{Manifest, ManifestEntry, MemberDigests};
 use super::tar_header::{BLOCK, Fields, write_end, write_header, write_padding};
-use super::{GpkgError, MANIFEST_MEMBER, Metadata, VERSION_MEMBER};
+use super::{GpkgError, MANIFEST_MEMBER, Metadata, Reader, VERSION_MEMBER};
 
 /// Portage and GNU tar fill an archive to a multiple of this many bytes; so does the container, which makes it equal to
 /// what `tar` would write of the same members.
@@ -79,13 +79,29 @@ impl<W: Write + Seek> ContainerWriter<W> {
 
     /// Writes `metadata.tar.zst`.
     pub fn metadata(&mut self, metadata: &Metadata) -> Result<(), GpkgError> {
-        let tar = metadata_tar(metadata, self.mtime);
+        let compressed = compressed_metadata(metadata, self.mtime)?;
         self.member("metadata.tar.zst", |sink| {
-            let mut encoder = zstd_encoder(sink)?;
-            encoder.write_all(&tar).map_err(GpkgError::Write)?;
-            encoder.finish().map_err(GpkgError::Write)?;
-            Ok(())
+            sink.write_all(&compressed).map_err(GpkgError::Write)
         })
+    }
+
+    /// Copies a member of another container as it lies there. It is read once.
+    ///
+    /// Fails for a member that is not what `Manifest` says; the sink then holds something useless.
+    pub fn copy<R: Read + Seek>(&mut self, from: &mut Reader<R>, name: &str) -> Result<(), GpkgError> {
+        let (expected, mut content) = from.raw(name)?;
+        self.member(name, |sink| {
+            let mut buffer = vec![0; 1 << 17];
+            loop {
+                match content.read(&mut buffer) {
+                    Ok(0) => return Ok::<(), GpkgError>(()),
+                    Ok(n) => sink.write_all(&buffer[..n]).map_err(GpkgError::Write)?,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(GpkgError::Read(error)),
+                }
+            }
+        })?;
+        self.check_written(name, &expected)
     }
 
     /// Writes `image.tar.zst` with the entries that `fill` adds.
@@ -107,10 +123,33 @@ impl<W: Write + Seek> ContainerWriter<W> {
     }
 
     /// Writes `Manifest` and the end of the archive; gives the sink back and the size of the container in bytes.
-    pub fn finish(mut self) -> Result<(W, u64), GpkgError> {
+    pub fn finish(self) -> Result<(W, u64), GpkgError> {
         let manifest = self.manifest.render();
+        self.finish_with(manifest.as_bytes())
+    }
+
+    /// The time of all members, in seconds since the epoch.
+    pub(super) fn mtime(&self) -> u64 {
+        self.mtime
+    }
+
+    /// What `Manifest` is going to say, as far as members are written.
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Compares a member that was written with what another container's `Manifest` says of it.
+    pub(super) fn check_written(&self, name: &str, expected: &ManifestEntry) -> Result<(), GpkgError> {
+        match self.manifest.get(name) {
+            Some(written) => written.check(name, expected),
+            None => Err(GpkgError::structure(format!("it has no member `{name}`"))),
+        }
+    }
+
+    /// As [`Self::finish`], with this text as `Manifest`.
+    pub(super) fn finish_with(mut self, manifest: &[u8]) -> Result<(W, u64), GpkgError> {
         self.member(MANIFEST_MEMBER, |sink| {
-            sink.write_all(manifest.as_bytes()).map_err(GpkgError::Write)
+            sink.write_all(manifest).map_err(GpkgError::Write)
         })?;
         write_end(&mut self.sink).map_err(GpkgError::Write)?;
         let length = self.sink.stream_position().map_err(GpkgError::Write)? - self.start;
@@ -176,7 +215,7 @@ impl ImageWriter<'_> {
             if n == 0 {
                 let reason = format!("`{}` is shorter than announced", entry.path);
                 return Err(GpkgError::Damaged {
-                    part: "image.tar".to_owned(),
+                    part: IMAGE.to_owned(),
                     reason,
                 });
             }
@@ -185,6 +224,15 @@ impl ImageWriter<'_> {
         }
         write_padding(self.sink, size).map_err(GpkgError::Write)
     }
+}
+
+/// Makes `metadata.tar.zst`.
+pub(super) fn compressed_metadata(metadata: &Metadata, mtime: u64) -> Result<Vec<u8>, GpkgError> {
+    let mut encoder = zstd_encoder(Vec::new())?;
+    encoder
+        .write_all(&metadata_tar(metadata, mtime))
+        .and_then(|()| encoder.finish())
+        .map_err(GpkgError::Write)
 }
 
 /// Makes the uncompressed `metadata.tar`: sorted, owned by root, mode 0644, all times `mtime`, no directory entry

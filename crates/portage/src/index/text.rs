@@ -1,5 +1,6 @@
 //! Reading and writing the text of a `Packages` file.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use super::{DEFAULTS, INHERITED, Index, Stanza, TRANSLATED};
@@ -19,6 +20,7 @@ impl Index {
     /// Parses a `Packages` file as Portage does: lines without a colon are skipped, as are stanzas without a CPV;
     /// defaults and inherited values are filled in.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let text = universal_newlines(text);
         let mut stanzas = Stanzas { lines: text.lines() };
         let header = stanzas.next().unwrap_or_default();
         for key in ["TIMESTAMP", "VERSION"] {
@@ -103,6 +105,15 @@ fn write_stanza<'a>(text: &mut String, pairs: impl Iterator<Item = (&'a String, 
     text.push('\n');
 }
 
+/// Makes one kind of line end of three, as Python does with a text file before Portage sees it.
+fn universal_newlines(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 /// Splits a file into stanzas; ends, as Portage does, at the first one that holds nothing.
 struct Stanzas<'a> {
     lines: std::str::Lines<'a>,
@@ -146,6 +157,13 @@ mod tests {
         assert_eq!(index.packages[0]["SLOT"], "0");
         assert_eq!(index.packages[0]["DESCRIPTION"], "x: y");
         assert_eq!(index.render(), text);
+    }
+
+    #[test]
+    fn all_three_ends_of_a_line_are_one() {
+        let text = "TIMESTAMP: 5\r\nVERSION: 0\r\rCPV: a/b-1\rUSE: x\r\n\nCPV: a/b-2\n";
+        let plain = "TIMESTAMP: 5\nVERSION: 0\n\nCPV: a/b-1\nUSE: x\n\nCPV: a/b-2\n";
+        assert_eq!(Index::parse(text), Index::parse(plain));
     }
 
     #[test]

@@ -42,6 +42,16 @@ pub fn normalise_metadata(metadata: &mut Metadata) -> Result<(), EnvironmentErro
     Ok(())
 }
 
+/// Makes the metadata of an XPAK that of the GPKG of the same build.
+pub(super) fn become_gpkg(metadata: &mut Metadata) -> Result<(), EnvironmentError> {
+    if let Some(value) = metadata.get_mut(ENVIRONMENT) {
+        let mut environment = Environment::parse_bz2(value)?;
+        environment_rules::tell_gpkg(&mut environment);
+        *value = environment.to_bz2();
+    }
+    Ok(())
+}
+
 fn sort_lines(value: &[u8]) -> Vec<u8> {
     let mut lines: Vec<&[u8]> = value.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
     lines.sort_unstable();

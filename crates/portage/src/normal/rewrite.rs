@@ -1,16 +1,14 @@
 //! Rewriting a package in normal form.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read, Seek, Write};
+use std::io::{Cursor, Read, Seek, Write};
 
-use crate::gpkg::{
-    ContainerWriter, EntryKind, GpkgError, ImageEntry, ImageWriter, Limits, MANIFEST_MEMBER, Metadata, Reader,
-    VERSION_MEMBER, folded, path_order,
-};
+use crate::gpkg::{ContainerWriter, GpkgError, Limits, MANIFEST_MEMBER, Metadata, Reader, VERSION_MEMBER, folded};
+use crate::xpak;
 
 use super::NormalError;
 use super::digests::{ImageDigest, interface, payload};
-use super::metadata::normalise_metadata;
+use super::image::{Image, Scratch, put, put_sorted, survey};
+use super::metadata::{become_gpkg, normalise_metadata};
 
 /// What the normal form is made with.
 #[derive(Debug, Clone)]
@@ -34,7 +32,8 @@ impl NormalOptions {
 /// Something that the package had and its normal form has not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
-    /// Extended attributes (file capabilities among them), which Portage does not restore from a GPKG.
+    /// Extended attributes (file capabilities among them), which an XPAK has, and which Portage does not restore from a
+    /// GPKG.
     #[error("`/{path}` loses its extended attribute `{name}`, which a GPKG cannot carry")]
     ExtendedAttribute {
         /// Relative to the root of the image.
@@ -56,7 +55,7 @@ pub enum Warning {
     },
 }
 
-/// What came out of [`normalise`].
+/// What came out of [`normalise`] or [`normalise_xpak`].
 #[derive(Debug, Clone)]
 pub struct NormalReport {
     /// The metadata of the normal form.
@@ -85,8 +84,45 @@ pub fn normalise<R: Read + Seek, W: Write + Seek>(
 ) -> Result<NormalReport, NormalError> {
     let mut reader = Reader::open(source, options.limits.clone())?;
     reader.verify()?;
-    let mut warnings = member_warnings(&reader);
-    let mut metadata = reader.metadata()?;
+    let warnings = member_warnings(&reader);
+    let metadata = reader.metadata()?;
+    let scratch = Scratch::new(Cursor::new(Vec::new()), options.limits.sort_bytes);
+    rewrite(&mut reader, metadata, warnings, scratch, sink, options)
+}
+
+/// Rewrites the XPAK that fills `source` as a GPKG in normal form to `sink`, at the sink's position.
+///
+/// The result is what [`normalise`] makes of the GPKG of the same build. `scratch` is an empty file that may become as
+/// large as the image uncompressed: an XPAK has its entries in the order of folders, and hardly ever in Portage's.
+/// Memory holds the metadata and the names of the image.
+///
+/// An XPAK can carry what a GPKG cannot. Extended attributes, and thereby file capabilities, are lost and told in the
+/// report; a device or FIFO is [`GpkgError::SpecialFile`].
+///
+/// Fails for a package that is damaged, dangerous or not installable; the sink then holds something useless.
+pub fn normalise_xpak<R: Read + Seek, W: Write + Seek, S: Read + Write + Seek>(
+    source: R,
+    sink: W,
+    scratch: S,
+    options: &NormalOptions,
+) -> Result<NormalReport, NormalError> {
+    let mut reader = xpak::Reader::open(source, options.limits.clone())?;
+    let mut metadata = reader.metadata().clone();
+    become_gpkg(&mut metadata)?;
+    // The reader stops at this limit, too: the image cannot be larger.
+    let scratch = Scratch::new(scratch, options.limits.image_bytes);
+    rewrite(&mut reader, metadata, Vec::new(), scratch, sink, options)
+}
+
+/// Writes a package of any format in normal form.
+fn rewrite<S: Read + Write + Seek>(
+    package: &mut impl Image,
+    mut metadata: Metadata,
+    mut warnings: Vec<Warning>,
+    scratch: Scratch<S>,
+    sink: impl Write + Seek,
+    options: &NormalOptions,
+) -> Result<NormalReport, NormalError> {
     normalise_metadata(&mut metadata)?;
     let prefix = folded(&metadata, "PF");
     if prefix.is_empty() {
@@ -98,15 +134,15 @@ pub fn normalise<R: Read + Seek, W: Write + Seek>(
         .into());
     }
 
-    let sorted = survey(&mut reader, &mut warnings)?;
+    let sorted = survey(package, &mut warnings)?;
     let mut digest = ImageDigest::new();
     let mut writer = ContainerWriter::new(sink, &prefix, options.epoch)?;
     writer.metadata(&metadata)?;
     writer.image(|image| {
         if sorted {
-            reader.visit_image(|entry, content| put(image, &mut digest, &entry, content))
+            package.visit(|entry, content| Ok(put(image, &mut digest, &entry, content)?))
         } else {
-            put_sorted(&mut reader, image, &mut digest)
+            put_sorted(package, image, &mut digest, scratch)
         }
     })?;
     let (_, size) = writer.finish()?;
@@ -145,125 +181,4 @@ fn member_warnings<R: Read + Seek>(reader: &Reader<R>) -> Vec<Warning> {
         });
     }
     warnings
-}
-
-/// Goes through the image once for what must be known before writing: whether its entries are in order, and what will
-/// be lost.
-fn survey<R: Read + Seek>(reader: &mut Reader<R>, warnings: &mut Vec<Warning>) -> Result<bool, GpkgError> {
-    let mut last: Option<String> = None;
-    let mut sorted = true;
-    reader.visit_image(|entry, _| {
-        sorted &= last.as_deref().is_none_or(|last| path_order(last, &entry.path).is_lt());
-        for name in entry.xattrs.keys() {
-            warnings.push(Warning::ExtendedAttribute {
-                path: entry.path.clone(),
-                name: name.clone(),
-            });
-        }
-        last = Some(entry.path);
-        Ok::<(), GpkgError>(())
-    })?;
-    Ok(sorted)
-}
-
-/// Writes one entry and adds it to the digest.
-fn put(
-    image: &mut ImageWriter<'_>,
-    digest: &mut ImageDigest,
-    entry: &ImageEntry,
-    content: &mut dyn Read,
-) -> Result<(), GpkgError> {
-    if entry.kind != EntryKind::File {
-        digest.add(entry, None);
-        return image.entry(entry, &mut io::empty());
-    }
-    let mut content = Hashed {
-        inner: content,
-        hasher: blake3::Hasher::new(),
-    };
-    image.entry(entry, &mut content)?;
-    digest.add(entry, Some(content.hasher.finalize()));
-    Ok(())
-}
-
-/// Brings an image of another writer into order, holding it in memory.
-fn put_sorted<R: Read + Seek>(
-    reader: &mut Reader<R>,
-    image: &mut ImageWriter<'_>,
-    digest: &mut ImageDigest,
-) -> Result<(), GpkgError> {
-    let limit = reader.limits().sort_bytes;
-    let mut held = 0;
-    let mut entries: Vec<(ImageEntry, Vec<u8>)> = Vec::new();
-    reader.visit_image(|entry, content| {
-        held += entry.size;
-        if held > limit {
-            let part = "an image whose entries are not sorted".to_owned();
-            return Err(GpkgError::TooLarge {
-                part,
-                limit,
-                unit: "bytes",
-            });
-        }
-        let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes).map_err(GpkgError::content)?;
-        entries.push((entry, bytes));
-        Ok(())
-    })?;
-    resolve_hard_links(&mut entries);
-    for (entry, content) in &entries {
-        put(image, digest, entry, &mut content.as_slice())?;
-    }
-    Ok(())
-}
-
-/// Sorts the entries and lets the first name of every group of hard links carry the content, as Portage packs it.
-fn resolve_hard_links(entries: &mut [(ImageEntry, Vec<u8>)]) {
-    // A link may point to another link; the walk guarantees that the target came before.
-    let mut original: BTreeMap<String, String> = BTreeMap::new();
-    for (entry, _) in entries.iter() {
-        if let EntryKind::HardLink { target } = &entry.kind {
-            let first = original.get(target).unwrap_or(target).clone();
-            original.insert(entry.path.clone(), first);
-        }
-    }
-    entries.sort_by(|(a, _), (b, _)| path_order(&a.path, &b.path));
-    let mut leader: BTreeMap<String, usize> = BTreeMap::new();
-    for index in 0..entries.len() {
-        let path = entries[index].0.path.clone();
-        let group = original.get(&path).unwrap_or(&path).clone();
-        let is_file = matches!(entries[index].0.kind, EntryKind::File | EntryKind::HardLink { .. });
-        if !is_file {
-            continue;
-        }
-        if let Some(&first) = leader.get(&group) {
-            let target = entries[first].0.path.clone();
-            entries[index].0.kind = EntryKind::HardLink { target };
-            entries[index].0.size = 0;
-            continue;
-        }
-        leader.insert(group.clone(), index);
-        if group != path
-            && let Some(source) = entries.iter().position(|(entry, _)| entry.path == group)
-        {
-            let (size, content) = (entries[source].0.size, std::mem::take(&mut entries[source].1));
-            entries[index].0.kind = EntryKind::File;
-            entries[index].0.size = size;
-            entries[index].1 = content;
-        }
-    }
-}
-
-/// Sums up a file's bytes on their way through.
-struct Hashed<'a> {
-    inner: &'a mut dyn Read,
-    hasher: blake3::Hasher,
-}
-
-impl Read for Hashed<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        self.hasher.update(&buf[..n]);
-        Ok(n)
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, Write};
 
-use crate::gpkg::{ContainerWriter, GpkgError, Limits, Metadata, Reader, folded};
+use crate::gpkg::{ContainerWriter, GpkgError, Limits, Metadata, Reader, SignedWriter, Signer, folded};
 
 use super::NormalError;
 
@@ -16,14 +16,16 @@ pub struct StampReport {
 }
 
 /// Copies the package in normal form that fills `source` to `sink`, with BUILD_ID and BUILD_TIME put in and
-/// `PF-BUILD_ID` as the directory of its members.
+/// `PF-BUILD_ID` as the directory of its members; signed, if there is somebody who signs.
 ///
-/// The image is copied as it is. `build_time` is in seconds since the epoch. The bytes depend on the arguments alone.
+/// The image is copied as it is, and read once. `build_time` is in seconds since the epoch. The bytes depend on the
+/// arguments alone, and on the signatures.
 pub fn stamp<R: Read + Seek, W: Write + Seek>(
     source: R,
     sink: W,
     build_id: u64,
     build_time: u64,
+    signer: Option<&dyn Signer>,
 ) -> Result<StampReport, NormalError> {
     let mut reader = Reader::open(source, Limits::default())?;
     let mut metadata = reader.metadata()?;
@@ -40,10 +42,21 @@ pub fn stamp<R: Read + Seek, W: Write + Seek>(
         .into());
     }
     let epoch = reader.members().first().map_or(0, |member| member.mtime);
-    let mut writer = ContainerWriter::new(sink, &format!("{pf}-{build_id}"), epoch)?;
-    writer.metadata(&metadata)?;
+    let prefix = format!("{pf}-{build_id}");
     let image = reader.image_member()?;
-    writer.member(&image, |sink| reader.copy_image(sink))?;
-    let (_, size) = writer.finish()?;
+    let (_, size) = match signer {
+        Some(signer) => {
+            let mut writer = SignedWriter::new(sink, &prefix, epoch, signer)?;
+            writer.metadata(&metadata)?;
+            writer.copy(&mut reader, &image)?;
+            writer.finish()?
+        }
+        None => {
+            let mut writer = ContainerWriter::new(sink, &prefix, epoch)?;
+            writer.metadata(&metadata)?;
+            writer.copy(&mut reader, &image)?;
+            writer.finish()?
+        }
+    };
     Ok(StampReport { metadata, size })
 }

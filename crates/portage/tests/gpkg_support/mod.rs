@@ -3,10 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(dead_code, reason = "every test program uses another part of it")]
 
+pub(crate) mod made;
+#[path = "../oracle/random.rs"]
+pub(crate) mod random;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use farm_portage::index::HeaderSettings;
 use fs_err as fs;
 use tempfile::TempDir;
 
@@ -70,6 +75,7 @@ impl Lab {
             "root",
             "pkgdir",
             "tmp",
+            "bin",
         ] {
             fs::create_dir_all(lab.path(folder)).unwrap();
         }
@@ -89,6 +95,10 @@ impl Lab {
         for (path, text) in files {
             fs::write(lab.path(path), text).unwrap();
         }
+        // What Gentoo calls GNU tar, and Portage packs an XPAK with.
+        let gtar = lab.path("bin/gtar");
+        fs::write(&gtar, "#!/bin/sh\nexec tar \"$@\"\n").unwrap();
+        fs::set_permissions(&gtar, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink(lab.path("repo/profiles/base"), lab.path("etc/portage/make.profile")).unwrap();
         let id = |flag| String::from_utf8(Command::new("id").arg(flag).output().unwrap().stdout).unwrap();
         let make_conf = format!(
@@ -123,7 +133,13 @@ impl Lab {
         let mut command = Command::new("python3");
         command
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .env(
+                "PATH",
+                format!(
+                    "{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                    self.path("bin").display()
+                ),
+            )
             .env("HOME", self.dir.path())
             .env("LC_ALL", "C.UTF-8")
             .env("TZ", "UTC")
@@ -183,10 +199,21 @@ impl Lab {
         bytes
     }
 
-    /// Runs `emaint binhost --fix`.
+    /// Runs `emaint binhost --fix`, which must have nothing to complain about.
     pub(crate) fn emaint_binhost(&self) {
         let output = self.command("emaint").args(["binhost", "--fix"]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("!!!"), "{said}");
+    }
+
+    /// The settings that go into the header of this Portage's index.
+    pub(crate) fn header_settings(&self) -> HeaderSettings {
+        let printed: serde_json::Value = serde_json::from_str(&self.python("settings.py", &[], "")).unwrap();
+        HeaderSettings {
+            profile: Some("base".to_owned()),
+            variables: serde_json::from_value(printed["variables"].clone()).unwrap(),
+            ..HeaderSettings::default()
+        }
     }
 
     /// Runs a Python program of `tests/gpkg_support` with Portage's modules, and gives what it prints.

@@ -10,6 +10,7 @@ portage._internal_caller = True
 # Portage says on stderr what it refuses; the answers say it too.
 portage.util.noiselimit = -10
 
+from described import described
 from portage.dep import Atom, best_match_to_list, match_from_list
 from portage.exception import InvalidAtom
 from portage.package.ebuild._config.UseManager import UseManager
@@ -38,21 +39,7 @@ def atoms(line):
         )
     except InvalidAtom:
         return None
-    evaluated = atom.evaluate_conditionals(set(question["enabled"])).use if atom.use else None
-    return {
-        "blocker": ("!!" if atom.blocker.overlap.forbid else "!") if atom.blocker else None,
-        "operator": atom.operator,
-        "cp": atom.cp,
-        "version": atom.version,
-        "build_id": atom.build_id,
-        "slot": atom.slot,
-        "subslot": atom.sub_slot,
-        "slot_operator": atom.slot_operator,
-        "repository": atom.repo,
-        "use_deps": list(atom.use.tokens) if atom.use else [],
-        "evaluated": list(evaluated.tokens) if evaluated else [],
-        "extended": atom.extended_syntax,
-    }
+    return described(atom, question["enabled"])
 
 
 class Flags:

@@ -242,6 +242,28 @@ pub(crate) fn near_atom(random: &mut Random) -> String {
     text
 }
 
+/// An atom with any version and a candidate whose version is near it.
+pub(crate) fn versioned_pair(random: &mut Random) -> (String, String) {
+    let (wanted, found) = version_pair(random);
+    let (operator, star) = random.pick(&[
+        &("=", ""),
+        &("=", "*"),
+        &("~", ""),
+        &("<", ""),
+        &("<=", ""),
+        &(">", ""),
+        &(">=", ""),
+    ]);
+    // A prefix is mostly none of a version that was made apart from it.
+    let wanted = if *star == "*" && random.chance(60) {
+        let end = 1 + random.below(found.len());
+        found.get(..end).unwrap_or(&found).to_owned()
+    } else {
+        wanted
+    };
+    (format!("{operator}a/x-{wanted}{star}"), format!("a/x-{found}"))
+}
+
 /// What an atom is held against.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct RandomCandidate {

@@ -1,5 +1,7 @@
 //! The real Portage as an oracle: one Python process that answers a line for a line.
+#![allow(dead_code, reason = "every test program uses another part of it")]
 
+pub(crate) mod described;
 pub(crate) mod generate;
 pub(crate) mod random;
 
@@ -12,11 +14,23 @@ use fs_err as fs;
 /// Asks `answers.py` in the given mode and returns one answer for each question.
 pub(crate) fn ask(mode: &str, questions: &[String]) -> Vec<String> {
     let scratch = tempfile::tempdir().expect("a temp folder can be made");
+    let input: String = questions.iter().flat_map(|question| [question, "\n"]).collect();
+    let answers = lines_of("answers.py", &[mode, text(scratch.path())], input);
+    assert_eq!(answers.len(), questions.len(), "one answer a question");
+    answers
+}
+
+/// The questions that Portage's own tests ask, with Portage's answers: what `vectors.py` prints.
+pub(crate) fn vectors() -> Vec<String> {
+    lines_of("vectors.py", &[], String::new())
+}
+
+/// Runs a program of this folder with Portage's modules, and gives the lines it prints.
+fn lines_of(program: &str, arguments: &[&str], input: String) -> Vec<String> {
     let mut child = Command::new("python3")
         .arg("-B")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/answers.py"))
-        .arg(mode)
-        .arg(scratch.path())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle").join(program))
+        .args(arguments)
         .env("PYTHONPATH", portage())
         .env("PYTHONUTF8", "1")
         .env("LC_ALL", "C.UTF-8")
@@ -25,22 +39,16 @@ pub(crate) fn ask(mode: &str, questions: &[String]) -> Vec<String> {
         .spawn()
         .expect("python3 is needed for the comparison with the real Portage");
     let mut stdin = child.stdin.take().expect("stdin was piped");
-    let input: String = questions.iter().flat_map(|question| [question, "\n"]).collect();
     // Written from a thread of its own: the process answers while it reads, and either pipe can fill up.
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child.wait_with_output().expect("the process can be waited for");
     writer
         .join()
         .expect("the writer does not panic")
-        .expect("the process reads every question");
-    assert!(output.status.success(), "the oracle failed in mode {mode}");
-    let answers: Vec<String> = String::from_utf8(output.stdout)
-        .expect("answers are UTF-8")
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(answers.len(), questions.len(), "one answer a question");
-    answers
+        .expect("the process reads everything");
+    assert!(output.status.success(), "{program} {arguments:?} failed");
+    let lines = String::from_utf8(output.stdout).expect("answers are UTF-8");
+    lines.lines().map(str::to_owned).collect()
 }
 
 /// The folder of the unpacked wheel. Made once for all tests and runs; tests that run side by side may both make it.
