@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use farm_portage::gpkg::GpkgError;
 use farm_portage::index::EntryError;
 use farm_portage::normal::NormalError;
 
@@ -42,7 +43,7 @@ pub enum PublishError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A package cannot be read or stamped.
+    /// A package cannot be read, stamped or signed.
     #[error("{cpv}: {}", with_causes(error))]
     Package {
         /// As the caller named it.
@@ -66,6 +67,9 @@ pub enum PublishError {
         /// What its metadata say.
         own: String,
     },
+    /// A thread that wrote packages is gone (bug).
+    #[error("a thread that writes packages was lost")]
+    ThreadLost,
     /// A licence group was to be denied without its members (bug).
     #[error("the licence group `{0}` was not expanded")]
     LicenseGroup(String),
@@ -80,10 +84,21 @@ impl PublishError {
         match self {
             Self::Package { error, .. } => portage_kind(error.kind()),
             Self::Entry { error, .. } => portage_kind(error.kind()),
-            Self::WrongName { .. } | Self::LicenseGroup(_) => ErrorKind::Bug,
+            Self::WrongName { .. } | Self::LicenseGroup(_) | Self::ThreadLost => ErrorKind::Bug,
             Self::NotAFolder(_) | Self::Locked(_) | Self::NewerFormat { .. } | Self::Record { .. } | Self::Io(_) => {
                 ErrorKind::Environment
             }
+        }
+    }
+
+    /// Says what to do about it, where somebody knows: whoever signs.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Package {
+                error: NormalError::Gpkg(GpkgError::Signature { error, .. }),
+                ..
+            } => error.hint.as_deref(),
+            _ => None,
         }
     }
 }

@@ -68,15 +68,9 @@ impl Folder {
         self.path.join(relative)
     }
 
-    /// Makes a new file in the staging folder; nobody sees it there. `name` must be unique in this publication.
+    /// Makes a new file in the staging folder; nobody sees it there. `name` must be unique among those that are there.
     pub(crate) fn stage(&self, name: &str) -> io::Result<StagedFile> {
-        if let Err(error) = fs::create_dir(&self.undo.staging) {
-            if error.kind() != io::ErrorKind::AlreadyExists {
-                return Err(error);
-            }
-        } else {
-            fs::set_permissions(&self.undo.staging, Permissions::from_mode(0o700))?;
-        }
+        self.make_staging()?;
         let path = self.undo.staging.join(name);
         let file = fs::OpenOptions::new()
             .read(true)
@@ -84,6 +78,15 @@ impl Folder {
             .create_new(true)
             .open(&path)?;
         Ok(StagedFile { file, path })
+    }
+
+    /// Makes the staging folder, if it is not there.
+    pub(crate) fn make_staging(&self) -> io::Result<()> {
+        match fs::create_dir(&self.undo.staging) {
+            Ok(()) => fs::set_permissions(&self.undo.staging, Permissions::from_mode(0o700)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the folder `relative` and those it lies in, with the right modes.

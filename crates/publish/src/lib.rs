@@ -3,8 +3,8 @@
 //! A folder that was published to looks like this:
 //!
 //! ```text
-//! CATEGORY/NAME/PF-BUILD_ID.gpkg.tar   the packages, stamped, their time the BUILD_TIME
-//! releases/0001.json …                 a record of every release: which payload became which instance
+//! CATEGORY/NAME/PF-BUILD_ID.gpkg.tar   the packages, stamped and perhaps signed, their time the BUILD_TIME
+//! releases/0001.json …                 a record of every release: which payload became which instance, signed by whom
 //! Packages.gz, Packages                the index of the newest release, their time its TIMESTAMP
 //! ```
 //!
@@ -19,9 +19,13 @@
 //!   not list it any more. A client that works with the index it read a moment ago does not fail.
 //! * TIMESTAMP rises with every release by [`TIMESTAMP_STEP`] or more, BUILD_TIME with every build of a version, BUILD_ID is never used twice.
 //!
+//! * Every package of a release that is signed is signed when it gets its name: there is no moment at which its name shows an
+//!   unsigned file.
+//!
 //! # What publishers may rely on
 //!
-//! * A package whose payload digest is in the newest release keeps its instance. Publishing the same again writes nothing.
+//! * A package whose payload digest is in the newest release, signed by the same key, keeps its instance. Publishing the same
+//!   again writes nothing. Another key, or none, makes other bytes, and so a new instance.
 //! * A publication that fails leaves what clients see as it was. One that is killed leaves a folder `.farm-publish` that
 //!   the next one removes, and perhaps a release that is not in force, which the next one completes or follows.
 //! * One publication at a time: the folder itself is locked, so there is no lock file to be left behind.
@@ -35,10 +39,13 @@ mod instance;
 mod live;
 mod publication;
 mod record;
+mod signer;
 mod stage;
+mod staging;
 
-pub use check::index_digest;
+pub use check::{InForce, in_force, index_digest};
 pub use deny::Deny;
 pub use error::{ErrorKind, PublishError};
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use record::RELEASES_KEPT;
+pub use signer::ReleaseSigner;

@@ -10,11 +10,12 @@ use crate::check::has_size;
 use crate::commit::{Release, commit, remove_expired, restore};
 use crate::deny::refusal;
 use crate::folder::Folder;
-use crate::instance::Stamps;
+use crate::instance::{Stamp, Stamps};
 use crate::live::{Live, newest_record, note_files};
 use crate::record::{Instance, Record};
-use crate::stage::{StagedPackage, describe, stage, stanza_of};
-use crate::{Deny, PublishError};
+use crate::stage::{StagedPackage, describe, stanza_of};
+use crate::staging::{Order, stage_all};
+use crate::{Deny, PublishError, ReleaseSigner};
 
 /// By how many seconds TIMESTAMP rises at least from release to release.
 ///
@@ -49,6 +50,8 @@ pub struct Publication<'a> {
     pub deny: &'a [Deny],
     /// Says that the folder is for people who may have everything: nothing is left out then.
     pub private: bool,
+    /// Who signs the packages. Without one they are published unsigned, and signed ones are not kept.
+    pub signer: Option<&'a dyn ReleaseSigner>,
 }
 
 /// A package that was left out.
@@ -83,10 +86,20 @@ pub struct Published {
 struct Wanted<'a> {
     candidate: &'a Candidate,
     cpv: Cpv,
-    /// What the newest release has of it.
+    /// What the newest release has of it, signed as it should be.
     former: Option<&'a Instance>,
     /// Its stanza, if the file of `former` is whole.
     stanza: Option<Stanza>,
+}
+
+impl Wanted<'_> {
+    fn order(&self, stamp: Stamp) -> Order<'_> {
+        Order {
+            candidate: self.candidate,
+            cpv: &self.cpv,
+            stamp,
+        }
+    }
 }
 
 /// Publishes packages; see the documentation of the crate for what clients and publishers may rely on.
@@ -109,18 +122,31 @@ pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) ->
         live.note_stamps(&mut stamps);
     }
     let mut packages: Vec<(Instance, Stanza)> = Vec::new();
-    let mut staged = Vec::new();
     let mut changes = Changes::default();
-    for wanted in wanted {
-        if let (Some(former), Some(stanza)) = (wanted.former, &wanted.stanza) {
-            changes.kept += 1;
-            packages.push((former.clone(), stanza.clone()));
-            continue;
+    let mut lacking = Vec::new();
+    for wanted in &wanted {
+        match (wanted.former, &wanted.stanza) {
+            (Some(former), Some(stanza)) => {
+                changes.kept += 1;
+                packages.push((former.clone(), stanza.clone()));
+            }
+            _ => lacking.push(wanted),
         }
-        let package = stage_one(publication, &folder, &wanted, &mut stamps, &mut changes, progress)?;
-        packages.push((package.instance.clone(), package.stanza.clone()));
-        staged.push(package);
     }
+    let (mut staged, lacking) = make_again(publication, &folder, lacking, &mut changes, progress)?;
+    staged.extend(make_new(
+        publication,
+        &folder,
+        &lacking,
+        &mut stamps,
+        &mut changes,
+        progress,
+    )?);
+    packages.extend(
+        staged
+            .iter()
+            .map(|package| (package.instance.clone(), package.stanza.clone())),
+    );
     packages.sort_by(|(a, _), (b, _)| (&a.cpv, a.stamp).cmp(&(&b.cpv, b.stamp)));
     let (instances, stanzas): (Vec<Instance>, Vec<Stanza>) = packages.into_iter().unzip();
     changes.note_dropped(base.as_ref(), &instances);
@@ -189,9 +215,10 @@ fn select<'a>(
             )
         })
         .collect();
+    let signed_by = publication.signer.map(ReleaseSigner::fingerprint);
     let (mut wanted, mut refused) = (Vec::new(), Vec::new());
     for candidate in unique.into_values() {
-        let former = base.and_then(|base| base.instance(&candidate.cpv, candidate.payload));
+        let former = base.and_then(|base| base.instance(&candidate.cpv, candidate.payload, signed_by));
         let whole = former.filter(|former| has_size(&folder.path(&former.path), former.size));
         let stanza = match whole {
             // The index saves reading every package again.
@@ -231,40 +258,60 @@ fn parse_cpv(candidate: &Candidate) -> Result<Cpv, PublishError> {
     })
 }
 
-/// Writes a package that is not there: the instance of the newest release again, or a new one.
-fn stage_one(
+/// Makes packages again whose files are gone or damaged. Also gives those of which that is not possible.
+///
+/// A package may come out different, as it does when another version of farm compressed it, or when a signature cannot be made
+/// again. That must not be published under the same name.
+fn make_again<'w, 'a>(
     publication: &Publication<'_>,
     folder: &Folder,
-    wanted: &Wanted<'_>,
+    lacking: Vec<&'w Wanted<'a>>,
+    changes: &mut Changes,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(Vec<StagedPackage>, Vec<&'w Wanted<'a>>), PublishError> {
+    let (lost, mut lacking): (Vec<_>, Vec<_>) = lacking.into_iter().partition(|wanted| wanted.former.is_some());
+    let orders: Vec<Order<'_>> = lost
+        .iter()
+        .filter_map(|wanted| Some(wanted.order(wanted.former?.stamp)))
+        .collect();
+    let made = stage_all(folder, &orders, publication.signer, &mut |_| {})?;
+    let mut staged = Vec::new();
+    for (wanted, package) in lost.into_iter().zip(made) {
+        if wanted.former == Some(&package.instance) {
+            progress(&format!("restoring {}", name(&package.instance)));
+            changes.restored.push(name(&package.instance));
+            staged.push(package);
+        } else {
+            lacking.push(wanted);
+        }
+    }
+    // Stamps are given out in this order, whatever had to be tried before.
+    let order = |wanted: &Wanted<'_>| (wanted.candidate.cpv.clone(), *wanted.candidate.payload.as_bytes());
+    lacking.sort_by_key(|wanted| order(wanted));
+    Ok((staged, lacking))
+}
+
+/// Makes new instances. They are numbered before any is written, so that the numbers do not depend on who is fastest.
+fn make_new(
+    publication: &Publication<'_>,
+    folder: &Folder,
+    lacking: &[&Wanted<'_>],
     stamps: &mut Stamps,
     changes: &mut Changes,
     progress: &mut dyn FnMut(&str),
-) -> Result<StagedPackage, PublishError> {
-    if let Some(former) = wanted.former
-        && let Some(package) = make_again(folder, wanted.candidate, &wanted.cpv, former)?
-    {
-        progress(&format!("restoring {}", name(former)));
-        changes.restored.push(name(former));
-        return Ok(package);
+) -> Result<Vec<StagedPackage>, PublishError> {
+    let mut orders = Vec::new();
+    for wanted in lacking {
+        note_files(folder, &wanted.cpv, stamps)?;
+        orders.push(wanted.order(stamps.next(&wanted.candidate.cpv, publication.epoch)));
     }
-    note_files(folder, &wanted.cpv, stamps)?;
-    let stamp = stamps.next(&wanted.candidate.cpv, publication.epoch);
-    progress(&format!("publishing {}-{}", wanted.cpv, stamp.build_id));
-    let package = stage(folder, wanted.candidate, &wanted.cpv, stamp)?;
-    changes.added.push(name(&package.instance));
-    Ok(package)
-}
-
-/// Makes a published package again. `None` if it came out different, as it does when another version of farm compressed
-/// it: that must not be published under the same name.
-fn make_again(
-    folder: &Folder,
-    candidate: &Candidate,
-    cpv: &Cpv,
-    former: &Instance,
-) -> Result<Option<StagedPackage>, PublishError> {
-    let package = stage(folder, candidate, cpv, former.stamp)?;
-    Ok((package.instance == *former).then_some(package))
+    let staged = stage_all(folder, &orders, publication.signer, &mut |order| {
+        progress(&format!("publishing {}-{}", order.cpv, order.stamp.build_id));
+    })?;
+    changes
+        .added
+        .extend(staged.iter().map(|package| name(&package.instance)));
+    Ok(staged)
 }
 
 fn index_text(variables: &BTreeMap<String, String>, stanzas: &[Stanza], timestamp: u64) -> String {

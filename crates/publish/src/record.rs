@@ -40,7 +40,7 @@ pub(crate) struct Record {
     pub(crate) retired: BTreeMap<String, u64>,
 }
 
-/// A package of a release. Payload and stamp together make its bytes again.
+/// A package of a release. Payload, stamp and key together make its bytes again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Instance {
     pub(crate) cpv: String,
@@ -53,9 +53,13 @@ pub(crate) struct Instance {
     pub(crate) path: String,
     /// In bytes.
     pub(crate) size: u64,
-    /// The digest of the stamped file.
+    /// The digest of the file as it is published: stamped, and signed if it is.
     #[serde(with = "hex")]
     pub(crate) digest: blake3::Hash,
+    /// The fingerprint of the primary key that signed it; `None` for an unsigned package. A farm that does not know of
+    /// signatures drops it from the records it writes, and then the package is signed anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signed_by: Option<String>,
 }
 
 /// Why the text of a record cannot be used.
@@ -113,11 +117,13 @@ impl Record {
             .filter(move |path| !self.retired.contains_key(*path) && !listed.contains(path))
     }
 
-    /// The instance that this release has of a payload.
-    pub(crate) fn instance(&self, cpv: &str, payload: blake3::Hash) -> Option<&Instance> {
-        self.packages
-            .iter()
-            .find(|package| package.cpv == cpv && package.payload == payload)
+    /// The instance that this release has of a payload, signed by this key, or by none.
+    ///
+    /// One that is signed otherwise has other bytes, and so is another instance.
+    pub(crate) fn instance(&self, cpv: &str, payload: blake3::Hash, signed_by: Option<&str>) -> Option<&Instance> {
+        self.packages.iter().find(|package| {
+            package.cpv == cpv && package.payload == payload && package.signed_by.as_deref() == signed_by
+        })
     }
 
     pub(crate) fn parse(text: &[u8]) -> Result<Self, BadRecord> {
@@ -182,6 +188,7 @@ mod tests {
             path: path.to_owned(),
             size: 3,
             digest: blake3::hash(b"x"),
+            signed_by: None,
         }
     }
 
@@ -196,6 +203,19 @@ mod tests {
         assert_eq!(Record::parse(record.render().as_bytes()), Ok(record));
         assert_eq!(Record::parse(b"{\"format\": 2, \"new\": 1}"), Err(BadRecord::Newer(2)));
         assert!(matches!(Record::parse(b"{\"format\": 1"), Err(BadRecord::Damaged(_))));
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_signatures_is_one_of_unsigned_packages() {
+        let mut record = release(None, &["p"]);
+        assert!(!record.render().contains("signed_by"));
+        record.packages[0].signed_by = Some("KEY".to_owned());
+        assert_eq!(Record::parse(record.render().as_bytes()), Ok(record.clone()));
+        let payload = record.packages[0].payload;
+        assert!(record.instance("a/b-1", payload, Some("KEY")).is_some());
+        for other in [None, Some("OTHER")] {
+            assert_eq!(record.instance("a/b-1", payload, other), None);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, Write as _};
 use std::path::PathBuf;
 
 use farm_portage::cpv::Cpv;
-use farm_portage::gpkg::{GpkgError, Limits, Metadata, Reader, folded};
+use farm_portage::gpkg::{GpkgError, Limits, Metadata, Reader, Signer, folded};
 use farm_portage::index::{EntryFile, FileDigests, Stanza, entry_for};
 use farm_portage::normal::{NormalError, stamp};
 use fs_err as fs;
@@ -12,7 +12,7 @@ use fs_err as fs;
 use crate::folder::Folder;
 use crate::instance::{Stamp, package_path};
 use crate::record::Instance;
-use crate::{Candidate, PublishError};
+use crate::{Candidate, PublishError, ReleaseSigner};
 
 /// A package that is ready to get its name.
 #[derive(Debug)]
@@ -49,12 +49,15 @@ pub(crate) fn describe(candidate: &Candidate) -> Result<(Cpv, Stanza), PublishEr
     Ok((cpv, entry(&candidate.cpv, &metadata, "", 0, &none)?))
 }
 
-/// Writes the stamped package into the staging folder.
+/// Writes the package, stamped and signed, into the staging folder.
+///
+/// Its signatures tell BUILD_TIME as their time, so that they can be made again.
 pub(crate) fn stage(
     folder: &Folder,
     candidate: &Candidate,
     cpv: &Cpv,
     given: Stamp,
+    signer: Option<&dyn ReleaseSigner>,
 ) -> Result<StagedPackage, PublishError> {
     let failed = failure_of(&candidate.cpv);
     let writing = |error| failed(GpkgError::Write(error).into());
@@ -62,7 +65,15 @@ pub(crate) fn stage(
     let source = BufReader::new(fs::File::open(&candidate.file)?);
     let mut staged = folder.stage(&path.replace('/', ":"))?;
     let mut sink = BufWriter::with_capacity(1 << 17, &mut staged.file);
-    let report = stamp(source, &mut sink, given.build_id, given.build_time).map_err(&failed)?;
+    let signer_then: Option<Box<dyn Signer + '_>> = signer.map(|signer| signer.at(given.build_time));
+    let report = stamp(
+        source,
+        &mut sink,
+        given.build_id,
+        given.build_time,
+        signer_then.as_deref(),
+    )
+    .map_err(&failed)?;
     sink.flush().map_err(writing)?;
     drop(sink);
     staged.file.rewind()?;
@@ -76,6 +87,7 @@ pub(crate) fn stage(
             path,
             size: digests.size,
             digest,
+            signed_by: signer.map(|signer| signer.fingerprint().to_owned()),
         },
         stanza,
         file: staged.finish(given.build_time)?,

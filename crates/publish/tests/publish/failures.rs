@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use farm_publish::{Candidate, ErrorKind, PublishError};
 use fs_err as fs;
 
-use crate::support::{EPOCH, Lab, picture};
+use crate::support::{EPOCH, Lab, Words, picture, visible_signers};
 
 /// Publishes, breaks something, and checks that the next publication fails and changes nothing.
 fn fails(break_it: impl FnOnce(&Lab, &mut Vec<Candidate>)) -> PublishError {
@@ -132,19 +133,20 @@ fn child() -> Option<(std::path::PathBuf, Candidate)> {
     Some((parts[0].into(), candidate))
 }
 
-/// Runs one test of this program in another process, which finds its task with [`child`]; tells whether it succeeded.
-fn in_child(command: &mut Command, test: &str, lab: &Lab, candidate: &Candidate) -> bool {
+/// Has a command run one test of this program, which finds its task with [`child`].
+fn prepared<'c>(command: &'c mut Command, test: &str, lab: &Lab, candidate: &Candidate) -> &'c mut Command {
     let task = [
         lab.folder.to_str().unwrap(),
         &candidate.cpv,
         &candidate.payload.to_string(),
         candidate.file.to_str().unwrap(),
     ];
-    let output = command
-        .args(["--exact", test])
-        .env(CHILD, task.join(" "))
-        .output()
-        .unwrap();
+    command.args(["--exact", test]).env(CHILD, task.join(" "))
+}
+
+/// Runs one test of this program in another process; tells whether it succeeded.
+fn in_child(command: &mut Command, test: &str, lab: &Lab, candidate: &Candidate) -> bool {
+    let output = prepared(command, test, lab, candidate).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("running 1 test"), "{text}");
     output.status.success()
@@ -234,4 +236,84 @@ fn a_publication_that_is_killed_while_it_writes_a_package() {
     lab.publish(&[candidate]);
     assert!(!leftovers.exists());
     assert_eq!(lab.listed(), [("dev-libs/a/a-1-2.gpkg.tar".to_owned(), EPOCH + 1)]);
+}
+
+#[test]
+fn a_signer_that_fails() {
+    let mut lab = Lab::new().signed_by("KEY");
+    lab.publish(&[lab.package("dev-libs/a-1", "a")]);
+    let before = picture(&lab.folder);
+    lab.signer = Some(Box::new(Words {
+        fails: true,
+        ..Words::of("KEY")
+    }));
+    let more: Vec<Candidate> = (0..20)
+        .map(|number| lab.package(&format!("dev-libs/b-{number}"), "b"))
+        .collect();
+    let error = lab.try_publish(&more).unwrap_err();
+    assert_eq!(picture(&lab.folder), before);
+    assert_eq!(error.kind(), ErrorKind::Environment);
+    assert_eq!(error.hint(), Some("buy ink"));
+    // Of many that failed, the first by name is told of.
+    assert_eq!(
+        error.to_string(),
+        "dev-libs/b-0: signature of `metadata.tar.zst`: the pen is dry"
+    );
+}
+
+#[test]
+fn a_publication_that_is_killed_while_it_signs() {
+    if let Some((folder, candidate)) = child() {
+        let mut lab = Lab::new();
+        lab.folder = folder;
+        lab.signer = Some(Box::new(Words {
+            delay: Duration::from_millis(2),
+            ..Words::of("KEY")
+        }));
+        let mut candidates: Vec<Candidate> = (0..30)
+            .map(|number| lab.package(&format!("dev-libs/b-{number}"), "b"))
+            .collect();
+        candidates.push(candidate);
+        loop {
+            // Again and again something new, until somebody ends it.
+            lab.publish(&candidates);
+            let number = candidates.len();
+            candidates.push(lab.package(&format!("dev-libs/c-{number}"), "c"));
+        }
+    }
+    let lab = Lab::new().signed_by("KEY");
+    let candidate = lab.package("dev-libs/a-1", "a");
+    let released = || fs::read_dir(lab.folder.join("releases")).map_or(0, Iterator::count);
+    for round in 0..8 {
+        let before = released();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env("TMPDIR", lab.path("packages"));
+        let mut child = prepared(
+            &mut command,
+            "failures::a_publication_that_is_killed_while_it_signs",
+            &lab,
+            &candidate,
+        )
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+        // At another moment of what follows a release of its own.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while released() == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(9 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for (path, signer) in visible_signers(&lab.folder) {
+            assert_eq!(signer.as_deref(), Some("KEY"), "{}", path.display());
+        }
+    }
+    lab.publish(&[candidate]);
+    let shown = visible_signers(&lab.folder);
+    assert!(
+        shown.len() > 1 && shown.values().all(|signer| signer.as_deref() == Some("KEY")),
+        "{shown:?}"
+    );
 }

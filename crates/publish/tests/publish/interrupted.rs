@@ -3,7 +3,7 @@
 use farm_publish::{TIMESTAMP_STEP, index_digest};
 use fs_err as fs;
 
-use crate::support::{EPOCH, Lab};
+use crate::support::{EPOCH, Lab, signer_of, visible_signers};
 
 /// Publishes A, and then B as far as `undo` says. Gives the laboratory and both candidates.
 fn interrupted(undo: impl FnOnce(&Lab)) -> (Lab, [farm_publish::Candidate; 2]) {
@@ -63,5 +63,36 @@ fn the_next_publication_may_revert_it() {
         // A client may have B, so A must be newer than it.
         assert_eq!(lab.listed(), [("dev-libs/x/x-1-3.gpkg.tar".to_owned(), EPOCH + 2)]);
         assert_eq!(lab.timestamp(), EPOCH + 2 * TIMESTAMP_STEP);
+    }
+}
+
+/// Publishes unsigned, and then the same signed as far as `undo` says.
+fn interrupted_signing(undo: impl FnOnce(&Lab)) -> (Lab, farm_publish::Candidate) {
+    let lab = Lab::new();
+    let candidate = lab.package("dev-libs/x-1", "A");
+    lab.publish(std::slice::from_ref(&candidate));
+    for name in ["Packages", "Packages.gz"] {
+        fs::copy(lab.folder.join(name), lab.path(name)).unwrap();
+    }
+    let lab = lab.signed_by("KEY");
+    lab.publish(std::slice::from_ref(&candidate));
+    undo(&lab);
+    (lab, candidate)
+}
+
+#[test]
+fn signing_that_was_interrupted_is_completed() {
+    for step in STEPS {
+        let (lab, candidate) = interrupted_signing(step);
+        // The old name shows the old file, and the new one, if it is there, a signed one.
+        for (path, signer) in visible_signers(&lab.folder) {
+            let is_new = path.ends_with("x-1-2.gpkg.tar");
+            assert_eq!(signer.is_some(), is_new, "{}", path.display());
+        }
+        let published = lab.publish(&[candidate]);
+        assert_eq!(index_digest(&lab.folder), Some(published.index));
+        assert_eq!(lab.listed(), [("dev-libs/x/x-1-2.gpkg.tar".to_owned(), EPOCH + 1)]);
+        let signer = signer_of(&lab.folder.join("dev-libs/x/x-1-2.gpkg.tar"));
+        assert_eq!(signer.as_deref(), Some("KEY"));
     }
 }

@@ -6,4 +6,6 @@ mod interrupted;
 mod portage;
 mod readers;
 mod releases;
+mod signed;
+mod speed;
 mod support;

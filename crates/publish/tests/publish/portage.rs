@@ -14,7 +14,7 @@ const WHEEL: &str = "portage==3.0.83";
 
 /// Gives the folder of a Portage source tree, which the tests of the Portage formats use too.
 #[expect(clippy::disallowed_methods, reason = "a test's switch, not a library's")]
-fn portage() -> PathBuf {
+pub(crate) fn portage() -> PathBuf {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let tree = cache.join("portage-3.0.83");
     if tree.is_dir() {

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use farm_portage::gpkg::{ContainerWriter, EntryKind, GpkgError, ImageEntry, Metadata};
+use farm_portage::gpkg::{
+    ContainerWriter, EntryKind, ErrorKind, GpkgError, ImageEntry, Limits, Metadata, Reader, SignatureError, Signer,
+};
 use farm_portage::index::{Index, Stanza};
 use farm_portage::normal::{NormalOptions, normalise};
-use farm_publish::{Candidate, Deny, Publication, PublishError, Published, publish};
+use farm_publish::{Candidate, Deny, Publication, PublishError, Published, ReleaseSigner, publish};
 use fs_err as fs;
 use tempfile::TempDir;
 
@@ -20,6 +24,7 @@ pub(crate) struct Lab {
     pub(crate) folder: PathBuf,
     pub(crate) deny: Vec<Deny>,
     pub(crate) private: bool,
+    pub(crate) signer: Option<Box<dyn ReleaseSigner>>,
 }
 
 impl Lab {
@@ -32,7 +37,14 @@ impl Lab {
             folder,
             deny: Vec::new(),
             private: false,
+            signer: None,
         }
+    }
+
+    /// From now on this key signs.
+    pub(crate) fn signed_by(mut self, key: &str) -> Self {
+        self.signer = Some(Box::new(Words::of(key)));
+        self
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -107,6 +119,7 @@ impl Lab {
             epoch: EPOCH,
             deny: &self.deny,
             private: self.private,
+            signer: self.signer.as_deref(),
         };
         publish(&publication, progress)
     }
@@ -132,6 +145,103 @@ impl Lab {
     pub(crate) fn timestamp(&self) -> u64 {
         self.index().header["TIMESTAMP"].parse().unwrap()
     }
+}
+
+/// Signs with words that say the key, the time, and what was signed: enough to see what is signed, when and by whom.
+#[derive(Debug)]
+pub(crate) struct Words {
+    pub(crate) key: String,
+    /// How long a signature takes.
+    pub(crate) delay: Duration,
+    /// Whether there is no signature.
+    pub(crate) fails: bool,
+    /// Whether no two signatures are the same.
+    pub(crate) by_chance: bool,
+    /// How many signatures there are.
+    pub(crate) made: AtomicU64,
+}
+
+impl Words {
+    pub(crate) fn of(key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            delay: Duration::ZERO,
+            fails: false,
+            by_chance: false,
+            made: AtomicU64::new(0),
+        }
+    }
+
+    fn words(&self, time: u64, what: &str) -> String {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let chance = if self.by_chance { number } else { 0 };
+        format!("{} signed {what} at {time} ({chance})\n", self.key)
+    }
+}
+
+impl ReleaseSigner for Words {
+    fn fingerprint(&self) -> &str {
+        &self.key
+    }
+
+    fn at(&self, time: u64) -> Box<dyn Signer + '_> {
+        Box::new(WordsAt(self, time))
+    }
+}
+
+struct WordsAt<'a>(&'a Words, u64);
+
+impl Signer for WordsAt<'_> {
+    fn detached(&self, content: &mut dyn std::io::Read) -> Result<Vec<u8>, SignatureError> {
+        let Self(words, time) = self;
+        std::thread::sleep(words.delay);
+        let mut bytes = Vec::new();
+        if words.fails || content.read_to_end(&mut bytes).is_err() {
+            return Err(SignatureError {
+                kind: ErrorKind::Environment,
+                message: "the pen is dry".to_owned(),
+                hint: Some("buy ink".to_owned()),
+            });
+        }
+        Ok(words.words(*time, &blake3::hash(&bytes).to_string()).into_bytes())
+    }
+
+    fn clear_signed(&self, text: &str) -> Result<Vec<u8>, SignatureError> {
+        let Self(words, time) = self;
+        let signed = words.words(*time, "this");
+        Ok(format!("-----BEGIN PGP SIGNED MESSAGE-----\n\n{text}-----BEGIN PGP SIGNATURE-----\n{signed}").into_bytes())
+    }
+}
+
+/// Who signed a package, by the words in it; `None` for an unsigned one. Every member must say the same.
+pub(crate) fn signer_of(path: &Path) -> Option<String> {
+    let mut reader = Reader::open(fs::File::open(path).unwrap(), Limits::default()).unwrap();
+    reader.verify().unwrap();
+    let mut text = |name: &str| {
+        reader
+            .member(name)
+            .unwrap()
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let manifest = text("Manifest").unwrap();
+    let said = manifest.split_once("SIGNATURE-----\n").map(|(_, said)| said.to_owned());
+    let who = |text: Option<String>| Some(text?.split(' ').next()?.to_owned());
+    let signers = [said, text("metadata.tar.zst.sig"), text("image.tar.zst.sig")].map(who);
+    assert!(signers.iter().all(|signer| *signer == signers[0]), "{signers:?}");
+    signers[0].clone()
+}
+
+/// Every package that clients can see in a folder, with who signed it.
+pub(crate) fn visible_signers(folder: &Path) -> BTreeMap<PathBuf, Option<String>> {
+    let mut found = BTreeMap::new();
+    for (path, seen) in picture(folder) {
+        let hidden = path.starts_with(".farm-publish");
+        if seen.content.is_some() && !hidden && path.extension().is_some_and(|extension| extension == "tar") {
+            let signer = signer_of(&folder.join(&path));
+            found.insert(path, signer);
+        }
+    }
+    found
 }
 
 pub(crate) fn header() -> BTreeMap<String, String> {
