@@ -8,10 +8,12 @@ use crate::command::completions::CompletionsArgs;
 use crate::command::debug::DebugArgs;
 use crate::command::gc::GcArgs;
 use crate::command::graph::GraphArgs;
+use crate::command::key::KeyArgs;
 use crate::command::log::LogArgs;
 use crate::command::man::ManArgs;
 use crate::command::plan::PlanArgs;
 use crate::command::publish_pkgs::PublishPkgsArgs;
+use crate::command::serve::ServeArgs;
 use crate::command::targets::TargetsArgs;
 use crate::command::update::UpdateArgs;
 use crate::command::why::WhyArgs;
@@ -48,7 +50,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     /// Build targets, and whatever they need
     Build(RunArgs),
-    /// Build what is missing, then publish the binary packages
+    /// Build what is missing, then sign and publish the binary packages
     PublishPkgs(PublishPkgsArgs),
     /// Build what is missing, then push the images to their registry
     PublishImage(RunArgs),
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Move the lock file to what names stand for today, and show the plan
     Update(UpdateArgs),
+    /// Make a key that signs packages
+    Key(KeyArgs),
     /// List what can be built
     Targets(TargetsArgs),
     /// Say which input makes a node run, from what to what
@@ -64,6 +68,8 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     /// Print the log of a node, or what happened in a run
     Log(LogArgs),
+    /// Hand out binhosts over HTTP
+    Serve(ServeArgs),
     /// Remove what farm made here: containers, images, and the workspace's state
     Clean(ExecutorArgs),
     /// Remove what no recent build needs from the workspace's state

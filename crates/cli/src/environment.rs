@@ -1,7 +1,7 @@
 //! The one place that reads the environment.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -10,6 +10,9 @@ use crate::paint::Paint;
 
 /// Where scratch space is put; not a variable of any manifest.
 const SCRATCH: &str = "FARM_SCRATCH";
+
+/// The terminal that GnuPG's agent may use.
+const GPG_TTY: &str = "GPG_TTY";
 
 /// What the process was started with.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(crate) struct Environment {
     pub(crate) variables: BTreeMap<String, String>,
     /// Room for big temporary files.
     pub(crate) scratch: PathBuf,
+    /// What GnuPG is given: where its key ring is, where its programs are, on which terminal its agent may ask.
+    pub(crate) gpg: BTreeMap<OsString, OsString>,
     /// `DOCKER_HOST`.
     pub(crate) docker_host: Option<String>,
     /// The folder of Docker's credentials.
@@ -72,10 +77,18 @@ impl Environment {
         let folder = |name: &str| set(name).map(PathBuf::from);
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let stderr = std::io::stderr();
+        let mut gpg = BTreeMap::new();
+        for name in ["HOME", "GNUPGHOME", "PATH", GPG_TTY] {
+            gpg.extend(set(name).map(|value| (name.into(), value)));
+        }
+        if let Some(terminal) = terminal().filter(|_| !gpg.contains_key(OsStr::new(GPG_TTY))) {
+            gpg.insert(GPG_TTY.into(), terminal);
+        }
         Ok(Self {
             current_dir,
             variables,
             scratch: folder(SCRATCH).unwrap_or_else(std::env::temp_dir),
+            gpg,
             docker_host: set("DOCKER_HOST").map(text),
             docker_config: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),
             runtime_dir: folder("XDG_RUNTIME_DIR"),
@@ -92,4 +105,11 @@ impl Environment {
             live: stderr.is_terminal() && set("TERM").is_some_and(|term| term != "dumb"),
         })
     }
+}
+
+/// The terminal that somebody sits at, who can be asked.
+fn terminal() -> Option<OsString> {
+    let is_terminal = std::io::stdin().is_terminal();
+    let name = is_terminal.then(|| fs_err::read_link("/proc/self/fd/0").ok())?;
+    name.map(PathBuf::into_os_string)
 }

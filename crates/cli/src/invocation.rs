@@ -10,7 +10,7 @@ use farm_engine::{Event, EventSink as _};
 use farm_executor::{CancelToken, Executor, ExecutorError};
 
 use crate::args::{ExecutorChoice, GlobalArgs};
-use crate::domain::{Connect, FarmError, OuterJobs, Setup};
+use crate::domain::{Connect, FarmError, Gpg, OuterJobs, Setup};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Status;
@@ -61,6 +61,7 @@ impl App {
             outer_jobs: Arc::new(OuterJobs::new(self.environment.makeflags.clone())),
             holder: self.environment.command_line.clone(),
             arguments: self.environment.arguments.clone(),
+            gpg: Gpg::new("gpg", self.environment.gpg.clone()),
         }
     }
 }

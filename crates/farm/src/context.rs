@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
+use farm_signing::Gpg;
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
 use crate::rules::task::{TaskFolders, Watchdog};
+use crate::signing::Signing;
 
 /// Label on everything farm makes in an executor.
 pub const LABEL: &str = "org.farm";
@@ -44,6 +46,8 @@ pub struct Context {
     pub cancel: CancelToken,
     /// A name for this workspace that no key contains: labels of containers.
     pub workspace_id: String,
+    /// The keys that sign packages.
+    pub signing: Signing,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
     task_folders: TaskFolders,
@@ -78,6 +82,7 @@ impl Context {
             epoch,
             cancel,
             workspace_id,
+            signing: Signing::default(),
             processor: OnceLock::new(),
             task_folders: TaskFolders::default(),
             fifos: Mutex::default(),
@@ -85,6 +90,13 @@ impl Context {
             connect,
             connected: OnceLock::new(),
         }
+    }
+
+    /// The same with keys that this gpg finds.
+    #[must_use]
+    pub fn signing_with(mut self, gpg: Gpg) -> Self {
+        self.signing = Signing::new(gpg);
+        self
     }
 
     /// The executor; connects on first use, so that a run with nothing to do needs none.

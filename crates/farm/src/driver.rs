@@ -243,7 +243,10 @@ impl FarmDriver<'_> {
     }
 
     fn find_elsewhere(&self, node: &NodeSpec<Action>, place: &Place) -> Presence {
-        let name = node.action.image_name();
+        let name = match &node.action {
+            Action::PublishPkgs(data) => data.plan.sign.as_deref(),
+            action => action.image_name(),
+        };
         let Some(answer) = elsewhere::ask(self.context, place, name) else {
             return Presence::Present;
         };

@@ -13,7 +13,7 @@ use crate::rules::{publish_images, publish_pkgs};
 pub struct Asked {
     /// The place as guards keep it.
     pub place: String,
-    /// The name under which people look for the image.
+    /// What is expected of it: of an image the name under which people look for it, of a publication the key that signs it.
     pub name: Option<String>,
 }
 
@@ -34,14 +34,15 @@ impl From<Presence> for Answer {
     }
 }
 
-/// Asks whoever knows; `None` for a place where `stat` reaches. `name` is the one an image should have.
+/// Asks whoever knows; `None` for a place where `stat` reaches. `name` is the one an image should have, or the key that should have
+/// signed a publication.
 #[must_use]
 pub fn ask(context: &Context, place: &Place, name: Option<&str>) -> Option<Answer> {
     match place {
         Place::Nowhere | Place::Store { .. } | Place::Blobs { .. } | Place::Files { .. } => None,
         Place::Image { id, .. } => Some(ask_engine(context, id, name)),
         Place::Processor { processor, root } => Some(processor::presence(context, processor, root).into()),
-        Place::Published { to, index } => Some(publish_pkgs::presence(&context.state.join(to), index).into()),
+        Place::Published { to, index } => Some(publish_pkgs::presence(context, to, index, name).into()),
         Place::Pushed { reference, digest } => Some(publish_images::presence(context, reference, digest).into()),
     }
 }

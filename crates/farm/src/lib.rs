@@ -19,5 +19,6 @@ pub mod processor;
 pub mod readers;
 pub mod rules;
 pub mod settings;
+pub mod signing;
 pub mod upload;
 pub mod workspace;

@@ -16,7 +16,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TOOLS: [Tool; 3] = [
+const TOOLS: [Tool; 4] = [
     Tool {
         program: "mmdebstrap",
         package: "mmdebstrap",
@@ -26,6 +26,11 @@ const TOOLS: [Tool; 3] = [
         program: "git",
         package: "git",
         purpose: "repositories with `git:`",
+    },
+    Tool {
+        program: "gpg",
+        package: "gnupg",
+        purpose: "`sign:`, and `farm key new`",
     },
     Tool {
         program: "dot",

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod gc;
 pub(crate) mod graph;
 mod history;
+pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod plan;
@@ -15,6 +16,7 @@ pub(crate) mod publish_image;
 pub(crate) mod publish_pkgs;
 mod run_log;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod targets;
 pub(crate) mod update;
 pub(crate) mod why;
@@ -39,10 +41,12 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::PublishImage(args) => publish_image::run(app, &args, &mut results),
         Command::Plan(args) => plan::run(app, &args, &mut results),
         Command::Update(args) => update::run(app, &args, &mut results),
+        Command::Key(args) => key::run(app, &args, &mut results),
         Command::Targets(args) => targets::run(app, &args, &mut results),
         Command::Why(args) => why::run(app, &args, &mut results),
         Command::Graph(args) => graph::run(app, &args, &mut results),
         Command::Log(args) => log::run(app, &args, &mut results),
+        Command::Serve(args) => serve::run(app, &args),
         Command::Clean(args) => clean::run(app, &args, &mut results),
         Command::Gc(args) => gc::run(app, &args, &mut results),
         Command::Debug(args) => debug::run(app, &args, &mut results),

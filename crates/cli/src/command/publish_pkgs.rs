@@ -14,19 +14,13 @@ use crate::output::Results;
 pub(crate) struct PublishPkgsArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// Publish without signatures
+    /// Publish without signatures; for manifests that name no key with `sign:`
     #[arg(long)]
     unsigned: bool,
 }
 
-/// Builds what is missing and publishes the binary packages.
+/// Builds what is missing, signs the binary packages, and publishes them.
 pub(crate) fn run(app: &App, args: &PublishPkgsArgs, results: &mut Results) -> Result<Status, CliError> {
-    if !args.unsigned {
-        return Err(CliError::input(
-            "packages cannot be signed yet, and are not published unsigned unless somebody says so",
-        )
-        .hint("add `--unsigned` to publish them without signatures"));
-    }
     super::build::run_with(app, &args.run, results, |invocation, words, options, events| {
         let summary = domain::publish_pkgs(&invocation.setup, words, options, args.unsigned, events)?;
         Ok((summary, Vec::new()))

@@ -87,16 +87,6 @@ fn sandbox_is_not_there_yet() {
 }
 
 #[test]
-fn publishing_asks_for_unsigned() {
-    assert_run!(Space::new().farm(&["publish-pkgs"]), @r"
-    --- stderr
-    error: packages cannot be signed yet, and are not published unsigned unless somebody says so
-    hint: add `--unsigned` to publish them without signatures
-    --- status 2
-    ");
-}
-
-#[test]
 fn unknown_format() {
     assert_run!(Space::new().farm(&["graph", "--format", "png"]), @r"
     --- stderr
@@ -125,7 +115,7 @@ fn unknown_manual_page() {
     assert_run!(Space::new().farm(&["man", "biuld"]), @r"
     --- stderr
     error: no such command: biuld
-    hint: commands: build, publish-pkgs, publish-image, plan, update, targets, why, graph, log, clean, gc, doctor, debug, schema, completions, man
+    hint: commands: build, publish-pkgs, publish-image, plan, update, key, targets, why, graph, log, serve, clean, gc, doctor, debug, schema, completions, man
     --- status 2
     ");
 }

@@ -2,16 +2,18 @@
 
 use crate::space::Space;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "build",
     "publish-pkgs",
     "publish-image",
     "plan",
     "update",
+    "key",
     "targets",
     "why",
     "graph",
     "log",
+    "serve",
     "clean",
     "gc",
     "doctor",

@@ -1,14 +1,13 @@
 //! What stock Portage makes of the published folder, and what a publication that fails leaves of it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fs_err as fs;
 
 use crate::support::nginx::Nginx;
-use crate::support::{FarmSpace, base_image, docker};
+use crate::support::{Client, FarmSpace, base_image};
 
 const LEAF: &str = "farms/tiny/overlay/app-misc/leaf/files/leaf.c";
 
@@ -20,72 +19,13 @@ fn says(what: &str) -> String {
     format!("__attribute__((constructor)) static void say(void) {{ puts(\"{what}\"); }}\n")
 }
 
-/// A machine with Portage and nothing of farm's, in the host's network.
-struct Client {
-    container: String,
-}
-
-impl Client {
-    /// One that takes binary packages from `url`, as the walkthrough has it, and knows the main repository only.
-    fn of(url: &str, gentoo: &Path) -> Self {
-        let container = docker(&[
-            "run",
-            "--detach",
-            "--init",
-            "--network",
-            "host",
-            "--label",
-            "org.farm.test=1",
-            base_image(),
-            "sleep",
-            "infinity",
-        ]);
-        let client = Self { container };
-        client.shell("mkdir -p /var/db/repos");
-        let target = format!("{}:/var/db/repos/gentoo", client.container);
-        docker(&["cp", &gentoo.display().to_string(), &target]);
-        client.shell(&format!(
-            "mkdir -p /etc/portage/repos.conf /etc/portage/binrepos.conf\n\
-             printf '[DEFAULT]\\nmain-repo = gentoo\\n[gentoo]\\nlocation = /var/db/repos/gentoo\\n' \
-             > /etc/portage/repos.conf/gentoo.conf\n\
-             printf '[farm]\\npriority = 1\\nsync-uri = {url}\\nverify-signature = false\\n' \
-             > /etc/portage/binrepos.conf/farm.conf\n\
-             ln -s ../../var/db/repos/gentoo/profiles/default/linux/amd64 /etc/portage/make.profile\n"
-        ));
-        client
-    }
-
-    /// What a shell script prints; it must succeed.
-    fn shell(&self, script: &str) -> String {
-        let mut process = Command::new("docker")
-            .args(["exec", "--interactive", &self.container, "sh", "-e", "-s"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        process.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        let output = process.wait_with_output().unwrap();
-        let (printed, said) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-        assert!(output.status.success(), "{script}\n{printed}\n{said}");
-        printed.trim_end().to_owned()
-    }
-
-    /// `emerge` as users of a binhost call it.
-    fn emerge(&self, arguments: &str) -> String {
-        self.shell(&format!(
-            "emerge --getbinpkg --usepkgonly --color=n --ask=n {arguments} 2>&1"
-        ))
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        docker(&["rm", "--force", "--volumes", &self.container]);
-    }
+/// A client that takes unsigned packages.
+pub(crate) fn unsigned_client(url: &str, gentoo: &Path) -> Client {
+    let client = Client::new(base_image(), gentoo);
+    client.takes_from(&format!(
+        "[farm]\npriority = 1\nsync-uri = {url}\nverify-signature = false\n"
+    ));
+    client
 }
 
 /// `farm publish-pkgs --unsigned` to `folder`, and how its nodes ended.
@@ -143,7 +83,7 @@ fn stock_portage_installs_what_was_published_and_follows_it_back() {
 
     let server = Nginx::serve(&published);
     let gentoo = space.path("farms/tiny/gentoo");
-    let client = Client::of(&server.url(), &gentoo);
+    let client = unsigned_client(&server.url(), &gentoo);
     let said = client.emerge("app-misc/leaf");
     assert!(said.contains("Emerging binary"), "{said}");
     assert_eq!(client.shell("leaf"), "hello, the answer is 42", "version A");
@@ -179,7 +119,7 @@ fn stock_portage_installs_what_was_published_and_follows_it_back() {
         "hello, the answer is 42",
         "the client follows back"
     );
-    let fresh = Client::of(&server.url(), &gentoo);
+    let fresh = unsigned_client(&server.url(), &gentoo);
     fresh.emerge("app-misc/leaf");
     assert_eq!(
         fresh.shell("leaf"),

@@ -15,6 +15,8 @@ mod publishing;
 mod rebuild;
 mod records;
 mod refusals;
+mod serving;
+mod signed;
 mod stand_ins;
 mod support;
 mod truth_table;

@@ -1,7 +1,9 @@
 //! `farm build`, `farm publish-pkgs`, `farm publish-image`.
 
 use farm_engine::{Event, EventSink, Options, Summary};
+use farm_manifest::Loaded;
 use farm_manifest::model::Target;
+use farm_signing::SigningKey;
 
 use super::pins::Pinning;
 use super::recording::{Recording, recorded};
@@ -101,7 +103,7 @@ fn build_recorded(
     let publishes = |goal: &Goal| matches!(goal, Goal::Target(Target::PublishPkgs));
     if session.wanted.values().any(|wanted| wanted.goals().any(publishes)) {
         return Err(FarmError::input(
-            "packages are published by `farm publish-pkgs --unsigned`, not by `farm build`",
+            "packages are published by `farm publish-pkgs`, not by `farm build`",
         ));
     }
     let (summary, session) = run(setup, session, options, events)?;
@@ -148,7 +150,13 @@ fn with_rebuilds(words: &Words, options: &BuildOptions) -> Words {
     all
 }
 
-/// Builds what is missing and publishes packages.
+/// Builds what is missing and publishes packages: signed by the key that the manifest names, or unsigned where it names none
+/// and `unsigned` says that this is meant.
+///
+/// # Errors
+///
+/// What keeps the run from starting or going on; failures of nodes are in the summary. That a key cannot sign is found out
+/// before anything is built.
 pub fn publish_pkgs(
     setup: &Setup,
     words: &Words,
@@ -156,14 +164,8 @@ pub fn publish_pkgs(
     unsigned: bool,
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
-    if !unsigned {
-        return Err(FarmError::input(
-            "packages cannot be signed yet, and stock Portage refuses unsigned ones by default",
-        )
-        .hint("say --unsigned, and set `verify-signature = false` in the clients' binrepos.conf"));
-    }
     recorded(setup, options.dry_run, options.jobs(), events, |events| {
-        publish_pkgs_recorded(setup, words, options, events)
+        publish_pkgs_recorded(setup, words, options, unsigned, events)
     })
 }
 
@@ -171,9 +173,12 @@ fn publish_pkgs_recorded(
     setup: &Setup,
     words: &Words,
     options: &BuildOptions,
+    unsigned: bool,
     events: &Recording<'_>,
 ) -> Result<Summary, FarmError> {
-    let (mut session, _) = Session::open(setup, words, write_access(options), Pinning::AddMissing, events)?;
+    let allowed = |loaded: &Loaded| may_publish(loaded, setup, unsigned, options.dry_run);
+    let access = write_access(options);
+    let (mut session, _) = Session::open_allowed(setup, words, access, Pinning::AddMissing, &allowed, events)?;
     for loaded in session.farms.values() {
         let Some(publish) = &loaded.farm.publish.pkgs else {
             continue;
@@ -192,6 +197,47 @@ fn publish_pkgs_recorded(
     let (summary, session) = run(setup, session, options, events)?;
     tell_changed(&session.close(), events);
     Ok(summary)
+}
+
+/// Whether a farm says who signs, or that nobody does; and whether that key can sign now. A night of compiling must not end with a
+/// key that has expired.
+fn may_publish(loaded: &Loaded, setup: &Setup, unsigned: bool, dry_run: bool) -> Result<(), FarmError> {
+    let farm = &loaded.farm.name.value;
+    let Some(publish) = &loaded.farm.publish.pkgs else {
+        return Ok(());
+    };
+    let Some(sign) = &publish.sign else {
+        if unsigned {
+            return Ok(());
+        }
+        let message =
+            format!("{farm} names no key that signs its packages, and stock Portage refuses unsigned ones by default");
+        return Err(FarmError::input(message).hint(
+            "name one: `publish: { pkgs: { sign: KEY } }` in its manifest (`farm key new` makes one); or say --unsigned, and \
+             set `verify-signature = false` in the clients' binrepos.conf",
+        ));
+    };
+    let place = loaded.sources.place(sign.span);
+    if unsigned {
+        // Clients that verify refuse all of an unsigned release, so that a word left in a script must not make one.
+        let message = format!(
+            "{place}: the manifest has {} sign, and the command line says --unsigned",
+            sign.value
+        );
+        return Err(FarmError::input(message).hint("leave out one of the two: --unsigned, or `sign:`"));
+    }
+    let usable = || {
+        let key = SigningKey::find(&setup.gpg, &sign.value)?;
+        // A dry run asks nobody for a passphrase.
+        if dry_run { Ok(()) } else { key.try_out() }
+    };
+    usable().map_err(|error| {
+        let error = FarmError::from(error);
+        FarmError {
+            message: format!("{place}: {}", error.message),
+            ..error
+        }
+    })
 }
 
 /// Builds what is missing and publishes images. Also returns where they are.

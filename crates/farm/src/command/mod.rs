@@ -1,6 +1,7 @@
 //! What the program's commands do, without arguments, terminals or exit codes.
 
 mod affected;
+mod binhosts;
 mod build;
 mod clean;
 mod damage;
@@ -9,6 +10,7 @@ mod error;
 mod gc;
 mod hash;
 mod inspect;
+mod key;
 mod killed;
 mod look;
 mod outer_jobs;
@@ -23,13 +25,16 @@ mod why;
 mod words;
 
 pub use affected::{Affected, affected};
+pub use binhosts::local_binhosts;
 pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs};
 pub use clean::{CleanReport, clean};
 pub use debug::guards;
 pub use error::FarmError;
+pub use farm_signing::Gpg;
 pub use gc::{Freed, GcReport, gc};
 pub use hash::{Compared, HashAnswer, HashInput, Recorded, compare, hash};
 pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, graph, log, targets};
+pub use key::{KeyOptions, MadeKey, new_key};
 pub use look::Built;
 pub use outer_jobs::OuterJobs;
 pub use plan::{PlanView, UpdateView, plan, update};

@@ -9,6 +9,7 @@ use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
+use farm_signing::Gpg;
 use farm_store::{DirLock, FileHasher, Store};
 use fs_err as fs;
 
@@ -49,6 +50,8 @@ pub struct Setup {
     pub holder: String,
     /// The command line after the program's name, for the record of the run.
     pub arguments: Vec<String>,
+    /// What signs packages.
+    pub gpg: Gpg,
 }
 
 /// Whether a session may change the workspace's state.
@@ -101,6 +104,18 @@ impl Session {
         pinning: Pinning,
         events: &dyn EventSink,
     ) -> Result<(Self, Vec<String>), FarmError> {
+        Self::open_allowed(setup, words, access, pinning, &|_| Ok(()), events)
+    }
+
+    /// The same; `allowed` may refuse a farm as soon as its manifest is read.
+    pub(super) fn open_allowed(
+        setup: &Setup,
+        words: &Words,
+        access: Access,
+        pinning: Pinning,
+        allowed: &dyn Fn(&Loaded) -> Result<(), FarmError>,
+        events: &dyn EventSink,
+    ) -> Result<(Self, Vec<String>), FarmError> {
         let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
         let wanted = words.resolve(&workspace)?;
         let overrides = Overrides {
@@ -117,6 +132,7 @@ impl Session {
             let loaded = farm_manifest::load_watched(&workspace.root, name, &overrides, &watch)?;
             check(&loaded, workspace.root.as_std_path())?;
             check_goals(&loaded, goals)?;
+            allowed(&loaded)?;
             notes.extend(notes_on(&loaded));
             farms.insert(name.clone(), loaded);
         }
@@ -192,7 +208,8 @@ impl Session {
             setup.cancel.clone(),
             id,
             Box::new(move |labels| connect(labels)),
-        );
+        )
+        .signing_with(setup.gpg.clone());
         let unflushed = context.store.unflushed().clone();
         let mut session = Self {
             workspace,

@@ -429,6 +429,7 @@ impl Lowering<'_> {
                 .map(|deny| publish_pkgs::deny(&deny.value))
                 .collect::<Result<_, _>>()?,
             private: publish.private,
+            sign: publish.sign.as_ref().map(|sign| sign.value.clone()),
             needs: publish
                 .needs
                 .iter()

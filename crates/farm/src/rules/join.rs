@@ -366,7 +366,11 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
         .filter(|(subject, _)| !joined.subjects.contains_key(subject))
         .map(|(_, node)| node.as_str())
         .collect();
-    let folder = context.state.join("binhost").join(farm).join(&data.flavour);
+    let folder = context
+        .state
+        .join(publish_pkgs::LOCAL_BINHOSTS)
+        .join(farm)
+        .join(&data.flavour);
     let mut tail = vec![publish_pkgs::binhost_node(data, joined, folder, context.epoch)];
     for plan in &data.images {
         let mut packages: Vec<usize> = Vec::new();

@@ -274,6 +274,7 @@ fn keep(context: &Context, run: &Run<'_>, name: &str, built: &std::path::Path) -
         &mut stamped,
         pkgdir::LOCAL_BUILD_ID,
         context.epoch,
+        None,
     )
     .map_err(unpackable)?;
     stamped.into_inner().map_err(|error| failed(error.into_error()))?;

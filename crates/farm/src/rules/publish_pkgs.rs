@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Presence, Run};
-use farm_publish::{Candidate, Deny, Publication, PublishError, publish};
+use farm_publish::{Candidate, Deny, InForce, Publication, PublishError, ReleaseSigner, in_force, publish};
 
 use super::base::Tell;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
@@ -16,6 +16,10 @@ use crate::command::FarmError;
 use crate::context::Context;
 use crate::pkgdir::Kept;
 use crate::place::{self, Place};
+use crate::signing::PackageSigner;
+
+/// The folder of the workspace's state that holds the local binhosts: `FARM/FLAVOUR/` each.
+pub const LOCAL_BINHOSTS: &str = "binhost";
 
 /// Where and what a farm publishes.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +32,8 @@ pub struct PublishPkgsPlan {
     pub deny: Vec<Deny>,
     /// Whether what may not be redistributed goes there, too.
     pub private: bool,
+    /// The key that signs, as people named it. It is in no key: what is published otherwise is gone (see [`presence`]).
+    pub sign: Option<String>,
     /// Nodes that must have succeeded.
     pub needs: Vec<String>,
 }
@@ -60,6 +66,8 @@ pub fn binhost_node(data: &JoinData, joined: &JoinedPlan, folder: PathBuf, epoch
         folder,
         deny: Vec::new(),
         private: true,
+        // Whoever may read farm's own state need not be told who wrote it.
+        sign: None,
         needs: Vec::new(),
     };
     node(data, plan, joined, "binhost", epoch)
@@ -163,6 +171,10 @@ pub fn run(
             file: context.store.path(&Kept::of(guard)?.package),
         });
     }
+    let signer = match &data.plan.sign {
+        Some(name) => Some(PackageSigner(context.signing.key(name)?)),
+        None => None,
+    };
     let mut tell = Tell { run, name: &spec.name };
     let publication = Publication {
         folder: &data.plan.folder,
@@ -171,6 +183,7 @@ pub fn run(
         epoch: context.epoch,
         deny: &data.plan.deny,
         private: data.plan.private,
+        signer: signer.as_ref().map(|signer| signer as &dyn ReleaseSigner),
     };
     let mut progress = |line: &str| farm_executor::Progress::progress(&mut tell, line);
     let published = publish(&publication, &mut progress).map_err(|error| failure(&error))?;
@@ -191,13 +204,47 @@ pub fn run(
     Ok(vec![place.output("index", Digest::from(published.index))])
 }
 
-/// Whether what was published is still what is there.
+/// Whether what was published is still what is there, signed by the key that the manifest now names, or by none. `to` is the folder as
+/// [`Place::Published`] has it.
 #[must_use]
-pub fn presence(folder: &std::path::Path, index: &Digest) -> Presence {
-    match farm_publish::index_digest(folder) {
-        Some(found) if Digest::from(found) == *index => Presence::Present,
-        Some(_) => Presence::Lost(format!("the index in {} is another one", folder.display())),
-        None => Presence::Lost(format!("{} is not what was published there", folder.display())),
+pub fn presence(context: &Context, to: &str, index: &Digest, sign: Option<&str>) -> Presence {
+    let folder = context.state.join(to);
+    let Some(release) = in_force(&folder) else {
+        return Presence::Lost(format!("{} is not what was published there", folder.display()));
+    };
+    if Digest::from(release.index) != *index {
+        return Presence::Lost(format!("the index in {} is another one", folder.display()));
+    }
+    match signed_otherwise(context, &release, sign) {
+        Some(how) => Presence::Lost(format!("what is in {} {how}", folder.display())),
+        None => Presence::Present,
+    }
+}
+
+/// How a release is signed, if that is not what the manifest says.
+fn signed_otherwise(context: &Context, release: &InForce, sign: Option<&str>) -> Option<String> {
+    let mut signers = release.signers.iter().flatten();
+    let Some(name) = sign else {
+        return signers
+            .next()
+            .map(|signer| format!("is signed by {signer}, and the manifest names no key"));
+    };
+    if release.signers.contains(&None) {
+        return Some(format!("is not signed, and the manifest names the key {name}"));
+    }
+    // Only where the name does not tell, gpg must be asked.
+    let doubtful: Vec<&String> = signers
+        .filter(|signer| !farm_signing::is_name_of(name, signer))
+        .collect();
+    if doubtful.is_empty() {
+        return None;
+    }
+    match context.signing.key(name) {
+        Ok(key) => doubtful
+            .into_iter()
+            .find(|signer| *signer != key.fingerprint())
+            .map(|signer| format!("is signed by {signer}, and the manifest names the key {name}")),
+        Err(failure) => Some(format!("may be signed by another key than {name}: {}", failure.message)),
     }
 }
 
@@ -207,5 +254,9 @@ fn failure(error: &PublishError) -> Failure {
         farm_publish::ErrorKind::Environment => FailureKind::Environment,
         farm_publish::ErrorKind::Bug => FailureKind::Bug,
     };
-    Failure::new(kind, error.to_string())
+    let failure = Failure::new(kind, error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }

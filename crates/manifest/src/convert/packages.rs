@@ -386,7 +386,7 @@ enum Line {
 
 impl<'a> LineMap<'a> {
     fn new(reader: &Reader<'a>, node: &Node, text: &'a str) -> Self {
-        let Span { file, start, end, .. } = node.span;
+        let (file, start, end) = (node.span.file, node.span.start(), node.span.end());
         let source = reader.sources.text(file);
         let is_block = is_block(node);
         // A block's range starts with its first line that is not blank; what is before it in the text are blank lines.
@@ -467,7 +467,7 @@ pub(super) fn atom(reader: &mut Reader<'_>, text: &str, span: Span, syntax: Atom
             let written = sources.slice(span);
             let at = match written.find(text) {
                 Some(offset) if !error.span.is_empty() => {
-                    let start = span.start + offset;
+                    let start = span.start() + offset;
                     sources.span(span.file, start + error.span.start, start + error.span.end)
                 }
                 _ => span,

@@ -170,7 +170,11 @@ pub(crate) static PUBLISH_PKGS: Section = Section {
             &TEXT,
             "An address (file://, ssh://, s3://, http://, https://); packages land in TO/FLAVOUR/.",
         ),
-        key("sign", &TEXT, "The key that signs."),
+        key(
+            "sign",
+            &TEXT,
+            "The OpenPGP key that signs the packages: fingerprint, long key id or e-mail address.",
+        ),
         key(
             "needs",
             &TEXTS,

@@ -21,7 +21,7 @@ pub struct Publish {
 pub struct PublishPkgs {
     /// An address: `file://`, `ssh://`, `s3://`, `http://`, `https://`. Packages land in `TO/FLAVOUR/`.
     pub to: Spanned<String>,
-    /// The key that signs.
+    /// The OpenPGP key that signs: a fingerprint, a long key id, or an e-mail address.
     pub sign: Option<Spanned<String>>,
     /// What must succeed before anything is published.
     pub needs: Vec<Spanned<Target>>,

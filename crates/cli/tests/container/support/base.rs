@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::docker::{docker, image_exists};
 use super::space::program;
-use super::{copy, example, kept};
+use super::{copy, edit, example, kept};
 
 /// The name of a local image that is the hosted base of `examples/tiny`, made by `farm` itself.
 ///
@@ -17,45 +17,55 @@ use super::{copy, example, kept};
 /// machine at once.
 pub(crate) fn base_image() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        let folder = kept().join("farm-base");
-        fs::create_dir_all(&folder).unwrap();
-        let lock = fs::File::create(folder.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let workspace = folder.join("tiny");
-        if !workspace.exists() {
-            copy(&example(), &workspace);
-        }
-        // The manifest may have changed since; the lock file stays, so that the base is the same.
-        fs::copy(
-            example().join("farms/tiny/farm.yaml"),
-            workspace.join("farms/tiny/farm.yaml"),
-        )
-        .unwrap();
-        let output = program(&workspace, &folder, &["build", "tiny:base", "--json"])
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "no base: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    NAME.get_or_init(|| made("farm-base", PACKAGES))
+}
 
-        let guards = GuardFile::open(&workspace.join(".farm/guards"), Mode::Read)
-            .unwrap()
-            .guards;
-        let mut guards = guards.all();
-        guards.retain(|guard| guard.node == "tiny:base");
-        let newest = guards.iter().max_by_key(|guard| guard.started_ms).unwrap();
-        let image = newest.outputs.iter().find(|output| output.role == "image").unwrap();
-        let place: Value = serde_json::from_str(&image.place).unwrap();
-        let id = place["id"].as_str().unwrap();
-        let name = format!("farm-test/base:{}", &id.trim_start_matches("sha256:")[..12]);
-        if !image_exists(&name) {
-            docker(&["tag", id, &name]);
-        }
-        name
-    })
+/// The same with GnuPG, which Portage calls to verify packages.
+pub(crate) fn client_image() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| made("farm-client", "packages: [debugedit, gnupg, pax-utils]"))
+}
+
+/// The Debian packages of the example's base, as its manifest has them.
+const PACKAGES: &str = "packages: [debugedit, pax-utils]";
+
+/// Makes a base of these Debian packages, with a folder of this name as its workspace.
+fn made(folder: &str, packages: &str) -> String {
+    let folder = kept().join(folder);
+    fs::create_dir_all(&folder).unwrap();
+    let lock = fs::File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let workspace = folder.join("tiny");
+    if !workspace.exists() {
+        copy(&example(), &workspace);
+    }
+    // The manifest may have changed since; the lock file stays, so that the base is the same.
+    let manifest = workspace.join("farms/tiny/farm.yaml");
+    fs::copy(example().join("farms/tiny/farm.yaml"), &manifest).unwrap();
+    edit(&manifest, PACKAGES, packages);
+    let output = program(&workspace, &folder, &["build", "tiny:base", "--json"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "no base: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+
+    let guards = GuardFile::open(&workspace.join(".farm/guards"), Mode::Read)
+        .unwrap()
+        .guards;
+    let mut guards = guards.all();
+    guards.retain(|guard| guard.node == "tiny:base");
+    let newest = guards.iter().max_by_key(|guard| guard.started_ms).unwrap();
+    let image = newest.outputs.iter().find(|output| output.role == "image").unwrap();
+    let place: Value = serde_json::from_str(&image.place).unwrap();
+    let id = place["id"].as_str().unwrap();
+    let name = format!("farm-test/base:{}", &id.trim_start_matches("sha256:")[..12]);
+    if !image_exists(&name) {
+        docker(&["tag", id, &name]);
+    }
+    name
 }
 
 /// The lock file that says what [`base_image`] is made of.

@@ -1,8 +1,8 @@
 //! Workspaces of tests, and the real `farm` run in them against the real engine.
 //!
-//! Three things are made once and shared, since each takes longer than a test may:
+//! Some things are made once and shared, since each takes longer than a test may:
 //!
-//! * [`base_image`], a hosted base as a local image, kept from run to run;
+//! * [`base_image`], a hosted base as a local image, and [`client_image`], one that can verify signatures, kept from run to run;
 //! * the ready workspace, `examples/tiny` built on that base, kept as long as the program under test stays the same;
 //! * whatever a test file shares within itself.
 //!
@@ -11,6 +11,7 @@
 //! files of tests, and in the engine as `farm-test/…` and `farm/tiny-…:ready-…`.
 
 mod base;
+mod client;
 mod docker;
 mod host;
 pub(crate) mod nginx;
@@ -21,7 +22,8 @@ pub(crate) mod registry;
 mod running;
 mod space;
 
-pub(crate) use base::{Variant, base_image, base_lock};
+pub(crate) use base::{Variant, base_image, base_lock, client_image};
+pub(crate) use client::Client;
 pub(crate) use docker::{docker, image_exists, remove_tags};
 pub(crate) use host::{Mounted, User};
 pub(crate) use output::Output;

@@ -46,6 +46,7 @@ fn setup(root: &Path) -> Setup {
         arguments: Vec::new(),
         outer_jobs: Arc::default(),
         holder: "farm gc".to_owned(),
+        gpg: farm_signing::Gpg::new("gpg", BTreeMap::new()),
     }
 }
 

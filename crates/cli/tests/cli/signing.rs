@@ -1,0 +1,210 @@
+//! Keys, and who may publish without one.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use crate::space::{Ended, Space};
+
+/// A workspace whose GnuPG is its own; the agent ends with it.
+struct Keyed(Space);
+
+impl Keyed {
+    fn new(sign: &str) -> Self {
+        let manifest = format!(
+            "farm: f\ntasks: {{ t: {{ in: host, run: 'true' }} }}\npublish:\n  pkgs: {{ to: \"file:///srv/pkgs\"{sign} }}\n"
+        );
+        Self(Space::with_farm("f", &manifest))
+    }
+
+    fn farm(&self, arguments: &[&str]) -> Ended {
+        self.0.farm(arguments)
+    }
+
+    /// Makes a key with farm, and gives its fingerprint.
+    fn key(&self, more: &[&str]) -> String {
+        let ended = self.farm(&[&["key", "new", "--no-passphrase"], more].concat());
+        assert_eq!(ended.status, Some(0), "{}", ended.text());
+        let line = ended.stdout.lines().find_map(|line| line.strip_prefix("sign: "));
+        line.unwrap().to_owned()
+    }
+
+    /// Runs a program of GnuPG in the same home.
+    fn gnupg(&self, program: &str, arguments: &[&str]) -> String {
+        let prepared = self.0.command(&[]);
+        let environment = prepared.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let output = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Keyed {
+    fn drop(&mut self) {
+        self.gnupg("gpgconf", &["--kill", "all"]);
+    }
+}
+
+/// The text of a run with the fingerprint and its last half by names.
+fn without_key(ended: &Ended, fingerprint: &str) -> String {
+    ended
+        .text()
+        .replace(fingerprint, "FINGERPRINT")
+        .replace(&fingerprint[24..], "KEYID")
+}
+
+#[test]
+fn a_key_comes_with_all_that_is_to_be_done() {
+    let keyed = Keyed::new("");
+    let ended = keyed.farm(&["key", "new", "--no-passphrase", "Hep <hep@example.org>"]);
+    let fingerprint = ended
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("sign: "))
+        .unwrap()
+        .to_owned();
+    insta::assert_snapshot!("key_new", without_key(&ended, &fingerprint));
+    let public = keyed.0.path(&format!("binhost-{}.asc", &fingerprint[24..]));
+    let text = fs_err::read_to_string(&public).unwrap();
+    assert!(text.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"), "{text}");
+    assert_eq!(fs_err::metadata(&public).unwrap().permissions().mode() & 0o777, 0o644);
+
+    let again = keyed.farm(&["key", "new", "--no-passphrase", "Hep <hep@example.org>"]);
+    insta::assert_snapshot!(again.text(), @r"
+    --- stderr
+    error: there is a key for `Hep <hep@example.org>` already
+    hint: give the new one another name, or use the one that is there
+    --- status 2
+    ");
+}
+
+#[test]
+fn a_key_ring_and_a_file_of_ones_choice() {
+    let keyed = Keyed::new("");
+    let made = keyed.farm(&[
+        "key",
+        "new",
+        "--no-passphrase",
+        "--home",
+        "keys",
+        "--public",
+        "public.asc",
+    ]);
+    assert_eq!(made.status, Some(0), "{}", made.text());
+    assert!(made.stdout.contains("GNUPGHOME=keys"), "{}", made.text());
+    let mode = fs_err::metadata(keyed.0.path("keys")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    // What is there stays, and no key is made.
+    let again = keyed.farm(&[
+        "key",
+        "new",
+        "Other Name",
+        "--no-passphrase",
+        "--home",
+        "keys",
+        "--public",
+        "public.asc",
+    ]);
+    insta::assert_snapshot!(again.text(), @r"
+    --- stderr
+    error: $SPACE/workspace/public.asc is there already
+    hint: name another file with --public
+    --- status 2
+    ");
+    let home = keyed.0.path("keys");
+    let home = home.to_str().unwrap();
+    let listed = keyed.gnupg("gpg", &["--homedir", home, "--with-colons", "--list-secret-keys"]);
+    assert_eq!(
+        listed.matches("\nsec:").count() + usize::from(listed.starts_with("sec:")),
+        1,
+        "{listed}"
+    );
+    keyed.gnupg("gpgconf", &["--homedir", home, "--kill", "all"]);
+}
+
+#[test]
+fn somebody_must_say_who_signs() {
+    insta::assert_snapshot!(Keyed::new("").farm(&["publish-pkgs"]).text(), @r"
+    --- stderr
+    error: f names no key that signs its packages, and stock Portage refuses unsigned ones by default
+    hint: name one: `publish: { pkgs: { sign: KEY } }` in its manifest (`farm key new` makes one); or say --unsigned, and set `verify-signature = false` in the clients' binrepos.conf
+    --- status 2
+    ");
+    insta::assert_snapshot!(Keyed::new(", sign: hep@example.org").farm(&["publish-pkgs", "--unsigned"]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: the manifest has hep@example.org sign, and the command line says --unsigned
+    hint: leave out one of the two: --unsigned, or `sign:`
+    --- status 2
+    ");
+}
+
+#[test]
+fn a_key_that_cannot_sign_is_told_of_before_anything_runs() {
+    let missing = Keyed::new(", sign: hep@example.org");
+    insta::assert_snapshot!(missing.farm(&["publish-pkgs"]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: there is no secret key `hep@example.org` in the key ring
+    hint: `gpg --list-secret-keys` lists what there is; `farm key new` makes a key; GNUPGHOME names another key ring
+    --- status 2
+    ");
+    assert!(!missing.0.exists(".farm"), "nothing is written either");
+    let words = Keyed::new(", sign: the group's key");
+    insta::assert_snapshot!(words.farm(&["publish-pkgs"]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: `the group's key` names no key: a fingerprint, a key id of 16 digits, or an e-mail address does
+    hint: `gpg --list-secret-keys` prints the fingerprints; give one of them
+    --- status 2
+    ");
+
+    let old = Keyed::new(", sign: old@example.org");
+    let unprotected = ["--batch", "--pinentry-mode", "loopback", "--passphrase", ""];
+    let generate = ["--quick-generate-key", "old <old@example.org>", "ed25519", "sign"];
+    let then = ["--faked-system-time", "20200101T000000"];
+    old.gnupg("gpg", &[&unprotected[..], &then, &generate, &["1y"]].concat());
+    let ended = old.farm(&["publish-pkgs", "-n"]);
+    assert_eq!(ended.status, Some(2), "{}", ended.text());
+    assert!(
+        ended.stderr.contains("has expired") && ended.stderr.contains("--quick-set-expire"),
+        "{}",
+        ended.text()
+    );
+}
+
+#[test]
+fn a_passphrase_that_nobody_can_be_asked_for() {
+    let keyed = Keyed::new(", sign: locked@example.org");
+    let secret = ["--batch", "--pinentry-mode", "loopback", "--passphrase", "secret"];
+    let generate = [
+        "--quick-generate-key",
+        "locked <locked@example.org>",
+        "ed25519",
+        "sign",
+        "1y",
+    ];
+    keyed.gnupg("gpg", &[&secret[..], &generate].concat());
+    keyed.gnupg("gpg-connect-agent", &["reloadagent", "/bye"]);
+    let ended = keyed.farm(&["publish-pkgs"]);
+    assert_eq!(ended.status, Some(3), "{}", ended.text());
+    assert!(
+        ended.stderr.contains("no terminal") && ended.stderr.contains("--change-passphrase"),
+        "{}",
+        ended.text()
+    );
+    // Who only looks is asked for nothing.
+    let dry = keyed.farm(&["publish-pkgs", "-n"]);
+    assert!(!dry.stderr.contains("no terminal"), "{}", dry.text());
+}
+
+#[test]
+fn a_key_that_can_sign_is_no_obstacle() {
+    let keyed = Keyed::new(", sign: hep@example.org");
+    keyed.key(&["hep <hep@example.org>"]);
+    let ended = keyed.farm(&["publish-pkgs"]);
+    // This farm has no packages, which is the next thing to be said.
+    assert!(!ended.stderr.contains("hep@example.org"), "{}", ended.text());
+}
