@@ -1,8 +1,16 @@
 //! Programs that chores run.
 
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-use crate::Outcome;
+use crate::{Outcome, failed};
+
+/// An address on which nobody listens, for programs that cannot choose a port themselves. Before they listen somebody else could
+/// take it; then they say so.
+pub(crate) fn free_address() -> Outcome<String> {
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    Ok(address.map_err(failed)?.to_string())
+}
 
 /// Runs a program whose output is for the developer who looks on.
 pub(crate) fn show(command: &mut Command) -> Outcome {

@@ -1,12 +1,12 @@
 //! The real servers that farm's users have: nginx before a binhost, and a registry.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use fs_err as fs;
 
+use crate::command::free_address;
 use crate::{Outcome, failed};
 
 /// A server that ends with its value.
@@ -27,12 +27,7 @@ impl Drop for Server {
 /// Serves `folder` over HTTP, with nginx as a web server would, and keeps its own files in `state`.
 pub(crate) fn nginx(folder: &Path, state: &Path) -> Outcome<Server> {
     fs::create_dir_all(state).map_err(failed)?;
-    // Nginx cannot choose a port itself. Between the two binds somebody else could take it; then nginx says so.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map_err(failed)?
-        .port();
-    let address = format!("127.0.0.1:{port}");
+    let address = free_address()?;
     let state_path = state.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()

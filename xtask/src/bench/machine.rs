@@ -39,13 +39,7 @@ pub(crate) fn description(farm: &Path, options: &Options) -> Outcome<String> {
     if let Some(date) = &options.date {
         text.push_str(&format!("* {date}\n"));
     }
-    let cores = std::thread::available_parallelism().map_err(failed)?;
-    text.push_str(&format!(
-        "* {cores} cores ({}), {} of memory, ",
-        processor()?,
-        memory()?
-    ));
-    text.push_str(&format!("Linux {}\n", read("/proc/sys/kernel/osrelease")?));
+    text.push_str(&format!("* {}\n", machine()?));
     let mut versions = vec![first_line(&mut Command::new(farm))?];
     for tool in &options.tools {
         let (program, _) = tool.program();
@@ -69,13 +63,23 @@ pub(crate) fn description(farm: &Path, options: &Options) -> Outcome<String> {
     Ok(text)
 }
 
+/// The machine in a line.
+pub(crate) fn machine() -> Outcome<String> {
+    let cores = std::thread::available_parallelism().map_err(failed)?;
+    let (processor, memory) = (processor()?, memory()?);
+    let kernel = read("/proc/sys/kernel/osrelease")?;
+    Ok(format!(
+        "{cores} cores ({processor}), {memory} of memory, Linux {kernel}"
+    ))
+}
+
 /// How many processes wanted to run, on average over one, five and fifteen minutes.
 pub(crate) fn load() -> Outcome<String> {
     let text = read("/proc/loadavg")?;
     Ok(text.split_whitespace().take(3).collect::<Vec<_>>().join(", "))
 }
 
-fn first_line(command: &mut Command) -> Outcome<String> {
+pub(crate) fn first_line(command: &mut Command) -> Outcome<String> {
     let text = output(command.arg("--version"))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }

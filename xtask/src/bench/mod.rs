@@ -8,6 +8,7 @@ mod instructions;
 mod machine;
 mod measure;
 mod options;
+mod serve;
 mod session;
 mod table;
 mod tools;
@@ -29,8 +30,12 @@ pub(crate) const HELP: &str =
            [--runs 5] [--seed 1]      how often everything is measured, and what the graphs are made from
            [--farm PROGRAM]           an optimised farm that is there already; otherwise it is built
            [--date TEXT]              stands in the table
+       cargo xtask bench index [--runs 3]
+                                      indexes, metadata and digests of packages beside Portage and coreutils; the same
        cargo xtask bench noop-instructions [--farm PROGRAM]
                                       instructions of a farm that has nothing to do, for comparison between versions
+       cargo xtask bench serve        farm serve beside nginx; a Markdown table
+           [--runs 5] [--farm PROGRAM] [--date TEXT]
 ";
 
 /// Why a benchmark was not done.
@@ -54,8 +59,12 @@ impl From<String> for Failure {
 pub(crate) fn run(root: &Path, words: &[&str]) -> ExitCode {
     let outcome = match words {
         ["engine", rest @ ..] => engine(root, rest),
+        ["index", rest @ ..] => index(root, rest),
         ["noop-instructions", rest @ ..] => noop_instructions(root, rest),
-        _ => Err(Failure::Usage("bench what? engine, or noop-instructions".to_owned())),
+        ["serve", rest @ ..] => serve::run(root, rest),
+        _ => Err(Failure::Usage(
+            "bench what? engine, index, noop-instructions, or serve".to_owned(),
+        )),
     };
     let (why, status) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
@@ -79,6 +88,39 @@ fn engine(root: &Path, words: &[&str]) -> Result<(), Failure> {
             print!("{}", table::render(&results));
         }
     }
+    println!("\nLoad at the end: {}.", machine::load()?);
+    Ok(())
+}
+
+/// Runs a program of the crate `farm-portage`, which must be optimised and needs what its tests need.
+#[expect(clippy::print_stdout, reason = "the result of this program")]
+fn index(root: &Path, words: &[&str]) -> Result<(), Failure> {
+    let runs = match words {
+        [] => "3",
+        ["--runs", number] if number.parse().is_ok_and(|number: u64| number > 0) => number,
+        _ => return Err(Failure::Usage("index takes --runs NUMBER only".to_owned())),
+    };
+    for (program, from) in [
+        ("python3", "Debian package python3"),
+        ("b2sum", "Debian package coreutils"),
+    ] {
+        machine::require_program(program, from)?;
+    }
+    let words = [
+        "bench",
+        "--quiet",
+        "--locked",
+        "--package",
+        "farm-portage",
+        "--bench",
+        "formats",
+    ];
+    show(
+        Command::new("cargo")
+            .current_dir(root)
+            .args(words)
+            .args(["--", "--runs", runs]),
+    )?;
     println!("\nLoad at the end: {}.", machine::load()?);
     Ok(())
 }

@@ -68,7 +68,7 @@ fn numbers(text: &str) -> Outcome<Vec<usize>> {
     text.split(',').map(number).collect()
 }
 
-fn number<T: FromStr>(text: &str) -> Outcome<T> {
+pub(super) fn number<T: FromStr>(text: &str) -> Outcome<T> {
     text.parse().map_err(|_| format!("{text} is not a number"))
 }
 

@@ -149,10 +149,15 @@ impl Session {
     fn prepare(&self, situation: Situation, round: usize) -> Outcome {
         let Graph { leaf, hub, .. } = self.results.graph;
         match situation {
-            Situation::First => self
-                .places
-                .iter()
-                .try_for_each(|place| place.lay_out(&self.results.graph)),
+            Situation::First => {
+                self.places
+                    .iter()
+                    .try_for_each(|place| place.lay_out(&self.results.graph))?;
+                // Farm makes no record of a run that read a manifest which was just written: a change in the same tick of the clock
+                // would leave no trace. People take longer from the editor to the shell.
+                thread::sleep(Duration::from_millis(100));
+                Ok(())
+            }
             Situation::DryRun => self.edit(leaf, &format!("round {round}")),
             Situation::Hub => self.edit(hub, &format!("round {round}")),
             Situation::Comment => self.edit(hub, &format!("# round {round}")),

@@ -86,7 +86,7 @@ fn cell(column: &Column, farm: &Column, situation: Situation) -> String {
 }
 
 /// The median, and that of the ratios to farm unless this is farm.
-fn compared(values: &[f64], farm: &[f64], shown: fn(f64) -> String) -> String {
+pub(super) fn compared(values: &[f64], farm: &[f64], shown: fn(f64) -> String) -> String {
     let ratios: Vec<f64> = values.iter().zip(farm).map(|(other, ours)| other / ours).collect();
     match (median(values), median(&ratios)) {
         (Some(value), Some(ratio)) if values != farm => format!("{} ({})", shown(value), two_digits(ratio)),
@@ -108,7 +108,7 @@ fn median(values: &[f64]) -> Option<f64> {
     })
 }
 
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     if seconds < 1.0 {
         format!("{} ms", two_digits(seconds * 1000.0))
     } else {
