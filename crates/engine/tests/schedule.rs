@@ -421,3 +421,26 @@ fn a_start_names_what_it_waited_for() {
         (named("plan"), named("broken"))
     );
 }
+
+#[test]
+fn a_chain_of_a_hundred_thousand_is_built_and_found_up_to_date() {
+    const LENGTH: usize = 100_000;
+    let nodes = |leaf: &str| {
+        let leaf = node("0", leaf, vec![]);
+        let others = (1..LENGTH).map(|at| node(&at.to_string(), "", vec![on(&(at - 1).to_string())]));
+        std::iter::once(leaf).chain(others).collect()
+    };
+    let (fake, guards) = (Fake::default(), MemoryGuards::default());
+    let first = run(nodes("1"), &fake, &guards, &Options::build(2));
+    assert_eq!(first.counts.built, LENGTH as u64);
+    assert_eq!(fake.ran.lock().unwrap().last(), Some(&(LENGTH - 1).to_string()));
+    let again = run(nodes("1"), &fake, &guards, &Options::build(2));
+    assert_eq!(again.counts.cached, LENGTH as u64);
+    let dry = run(nodes("2"), &fake, &guards, &Options::dry_run(true));
+    let in_state = |state| dry.nodes.iter().filter(|node| node.state == state).count();
+    assert_eq!(
+        (in_state(NodeState::Run), in_state(NodeState::Unknown)),
+        (1, LENGTH - 1)
+    );
+    assert_eq!(fake.ran.lock().unwrap().len(), LENGTH);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use farm_engine::{Input, Key};
+use farm_engine::Key;
 use farm_executor::Limits;
 use farm_hosted::HostedLock;
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,4 @@ pub struct TaskData {
     pub outputs: Vec<String>,
     /// The node of the image it runs in; `None` on the host.
     pub image: Option<String>,
-    /// Declared inputs that no task makes, as they entered the key.
-    pub inputs: BTreeMap<String, Input>,
 }

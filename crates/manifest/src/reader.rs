@@ -147,8 +147,8 @@ impl<'a> Reader<'a> {
 
     /// Reports a `!override` where nothing can be overridden.
     pub(crate) fn no_tag(&mut self, node: &Node) {
-        if let Some(tag) = &node.tag {
-            self.error(tag.span, "`!override` has no meaning here").help = Some(
+        if let Some(span) = node.overrides {
+            self.error(span, "`!override` has no meaning here").help = Some(
                 "it stands before a USE flag, a list of them, or a value that replaces an included one".to_owned(),
             );
         }
@@ -191,13 +191,13 @@ impl<'a> Reader<'a> {
         let Some(items) = self.items(node, context) else {
             return Vec::new();
         };
-        items
-            .iter()
-            .filter_map(|item| {
-                self.no_tag(item);
-                self.text(item, &format!("an entry of {context}"))
-            })
-            .collect()
+        // Most lists have one entry, and a vector that grows takes room for four.
+        let mut texts = Vec::with_capacity(items.len());
+        for item in items {
+            self.no_tag(item);
+            texts.extend(self.text(item, &format!("an entry of {context}")));
+        }
+        texts
     }
 
     /// Takes a list apart; a text where a list is wanted is the commonest slip, so the advice shows the list.

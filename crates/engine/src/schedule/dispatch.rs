@@ -15,8 +15,8 @@ use super::{EngineError, Options, Summary};
 use crate::driver::{Clock, Driver, Presence};
 use crate::event::{Event, EventSink, NodeResult};
 use crate::graph::{Graph, NodeId, NodeMap};
-use crate::guard::GuardStore;
-use crate::input::{KeyHasher, Value, describe};
+use crate::guard::{GuardStore, RecordedInput};
+use crate::input::{InputSink, KeyHasher, Value, describe};
 use crate::node::{Class, Need, NodeSpec};
 use crate::reason::{Reason, changes};
 
@@ -274,16 +274,9 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             Ok(values) => values,
             Err(settled) => return self.set_and_tell(node, settled),
         };
-        let mut sink = (KeyHasher::default(), Vec::new());
-        describe(
-            &spec.kind,
-            spec.rule_version,
-            &self.options.salt,
-            &spec.inputs,
-            values,
-            &mut sink,
-        );
-        let (key, inputs) = (sink.0.finish(), sink.1);
+        let mut hasher = KeyHasher::default();
+        self.describe(&spec, values, &mut hasher);
+        let key = hasher.finish();
 
         let (reason, compare, expected_ms) = match self.guards.find(&spec.name, &key) {
             Some(guard) => match self.driver.presence(&spec, &guard) {
@@ -309,6 +302,10 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             },
             None => match self.guards.newest(&spec.name) {
                 Some(newest) => {
+                    let inputs = match self.inputs(node, &spec) {
+                        Ok(inputs) => inputs,
+                        Err(settled) => return self.set_and_tell(node, settled),
+                    };
                     let changes = changes(&newest.inputs, &inputs);
                     (Reason::InputsChanged { changes }, None, Some(newest.duration_ms))
                 }
@@ -321,7 +318,6 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         let unsettled = self.unsettled(node, true);
         let pending = Arc::new(Pending {
             key,
-            inputs,
             reason,
             expected_ms,
             compare,
@@ -340,6 +336,20 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         if grown {
             self.events.event(&Event::NodesWanted { total: self.wanted });
         }
+    }
+
+    fn describe(&self, spec: &NodeSpec<D::Action>, values: Vec<(String, Value)>, sink: &mut dyn InputSink) {
+        let salt = &self.options.salt;
+        describe(&spec.kind, spec.rule_version, salt, &spec.inputs, values, sink);
+    }
+
+    /// Every input that was hashed to the key of a node whose dependencies are settled. Made when it is wanted, since a settled
+    /// dependency stays as it is: to keep it of every node that waits to run would take more memory than the graph.
+    pub(super) fn inputs(&self, node: NodeId, spec: &NodeSpec<D::Action>) -> Result<Vec<RecordedInput>, State> {
+        let (values, _) = self.dependency_values(node, spec)?;
+        let mut inputs = Vec::with_capacity(spec.inputs.len() + values.len() + 2);
+        self.describe(spec, values, &mut inputs);
+        Ok(inputs)
     }
 
     /// The digests of the outputs that enter the key, and whether any of them was built in this run; or the state the node

@@ -44,7 +44,8 @@ impl<D: Driver> Dispatcher<'_, D> {
 
     /// A node is finished when its guard is written, and before anybody is told.
     fn record(&mut self, node: NodeId, pending: &Pending, made: Made, started_ms: u64, ms: u64) {
-        let name = self.graph.spec(node).name.clone();
+        let spec = Arc::clone(self.graph.spec(node));
+        let name = spec.name.clone();
         let reason = Some(pending.reason.clone());
         if let (Some(former), Some(differences)) = (&pending.compare, made.differences) {
             // What it was compared with is what is in use.
@@ -65,7 +66,7 @@ impl<D: Driver> Dispatcher<'_, D> {
                 Some(differences),
             );
         }
-        if self.driver.rebuilds(self.graph.spec(node)) {
+        if self.driver.rebuilds(&spec) {
             let message = format!("{name} was not compared with what it made before: {}", pending.reason);
             self.events.event(&Event::Note { message });
         }
@@ -79,9 +80,12 @@ impl<D: Driver> Dispatcher<'_, D> {
             duration_ms: ms,
             version: self.options.version.clone(),
         };
-        let recorded = Guard {
-            inputs: pending.inputs.clone(),
-            ..guard.clone()
+        let recorded = match self.inputs(node, &spec) {
+            Ok(inputs) => Guard {
+                inputs,
+                ..guard.clone()
+            },
+            Err(settled) => return self.set_and_tell(node, settled),
         };
         if let Err(error) = self.guards.record(recorded) {
             return self.give_up(node, error.into());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::NodeResult;
-use crate::guard::{Guard, RecordedInput};
+use crate::guard::Guard;
 use crate::reason::Reason;
 use crate::{Failure, Key};
 
@@ -55,7 +55,6 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) key: Key,
-    pub(super) inputs: Vec<RecordedInput>,
     pub(super) reason: Reason,
     /// How long it took last time.
     pub(super) expected_ms: Option<u64>,

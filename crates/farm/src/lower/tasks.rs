@@ -31,10 +31,17 @@ impl Lowering<'_> {
 
     /// The tasks that can be described before Portage is asked, and those that need what a plan brings forth.
     pub(super) fn tasks(&self) -> Result<(Nodes, Nodes), FarmError> {
+        let mut nodes = Nodes::with_capacity(self.farm.tasks.len());
         let wiring = Wiring::of(self.farm);
-        let nodes = self.farm.tasks.iter().map(|task| self.task(task, &wiring));
-        let nodes: Nodes = nodes.collect::<Result<_, _>>()?;
+        for task in &self.farm.tasks {
+            nodes.push(self.task(task, &wiring)?);
+        }
+        // It takes as much memory as the nodes of a large farm.
+        drop(wiring);
         let late = self.late(&nodes);
+        if late.is_empty() {
+            return Ok((nodes, Nodes::new()));
+        }
         let (late, early) = nodes.into_iter().partition(|node| late.contains(&node.name));
         Ok((early, late))
     }
@@ -93,7 +100,9 @@ impl Lowering<'_> {
             })?;
             keyed.insert(path, input);
         }
-        let mut inputs: Vec<Input> = keyed.values().cloned().collect();
+        // What is known of the task besides: its command, and whether it runs in an image.
+        let mut inputs = Vec::with_capacity(keyed.len() + task.env.len() + task.outputs.len() + 2);
+        inputs.extend(keyed.into_values());
         let (command, text) = match &task.run.value {
             TaskCommand::Shell(line) => ("shell", line.clone()),
             TaskCommand::Arguments(words) => ("arguments", words.join("\u{0}")),
@@ -142,7 +151,6 @@ impl Lowering<'_> {
                     .collect(),
                 outputs: task.outputs.iter().map(|output| output.value.clone()).collect(),
                 image,
-                inputs: keyed,
             })),
         })
     }

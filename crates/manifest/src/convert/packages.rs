@@ -196,7 +196,7 @@ fn deps(reader: &mut Reader<'_>, node: &Node) -> Vec<Dep> {
 }
 
 fn flags(reader: &mut Reader<'_>, node: &Node) -> Vec<Flag> {
-    let overrides = node.tag.is_some();
+    let overrides = node.overrides.is_some();
     let Some(items) = reader.items(node, "`use`") else {
         return Vec::new();
     };
@@ -206,7 +206,11 @@ fn flags(reader: &mut Reader<'_>, node: &Node) -> Vec<Flag> {
             continue;
         };
         match SignedFlag::parse(&text.value) {
-            Ok(flag) => found.push(signed(&flag.to_string(), overrides || item.tag.is_some(), text.span)),
+            Ok(flag) => found.push(signed(
+                &flag.to_string(),
+                overrides || item.overrides.is_some(),
+                text.span,
+            )),
             Err(error) => {
                 let help = flag_advice(&text.value);
                 reader

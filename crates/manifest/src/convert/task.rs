@@ -15,10 +15,11 @@ use crate::yaml::{Entry, Key, Kind, Node};
 pub(super) fn tasks(reader: &mut Reader<'_>, node: &Node) -> Vec<Task> {
     let entries = reader.entries(node, "`tasks`");
     let names: BTreeSet<&str> = entries.iter().map(|entry| entry.key.text.as_str()).collect();
-    entries
-        .iter()
-        .filter_map(|Entry { key, value }| task(reader, key, value, &names))
-        .collect()
+    let mut tasks = Vec::with_capacity(entries.len());
+    for Entry { key, value } in entries {
+        tasks.extend(task(reader, key, value, &names));
+    }
+    tasks
 }
 
 fn task(reader: &mut Reader<'_>, key: &Key, node: &Node, names: &BTreeSet<&str>) -> Option<Task> {
@@ -93,7 +94,7 @@ fn place(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Place>> {
 fn run(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Run>> {
     let run = match &node.kind {
         Kind::Sequence(items) => {
-            let arguments: Vec<String> = items
+            let mut arguments: Vec<String> = items
                 .iter()
                 .filter_map(|item| match &item.kind {
                     // An empty argument is an argument.
@@ -105,6 +106,7 @@ fn run(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Run>> {
                 reader.error(node.span, "`run` names no program");
                 return None;
             }
+            arguments.shrink_to_fit();
             Run::Arguments(arguments)
         }
         _ => Run::Shell(reader.text(node, "`run`")?.value),

@@ -194,6 +194,8 @@ pub fn load_watched(
     let mut reader = Reader::new(&sources);
     let farm = convert::farm(&mut reader, &manifest, name, variables.values);
     diagnostics.append(&mut reader.diagnostics);
+    // The tree of a large manifest takes more than all that comes after it.
+    drop(manifest);
     let Some(mut farm) = farm else {
         drop_consequences(&mut diagnostics, before, &broken);
         return Err(invalid(diagnostics, sources));

@@ -24,18 +24,18 @@ fn merge_at(
     sources: &Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Node {
-    if later.tag.is_some() {
+    if later.overrides.is_some() {
         return later;
     }
-    let Node { span, tag, kind } = later;
+    let Node { span, overrides, kind } = later;
     let later_entries = match kind {
         Kind::Mapping(entries) => entries,
-        kind => return Node { span, tag, kind },
+        kind => return Node { span, overrides, kind },
     };
     let Kind::Mapping(entries) = earlier.kind else {
         return Node {
             span,
-            tag,
+            overrides,
             kind: Kind::Mapping(later_entries),
         };
     };
@@ -53,7 +53,7 @@ fn merge_at(
             continue;
         };
         let both_maps = matches!((&known.value.kind, &value.kind), (Kind::Mapping(_), Kind::Mapping(_)));
-        let later_wins = value.tag.is_some() || path.first().is_some_and(|top| top == "vars");
+        let later_wins = value.overrides.is_some() || path.first().is_some_and(|top| top == "vars");
         path.push(key.text.clone());
         let value = if both_maps {
             merge_at(known.value, value, path, sources, diagnostics)
@@ -77,7 +77,7 @@ fn merge_at(
     }
     Node {
         span,
-        tag,
+        overrides,
         kind: Kind::Mapping(entries.into_iter().flatten().collect()),
     }
 }

@@ -7,19 +7,10 @@ use crate::span::Span;
 pub(crate) struct Node {
     /// From the first byte of the value to its last.
     pub(crate) span: Span,
-    /// A `!tag` before it.
-    pub(crate) tag: Option<Tag>,
+    /// The `!override` before it, which is the only tag.
+    pub(crate) overrides: Option<Span>,
     /// What it is.
     pub(crate) kind: Kind,
-}
-
-/// A `!tag`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tag {
-    /// As written, with the `!`.
-    pub(crate) text: String,
-    /// Where.
-    pub(crate) span: Span,
 }
 
 /// What a node is.

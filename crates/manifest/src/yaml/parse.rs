@@ -6,7 +6,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
 
 use super::advice;
 use super::mask::Mask;
-use super::node::{Entry, Key, Kind, Node, Scalar, Style, Tag};
+use super::node::{Entry, Key, Kind, Node, Scalar, Style};
 use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
 use crate::span::{FileId, Span};
@@ -67,12 +67,12 @@ fn scan_error(sources: &Sources, file: FileId, error: &ScanError) -> Diagnostic 
 enum Open {
     Sequence {
         start: usize,
-        tag: Option<Tag>,
+        overrides: Option<Span>,
         items: Vec<Node>,
     },
     Mapping {
         start: usize,
-        tag: Option<Tag>,
+        overrides: Option<Span>,
         entries: Vec<Entry>,
         key: Option<Key>,
     },
@@ -90,7 +90,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: granit_parser::Span) {
         let range = span.byte_range().unwrap_or(0..0);
-        let tag = event.tag().is_some().then(|| self.tag(&span, range.start)).flatten();
+        let overrides = event.tag().is_some().then(|| self.tag(&span, range.start)).flatten();
         if let Some(anchor) = event.anchor_id()
             && anchor != 0
         {
@@ -118,37 +118,50 @@ impl Builder<'_> {
                 let span = self.sources.span(self.file, range.start, end);
                 self.close(Node {
                     span,
-                    tag,
+                    overrides,
                     kind: Kind::Scalar(Scalar { text, style }),
                 });
             }
             Event::SequenceStart(..) => self.open.push(Open::Sequence {
                 start: range.start,
-                tag,
+                overrides,
                 items: Vec::new(),
             }),
             Event::MappingStart(..) => {
                 self.open.push(Open::Mapping {
                     start: range.start,
-                    tag,
+                    overrides,
                     entries: Vec::new(),
                     key: None,
                 });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let node = match self.open.pop() {
-                    Some(Open::Sequence { start, tag, items }) => Node {
-                        span: self.collection(start, range.end),
-                        tag,
-                        kind: Kind::Sequence(items),
-                    },
+                    Some(Open::Sequence {
+                        start,
+                        overrides,
+                        mut items,
+                    }) => {
+                        items.shrink_to_fit();
+                        Node {
+                            span: self.collection(start, range.end),
+                            overrides,
+                            kind: Kind::Sequence(items),
+                        }
+                    }
                     Some(Open::Mapping {
-                        start, tag, entries, ..
-                    }) => Node {
-                        span: self.collection(start, range.end),
-                        tag,
-                        kind: Kind::Mapping(entries),
-                    },
+                        start,
+                        overrides,
+                        mut entries,
+                        ..
+                    }) => {
+                        entries.shrink_to_fit();
+                        Node {
+                            span: self.collection(start, range.end),
+                            overrides,
+                            kind: Kind::Mapping(entries),
+                        }
+                    }
                     None => return,
                 };
                 self.close(node);
@@ -162,7 +175,7 @@ impl Builder<'_> {
                 };
                 self.close(Node {
                     span,
-                    tag: None,
+                    overrides: None,
                     kind: Kind::Scalar(scalar),
                 });
             }
@@ -184,9 +197,8 @@ impl Builder<'_> {
             Some(Open::Mapping { entries, key, .. }) => match key.take() {
                 Some(key) => entries.push(Entry { key, value: node }),
                 None => {
-                    if let Some(tag) = &node.tag {
-                        self.found
-                            .push(Diagnostic::error(tag.span, "a key takes no tag").maybe_help(quote_help(&tag.text)));
+                    if let Some(span) = node.overrides {
+                        self.found.push(Diagnostic::error(span, "a key takes no tag"));
                     }
                     let text = match node.kind {
                         Kind::Scalar(scalar) => scalar.text,
@@ -211,21 +223,21 @@ impl Builder<'_> {
     }
 
     /// Takes the only tag there is; any other is an atom like `!cat/pkg` without quotes.
-    fn tag(&mut self, span: &granit_parser::Span, value_start: usize) -> Option<Tag> {
+    fn tag(&mut self, span: &granit_parser::Span, value_start: usize) -> Option<Span> {
         let source = self.sources.text(self.file);
         let range = span
             .tag_span()
             .and_then(|span| span.byte_range())
             .unwrap_or(value_start..value_start);
-        let text = source.get(range.clone()).unwrap_or_default().to_owned();
+        let text = source.get(range.clone()).unwrap_or_default();
         let span = self.sources.span(self.file, range.start, range.end);
         if text != "!override" {
             let message = format!("`{}` is read as a YAML tag", text.trim_end_matches(':'));
-            let help = quote_help(&text).unwrap_or_else(|| "the only tag is `!override`".to_owned());
+            let help = quote_help(text).unwrap_or_else(|| "the only tag is `!override`".to_owned());
             self.found.push(Diagnostic::error(span, message).help(help));
             return None;
         }
-        Some(Tag { text, span })
+        Some(span)
     }
 
     fn anchor(&mut self, value_start: usize) {

@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use farm_engine::{
-    Clock as _, Counts, Event, EventSink, GuardStore as _, NodeReport, NodeResult, NodeState, Summary, SystemClock,
+    Clock as _, Counts, Event, EventSink, GuardStore as _, NodeReport, NodeResult, NodeSpec, NodeState, Summary,
+    SystemClock,
 };
 use farm_store::{Comparison, FileHasher, Owner, Owners, Store};
 
@@ -106,7 +107,6 @@ pub(super) fn record(setup: &Setup, words: &Words, session: &Session, summary: &
 }
 
 fn try_record(path: &Path, session: &Session, summary: &Summary) -> Option<()> {
-    let mut writer = Writer::new();
     let mut columns = Columns::default();
     let mut owners = Owners::new();
     let places: BTreeMap<&str, u32> = (0..)
@@ -120,23 +120,30 @@ fn try_record(path: &Path, session: &Session, summary: &Summary) -> Option<()> {
             .iter()
             .filter_map(|dependency| places.get(dependency.node.as_str()).copied())
             .collect();
-        // What was not looked at is not known: such a node cannot be looked at alone. What is known of its needs is kept, so that
-        // a change below it makes farm look at everything.
-        let slot = if needs.len() == spec.dependencies.len() {
-            writer.add(spec)
-        } else {
-            Slot::default()
-        };
-        let key = key_of(session, report, at, &spec.action, &mut owners);
-        if key.is_none() && slot.len == 0 {
-            return None;
-        }
-        columns.keys.push(key);
         columns.needs.push(needs);
-        columns.slots.push(slot);
+        columns.keys.push(key_of(session, report, at, spec, &mut owners));
     }
     let root = session.workspace.root.as_std_path();
     let testimony = session.context.hasher.witness().testimony(root, &owners).ok()?;
+    drop(owners);
+
+    let folder = path.parent()?;
+    fs_err::create_dir_all(folder).ok()?;
+    let mut writer = Writer::new_in(folder).ok()?;
+    for ((report, needs), key) in summary.nodes.iter().zip(&columns.needs).zip(&columns.keys) {
+        let spec = session.graph.spec(session.graph.find(&report.name)?);
+        // What was not looked at is not known: such a node cannot be looked at alone. What is known of its needs is kept, so that
+        // a change below it makes farm look at everything.
+        let slot = if needs.len() == spec.dependencies.len() {
+            writer.add(spec).ok()?
+        } else {
+            Slot::default()
+        };
+        if key.is_none() && slot.len == 0 {
+            return None;
+        }
+        columns.slots.push(slot);
+    }
     let settled = Settled::new(
         SystemClock.now_ms(),
         session.guards.stamp(),
@@ -151,8 +158,7 @@ fn try_record(path: &Path, session: &Session, summary: &Summary) -> Option<()> {
         &columns,
         testimony,
     );
-    fs_err::create_dir_all(path.parent()?).ok()?;
-    writer.write(&nodes_path(path)).ok()?;
+    writer.place(&nodes_path(path)).ok()?;
     settled.write(path).ok()
 }
 
@@ -162,14 +168,14 @@ fn key_of(
     session: &Session,
     report: &NodeReport,
     at: Owner,
-    action: &Action,
+    spec: &NodeSpec<Action>,
     owners: &mut Owners,
 ) -> Option<farm_engine::Key> {
     let witness = session.context.hasher.witness();
     let mut seen = true;
     let guard = session.guards.newest(&report.name);
-    if let Action::Task(data) = action {
-        for file in task::owned_files(&session.context.workspace, data, guard.as_ref()) {
+    if let Action::Task(data) = &spec.action {
+        for file in task::owned_files(&session.context.workspace, spec, data, guard.as_ref()) {
             seen &= witness.has(&file);
             owners.entry(file.into_os_string()).or_default().push(at);
         }
@@ -177,7 +183,7 @@ fn key_of(
     let done = match report.result {
         Some(NodeResult::Cached | NodeResult::Cutoff) => true,
         // Where other nodes leave what they make was not looked at: only who finds it there tells the witness, or asks for it.
-        Some(NodeResult::Built) => matches!(action, Action::Task(_)),
+        Some(NodeResult::Built) => matches!(spec.action, Action::Task(_)),
         _ => false,
     };
     guard.filter(|_| done && seen).map(|guard| guard.key)

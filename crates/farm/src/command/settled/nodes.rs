@@ -5,7 +5,7 @@
 //! file as it is. Only tasks can be kept: what other nodes are made of is not all in their inputs.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -34,18 +34,25 @@ struct Kept {
     data: TaskData,
 }
 
-/// Writes nodes one after the other.
-pub(super) struct Writer(Vec<u8>);
+/// Writes nodes one after the other, into a file that has no name until all are there.
+pub(super) struct Writer {
+    file: BufWriter<tempfile::NamedTempFile>,
+    len: u64,
+}
 
 impl Writer {
-    pub(super) fn new() -> Self {
-        Self(Vec::new())
+    /// Begins a file that shall lie in this folder.
+    pub(super) fn new_in(folder: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            file: BufWriter::new(tempfile::NamedTempFile::new_in(folder)?),
+            len: 0,
+        })
     }
 
     /// Adds a node. One that cannot be had again has an empty slot.
-    pub(super) fn add(&mut self, spec: &NodeSpec<Action>) -> Slot {
+    pub(super) fn add(&mut self, spec: &NodeSpec<Action>) -> std::io::Result<Slot> {
         let Action::Task(data) = &spec.action else {
-            return Slot::default();
+            return Ok(Slot::default());
         };
         // Nobody knows here what such a node was, as it was not looked at.
         if spec
@@ -53,7 +60,7 @@ impl Writer {
             .iter()
             .any(|dependency| dependency.need == Need::BeforeRun)
         {
-            return Slot::default();
+            return Ok(Slot::default());
         }
         let kept = Kept {
             rule_version: spec.rule_version,
@@ -62,25 +69,22 @@ impl Writer {
             dependencies: spec.dependencies.clone(),
             data: (**data).clone(),
         };
-        let offset = self.0.len() as u64;
-        let Ok(json) = serde_json::to_vec(&kept) else {
-            return Slot::default();
-        };
-        self.0.extend_from_slice(&json);
-        Slot {
+        let json = serde_json::to_vec(&kept)?;
+        self.file.write_all(&json)?;
+        let offset = self.len;
+        self.len += json.len() as u64;
+        Ok(Slot {
             offset,
             // No task says four gigabytes.
             len: u32::try_from(json.len()).unwrap_or(0),
             check: check(&json),
-        }
+        })
     }
 
     /// Puts the file in place.
-    pub(super) fn write(self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or(path);
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
-        new.write_all(&self.0)?;
-        farm_store::rename(new.into_temp_path(), path)
+    pub(super) fn place(self, path: &Path) -> std::io::Result<()> {
+        let file = self.file.into_inner()?;
+        farm_store::rename(file.into_temp_path(), path)
     }
 }
 
@@ -111,19 +115,17 @@ impl Reader {
         }
         let mut kept: Kept = serde_json::from_slice(&json).ok()?;
         let folder = workspace.join(&kept.data.folder);
-        let mut inputs = std::mem::take(&mut kept.inputs);
-        for (path, input) in &mut kept.data.inputs {
-            let now = task::hash_input(hasher, &folder, path).ok()?;
-            let keyed = inputs.iter_mut().find(|keyed| keyed.name == input.name)?;
-            keyed.value = now.value.clone();
-            *input = now;
+        for input in &mut kept.inputs {
+            if let Some(path) = task::input_path(input) {
+                *input = task::hash_input(hasher, &folder, path).ok()?;
+            }
         }
         Some(NodeSpec {
             name: name.to_owned(),
             kind: kind.to_owned(),
             rule_version: kept.rule_version,
             class: kept.class,
-            inputs,
+            inputs: kept.inputs,
             dependencies: kept.dependencies,
             expands: false,
             pools: BTreeMap::new(),

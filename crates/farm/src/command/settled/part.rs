@@ -205,7 +205,7 @@ impl Done<'_> {
             let (_, name) = &settled.nodes[at as usize];
             let spec = session.graph.spec(session.graph.find(name)?);
             let report = self.reports.get(name)?;
-            columns.keys[at as usize] = key_of(session, report, at, &spec.action, &mut owners);
+            columns.keys[at as usize] = key_of(session, report, at, spec, &mut owners);
         }
         let root = session.workspace.root.as_std_path();
         settled.testimony = witness.amend(&settled.testimony, root, self.affected, &owners)?;

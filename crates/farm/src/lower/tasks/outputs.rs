@@ -8,11 +8,17 @@ use farm_manifest::model::Task;
 
 use super::overlap::PathSet;
 
-/// One declared output, and what it can be.
+/// One declared output.
 pub(super) struct Declared<'a> {
     pub(super) task: &'a Task,
     pub(super) output: &'a Spanned<String>,
-    pub(super) paths: PathSet,
+}
+
+impl Declared<'_> {
+    /// What it can be. Worked out for the few that are compared: of all together it would take more memory than the manifest.
+    fn paths(&self) -> PathSet {
+        PathSet::new(self.task.folder.as_str(), &self.output.value)
+    }
 }
 
 /// The declared outputs in the order of the manifest.
@@ -34,15 +40,15 @@ impl<'a> Outputs<'a> {
             by_beginning: BTreeMap::new(),
         };
         for (task, output) in outputs {
-            let paths = PathSet::new(task.folder.as_str(), &output.value);
-            for beginning in paths.beginnings() {
+            let declared = Declared { task, output };
+            for beginning in declared.paths().beginnings() {
                 index
                     .by_beginning
                     .entry(beginning)
                     .or_default()
                     .push(index.declared.len());
             }
-            index.declared.push(Declared { task, output, paths });
+            index.declared.push(declared);
         }
         index
     }
@@ -53,7 +59,7 @@ impl<'a> Outputs<'a> {
         places
             .into_iter()
             .map(|at| &self.declared[at])
-            .filter(|declared| declared.paths.overlaps(wanted))
+            .filter(|declared| declared.paths().overlaps(wanted))
             .collect()
     }
 
@@ -63,17 +69,18 @@ impl<'a> Outputs<'a> {
         self.related(&file)
             .into_iter()
             .flatten()
-            .any(|at| self.declared[*at].paths.overlaps(&file))
+            .any(|at| self.declared[*at].paths().overlaps(&file))
     }
 
     /// Every output that can name a file which an earlier one of another task can name, with the first such.
     pub(super) fn clashes(&self) -> impl Iterator<Item = (&Declared<'a>, &Declared<'a>)> {
         self.declared.iter().enumerate().filter_map(|(at, later)| {
+            let paths = later.paths();
             let clashes = |earlier: &usize| {
                 let other = &self.declared[*earlier];
-                *earlier < at && other.task.name.value != later.task.name.value && other.paths.overlaps(&later.paths)
+                *earlier < at && other.task.name.value != later.task.name.value && other.paths().overlaps(&paths)
             };
-            let related = self.related(&later.paths).into_iter();
+            let related = self.related(&paths).into_iter();
             let earliest = related
                 .filter_map(|places| places.iter().copied().find(clashes))
                 .min()?;

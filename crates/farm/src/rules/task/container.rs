@@ -10,7 +10,7 @@ use farm_store::Witness;
 use fs_err as fs;
 
 use super::outputs::{copy, existing, leaves};
-use super::parent_of;
+use super::{input_path, parent_of};
 use crate::action::{Action, ContainerData, TaskData};
 use crate::context::{Context, io_failure};
 use crate::files::FileNode;
@@ -34,7 +34,7 @@ pub(super) fn run(
         .dependency(spec, image)
         .ok_or_else(|| Failure::new(FailureKind::Bug, format!("{image} is not there")))?;
     let mut upload = Upload::new(context).folder(CONTAINER_FOLDER.trim_start_matches('/'));
-    for input in data.inputs.keys() {
+    for input in spec.inputs.iter().filter_map(input_path) {
         upload = add_input(upload, folder, input)?;
     }
     for (path, kept) in made_inputs(run, spec, data) {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use farm_engine::{Event, Failure, FailureKind, Guard, GuardStore, NodeSpec, Output, Presence, Run};
 
 pub(crate) use self::folders::TaskFolders;
-pub use self::inputs::{InputError, hash_input};
+pub use self::inputs::{InputError, hash_input, input_path};
 pub use self::outputs::{is_in_the_way, leaves};
 pub(crate) use self::watchdog::Watchdog;
 use crate::action::{Action, TaskData};
@@ -39,7 +39,7 @@ pub fn run(
         Some(image) => container::run(context, run, spec, &folder, data, image),
     };
     let outcome = outcome
-        .and_then(|()| unchanged(context, &folder, data))
+        .and_then(|()| unchanged(context, &folder, spec))
         .and_then(|()| outputs::keep(context, &spec.name, &folder, data));
     if outcome.is_err()
         && let Err(error) = outputs::set_aside(context, &spec.name, &folder, data)
@@ -66,13 +66,13 @@ pub fn presence(
 /// The files that only this task, and tasks like it, look at: its inputs that no task makes, and what `guard` says that it left.
 /// Absolute paths.
 #[must_use]
-pub fn owned_files(workspace: &Path, data: &TaskData, guard: Option<&Guard>) -> Vec<PathBuf> {
+pub fn owned_files(workspace: &Path, spec: &NodeSpec<Action>, data: &TaskData, guard: Option<&Guard>) -> Vec<PathBuf> {
     let folder = workspace.join(&data.folder);
     let made = guard
         .and_then(|guard| record::files(&guard.outputs).ok())
         .unwrap_or_default();
     let made = made.into_keys().map(|path| workspace.join(path));
-    inputs::owned(&folder, &data.inputs).chain(made).collect()
+    inputs::owned(&folder, &spec.inputs).chain(made).collect()
 }
 
 /// Takes away what the task made just now, `left`, so that what is recorded of it can come back.
@@ -89,8 +89,9 @@ fn note(run: &Run<'_>, message: String) {
 }
 
 /// What was made of inputs that changed on the way must not be taken for what the key says.
-fn unchanged(context: &Context, folder: &Path, data: &TaskData) -> Result<(), Failure> {
-    for (path, keyed) in &data.inputs {
+fn unchanged(context: &Context, folder: &Path, spec: &NodeSpec<Action>) -> Result<(), Failure> {
+    for keyed in &spec.inputs {
+        let Some(path) = input_path(keyed) else { continue };
         let now = hash_input(&context.hasher, folder, path);
         if !now.is_ok_and(|now| now == *keyed) {
             let message = format!("{path} changed while the task ran; run farm again");
