@@ -365,6 +365,7 @@ def profile(resolver):
         "header": {key: value for key, value in header.items() if value},
         "mirrors": {name: list(urls) for name, urls in settings.thirdpartymirrors().items()},
         "gentoo_mirrors": settings.get("GENTOO_MIRRORS", "").split(),
+        "license_groups": license_groups(settings._license_manager),
         "repositories": {
             repository.name: {
                 "location": repository.location,
@@ -373,3 +374,13 @@ def profile(resolver):
             for repository in resolver.portdb.repositories
         },
     }
+
+
+def license_groups(manager):
+    """The licences of every group, those of the groups in it too, as Portage takes them."""
+    members = {}
+    for name in sorted(manager._license_groups):
+        licenses = manager.expandLicenseTokens(["@" + name])
+        # A group that is in itself, or that nobody defines, stays a group.
+        members[name] = sorted({word for word in licenses if not word.startswith("@")})
+    return members

@@ -235,6 +235,8 @@ pub struct Profile {
     pub mirrors: BTreeMap<String, Vec<String>>,
     /// GENTOO_MIRRORS.
     pub gentoo_mirrors: Vec<String>,
+    /// Licence groups by name (`profiles/license_groups` of all repositories), each with all licences in it. Nothing in it is a group.
+    pub license_groups: BTreeMap<String, BTreeSet<String>>,
     /// The repositories by name.
     pub repositories: BTreeMap<String, Repository>,
 }

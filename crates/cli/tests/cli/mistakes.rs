@@ -129,8 +129,8 @@ fn tasks_in_a_circle() {
 }
 
 #[test]
-fn a_binfarm_without_a_profile_and_a_licence_group() {
-    let space = binfarm("config: []", "publish: { deny: ['@EULA'] }");
+fn a_binfarm_without_a_profile() {
+    let space = binfarm("config: []", "");
     assert_run!(space.farm(&["build"]), @r"
     --- stderr
     error: the binfarm has no profile
@@ -140,14 +140,6 @@ fn a_binfarm_without_a_profile_and_a_licence_group() {
       |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: add `profile: REPOSITORY:PATH` to `binfarm:`
-
-    error: publish.deny: licence groups such as @EULA are not looked up yet
-     --> farms/f/farm.yaml:7:19
-      |
-    7 | publish: { deny: ['@EULA'] }
-      |                   ^^^^^^^
-      |
-      = help: name the licences
     --- status 2
     ");
     untouched(&space);

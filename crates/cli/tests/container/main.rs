@@ -4,6 +4,7 @@
 
 mod clients;
 mod contracts;
+mod denied;
 mod environment;
 mod explaining;
 mod failures;

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use farm_manifest::model::{Binfarm, Deny, Farm, Target};
+use farm_manifest::model::{Binfarm, Farm, Target};
 use farm_manifest::{Diagnostic, Diagnostics, LoadError, Loaded, Span, Spanned};
 
 use super::tasks;
 use crate::command::FarmError;
-use crate::rules::publish_pkgs;
 use crate::settings;
 
 /// Checks a farm. Needs no names pinned, and writes nothing: whoever passes this can be lowered as soon as its names are pinned.
@@ -41,7 +40,6 @@ pub fn check(loaded: &Loaded, workspace: &Path) -> Result<(), FarmError> {
                 .help("say what everything starts from: `binfarm: { base: ... }`")
         })),
     }
-    deny(farm, &mut mistakes);
     tasks::check(farm, workspace, &mut mistakes)?;
     if mistakes.is_empty() {
         Ok(())
@@ -136,14 +134,4 @@ fn root(loaded: &Loaded, binfarm: &Binfarm, mistakes: &mut Vec<Diagnostic>) {
             );
         }
     }
-}
-
-/// What the publisher does not take yet.
-fn deny(farm: &Farm, mistakes: &mut Vec<Diagnostic>) {
-    let of_pkgs = farm.publish.pkgs.iter().flat_map(|pkgs| &pkgs.deny);
-    let denied: Vec<&Spanned<Deny>> = farm.publish.deny.iter().chain(of_pkgs).collect();
-    mistakes.extend(denied.into_iter().filter_map(|deny| {
-        let error = publish_pkgs::deny(&deny.value).err()?;
-        Some(Diagnostic::error(deny.span, error.message).maybe_help(error.hint))
-    }));
 }

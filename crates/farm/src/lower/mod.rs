@@ -28,7 +28,7 @@ use crate::rules::join::JoinData;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
-use crate::rules::{base, join, publish_pkgs, repo, resolve, root};
+use crate::rules::{base, join, repo, resolve, root};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
 /// What to do about a name that nobody pinned.
@@ -425,9 +425,7 @@ impl Lowering<'_> {
         Ok(Some(PublishPkgsPlan {
             to: format!("{}/{}", publish.to.value.trim_end_matches('/'), self.flavour()),
             folder,
-            deny: deny
-                .map(|deny| publish_pkgs::deny(&deny.value))
-                .collect::<Result<_, _>>()?,
+            deny: deny.map(|deny| deny.value.clone()).collect(),
             private: publish.private,
             sign: publish.sign.as_ref().map(|sign| sign.value.clone()),
             needs: publish

@@ -61,6 +61,8 @@ pub struct JoinedPlan {
     pub mirrors: BTreeMap<String, Vec<String>>,
     /// GENTOO_MIRRORS.
     pub gentoo_mirrors: Vec<String>,
+    /// Licence groups and all licences in them.
+    pub license_groups: BTreeMap<String, BTreeSet<String>>,
     /// Slots of which subjects have different instances, in words.
     pub disagreements: Vec<String>,
     /// What `native` became, in words.
@@ -119,7 +121,7 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
         name: format!("{}:plan", data.farm),
         kind: "plan".to_owned(),
         // Raised whenever the form of `JoinedPlan` changes: what an older farm wrote must not be read.
-        rule_version: 3,
+        rule_version: 4,
         class: Class::Plan,
         inputs: vec![Input::text(
             "subjects",
@@ -251,6 +253,9 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         mirrors: profile.map(|profile| profile.mirrors.clone()).unwrap_or_default(),
         gentoo_mirrors: profile
             .map(|profile| profile.gentoo_mirrors.clone())
+            .unwrap_or_default(),
+        license_groups: profile
+            .map(|profile| profile.license_groups.clone())
             .unwrap_or_default(),
         disagreements,
         native: native.into_iter().collect(),
@@ -413,7 +418,7 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
         tail.push(image::node(data, plan, contents, &missing, context.epoch));
     }
     if let Some(plan) = &data.publish_pkgs {
-        tail.push(publish_pkgs::publish_node(data, plan, joined, context.epoch));
+        tail.push(publish_pkgs::publish_node(data, plan, joined, context.epoch)?);
     }
     if let Some(plan) = &data.publish_images {
         tail.push(publish_images::node(data, plan));

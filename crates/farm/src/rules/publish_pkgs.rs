@@ -12,7 +12,6 @@ use super::base::Tell;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
 use super::package;
 use crate::action::Action;
-use crate::command::FarmError;
 use crate::context::Context;
 use crate::pkgdir::Kept;
 use crate::place::{self, Place};
@@ -28,8 +27,8 @@ pub struct PublishPkgsPlan {
     pub to: String,
     /// The folder it means.
     pub folder: PathBuf,
-    /// What is not published.
-    pub deny: Vec<Deny>,
+    /// What is not published, as people wrote it: which licences are in a group, a plan tells.
+    pub deny: Vec<farm_manifest::model::Deny>,
     /// Whether what may not be redistributed goes there, too.
     pub private: bool,
     /// The key that signs, as people named it. It is in no key: what is published otherwise is gone (see [`presence`]).
@@ -43,6 +42,8 @@ pub struct PublishPkgsPlan {
 pub struct PublishPkgsData {
     /// Where to.
     pub plan: PublishPkgsPlan,
+    /// What is not published.
+    pub deny: Vec<Deny>,
     /// The packages.
     pub packages: Vec<PublishedPackage>,
     /// Header of the index.
@@ -70,16 +71,57 @@ pub fn binhost_node(data: &JoinData, joined: &JoinedPlan, folder: PathBuf, epoch
         sign: None,
         needs: Vec::new(),
     };
-    node(data, plan, joined, "binhost", epoch)
+    node(data, plan, Vec::new(), joined, "binhost", epoch)
 }
 
 /// The node of a publication.
-#[must_use]
-pub fn publish_node(data: &JoinData, plan: &PublishPkgsPlan, joined: &JoinedPlan, epoch: u64) -> NodeSpec<Action> {
-    node(data, plan.clone(), joined, "publish-pkgs", epoch)
+///
+/// # Errors
+///
+/// The user's: what is denied is a licence group that no repository has.
+pub fn publish_node(
+    data: &JoinData,
+    plan: &PublishPkgsPlan,
+    joined: &JoinedPlan,
+    epoch: u64,
+) -> Result<NodeSpec<Action>, Failure> {
+    let deny = plan.deny.iter().map(|deny| resolved(deny, joined));
+    let deny = deny.collect::<Result<_, _>>()?;
+    Ok(node(data, plan.clone(), deny, joined, "publish-pkgs", epoch))
 }
 
-fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str, epoch: u64) -> NodeSpec<Action> {
+/// What is denied, with the licences of a group.
+fn resolved(deny: &farm_manifest::model::Deny, joined: &JoinedPlan) -> Result<Deny, Failure> {
+    let name = match deny {
+        farm_manifest::model::Deny::Package(atom) => return Ok(Deny::Package(atom.clone())),
+        farm_manifest::model::Deny::License(name) => name,
+    };
+    let Some(group) = name.strip_prefix('@') else {
+        return Ok(Deny::License(name.clone()));
+    };
+    let members = joined.license_groups.get(group).cloned().ok_or_else(|| {
+        let message = format!("publish.deny: no repository has the licence group {name}");
+        let groups: Vec<String> = joined.license_groups.keys().map(|group| format!("@{group}")).collect();
+        let hint = match groups.as_slice() {
+            [] => "they have none: name the licences".to_owned(),
+            groups => format!("they have {}", groups.join(", ")),
+        };
+        Failure::new(FailureKind::Input, message).hint(hint)
+    })?;
+    Ok(Deny::LicenseGroup {
+        name: name.clone(),
+        members,
+    })
+}
+
+fn node(
+    data: &JoinData,
+    plan: PublishPkgsPlan,
+    deny: Vec<Deny>,
+    joined: &JoinedPlan,
+    local: &str,
+    epoch: u64,
+) -> NodeSpec<Action> {
     let packages: Vec<PublishedPackage> = joined
         .packages
         .iter()
@@ -92,11 +134,7 @@ fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str
             .iter()
             .map(|(name, value)| Input::text(format!("header/{name}"), value)),
     );
-    inputs.extend(
-        plan.deny
-            .iter()
-            .map(|deny| Input::text(format!("deny/{}", deny_word(deny)), "yes")),
-    );
+    inputs.extend(deny.iter().map(deny_input));
     if plan.private {
         inputs.push(Input::text("private", "yes"));
     }
@@ -116,33 +154,22 @@ fn node(data: &JoinData, plan: PublishPkgsPlan, joined: &JoinedPlan, local: &str
         pools: BTreeMap::new(),
         action: Action::PublishPkgs(Box::new(PublishPkgsData {
             plan,
+            deny,
             packages,
             header: joined.header.clone(),
         })),
     }
 }
 
-/// A manifest's word on what is not published, as the publisher takes it.
-///
-/// # Errors
-///
-/// The user's: which licences are in a group is not looked up yet.
-pub fn deny(deny: &farm_manifest::model::Deny) -> Result<Deny, FarmError> {
+/// What is denied, by the word that the manifest has for it; of a group, its licences as well.
+fn deny_input(deny: &Deny) -> Input {
     match deny {
-        farm_manifest::model::Deny::Package(atom) => Ok(Deny::Package(atom.clone())),
-        farm_manifest::model::Deny::License(name) if name.starts_with('@') => Err(FarmError::input(format!(
-            "publish.deny: licence groups such as {name} are not looked up yet"
-        ))
-        .hint("name the licences")),
-        farm_manifest::model::Deny::License(name) => Ok(Deny::License(name.clone())),
-    }
-}
-
-/// What is denied, as the manifest has it.
-fn deny_word(deny: &Deny) -> String {
-    match deny {
-        Deny::Package(atom) => atom.to_string(),
-        Deny::License(name) | Deny::LicenseGroup { name, .. } => format!("licence {name}"),
+        Deny::Package(atom) => Input::text(format!("deny/{atom}"), "yes"),
+        Deny::License(name) => Input::text(format!("deny/licence {name}"), "yes"),
+        Deny::LicenseGroup { name, members } => {
+            let members: Vec<&str> = members.iter().map(String::as_str).collect();
+            Input::text(format!("deny/licence {name}"), members.join(" "))
+        }
     }
 }
 
@@ -181,7 +208,7 @@ pub fn run(
         candidates: &candidates,
         header: &data.header,
         epoch: context.epoch,
-        deny: &data.plan.deny,
+        deny: &data.deny,
         private: data.plan.private,
         signer: signer.as_ref().map(|signer| signer as &dyn ReleaseSigner),
     };

@@ -237,6 +237,10 @@ fn everything_a_key_needs_is_there() {
     assert_eq!(inheriting.distfiles[0].hashes["BLAKE2B"], "bb");
     assert_eq!(plan.profile.mirrors["example"], ["https://mirror.example.org/"]);
     assert_eq!(plan.profile.header["ARCH"], "amd64");
+    let groups = &plan.profile.license_groups;
+    let licenses = |group: &str| groups[group].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(licenses("FREE"), ["MIT"]);
+    assert_eq!(licenses("EULA"), ["MIT", "Secret"]);
     let members: Vec<_> = plan
         .roots
         .iter()

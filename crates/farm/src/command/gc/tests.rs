@@ -197,6 +197,7 @@ fn the_answers_that_a_plan_names_stay_with_it() {
         header: BTreeMap::new(),
         mirrors: BTreeMap::new(),
         gentoo_mirrors: Vec::new(),
+        license_groups: BTreeMap::new(),
         disagreements: Vec::new(),
         native: Vec::new(),
     };
