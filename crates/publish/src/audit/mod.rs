@@ -11,6 +11,7 @@ use farm_portage::gpkg::Verifier;
 use farm_portage::index::Stanza;
 use serde::Serialize;
 
+use crate::PublishError;
 use crate::live::{INDEX, INDEX_GZ, read_if_there};
 use crate::parallel::work_on_all;
 use crate::record::Instance;
@@ -60,7 +61,7 @@ pub(crate) enum Looked<'a> {
 /// how many packages of how many are done.
 ///
 /// # Errors
-/// The folder is not there, or cannot be read. What is wrong with what is in it is no error.
+/// The folder is not there, or cannot be read; or `verifier` cannot tell. What is wrong with what is in it is no error.
 pub fn audit(
     folder: &Path,
     verifier: &(dyn Verifier + Sync),
@@ -116,6 +117,13 @@ fn look(
     let mut signed = 0;
     for (found, (path, _)) in found.into_iter().zip(&all) {
         let found = found.unwrap_or_else(|| package::Found::fault("nobody could look at it"));
+        if let Some(error) = found.failure {
+            return Err(PublishError::Package {
+                cpv: (*path).clone(),
+                error: error.into(),
+            }
+            .into());
+        }
         signed += usize::from(found.is_signed);
         faults.extend(found.faults.into_iter().map(|fault| Fault::new(path, fault)));
     }

@@ -23,13 +23,15 @@ pub(super) struct Found {
     pub(super) faults: Vec<String>,
     /// Whether the index lists it, and it has signatures that count.
     pub(super) is_signed: bool,
+    /// Why nothing could be found out of its signatures.
+    pub(super) failure: Option<gpkg::GpkgError>,
 }
 
 impl Found {
     pub(super) fn fault(fault: impl Into<String>) -> Self {
         Self {
             faults: vec![fault.into()],
-            is_signed: false,
+            ..Self::default()
         }
     }
 
@@ -122,6 +124,9 @@ fn check_gpkg(
     }
     match reader.verify_signatures(verifier) {
         Ok(signers) => check_signers(&signers, instance, found),
+        Err(error @ gpkg::GpkgError::Signature { .. }) if error.kind() == gpkg::ErrorKind::Environment => {
+            found.failure = Some(error);
+        }
         // The metadata are good, and worth comparing, whatever the signatures are.
         Err(error @ (gpkg::GpkgError::Signature { .. } | gpkg::GpkgError::Unsigned { .. })) => {
             found.say(with_causes(&error));
