@@ -112,11 +112,17 @@ impl Wanted<'_> {
 /// [`PublishError`]; what clients see is then as it was before.
 pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) -> Result<Published, PublishError> {
     let mut folder = Folder::open(publication.folder)?;
-    publish_locked(&mut folder, publication, &Inherited::new(), progress)
+    publish_locked(&mut folder, publication, &Inherited::default(), progress)
 }
 
-/// The stamps that packages have already, by version and payload: another publisher gave them, and clients know them.
-pub(crate) type Inherited = BTreeMap<(String, [u8; 32]), Stamp>;
+/// What another publisher gave the packages, and clients know.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    /// The stamps that packages have already, by version and payload.
+    pub(crate) stamps: BTreeMap<(String, [u8; 32]), Stamp>,
+    /// TIMESTAMP of the index. Where the one is put in the place of the other, clients take only a later one.
+    pub(crate) timestamp: Option<u64>,
+}
 
 /// The same in a folder that is locked already.
 pub(crate) fn publish_locked(
@@ -183,7 +189,8 @@ pub(crate) fn publish_locked(
         return Ok(changes.published(base.index, refused));
     }
 
-    let last = base.as_ref().map(|base| base.timestamp).max(live.timestamp());
+    let recorded = base.as_ref().map(|base| base.timestamp);
+    let last = recorded.max(live.timestamp()).max(inherited.timestamp);
     let timestamp = last.map_or(publication.epoch, |last| {
         publication.epoch.max(last.saturating_add(TIMESTAMP_STEP))
     });
@@ -323,7 +330,7 @@ impl Numbering<'_> {
             return None;
         }
         let key = (candidate.cpv.clone(), *candidate.payload.as_bytes());
-        self.inherited.get(&key).copied()
+        self.inherited.stamps.get(&key).copied()
     }
 }
 

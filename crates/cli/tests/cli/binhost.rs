@@ -15,17 +15,20 @@ const EPOCH: u64 = 1_700_000_000;
 
 /// A workspace whose farm publishes to its folder `pub`, in two flavours.
 fn space() -> Space {
-    Space::with_farm(
-        "f",
+    let space = Space::new();
+    let manifest = format!(
         "
 farm: f
-vars: { KIND: opt }
-flavour: amd64.${KIND}
-tasks: { t: { in: host, run: 'true' } }
+vars: {{ KIND: opt }}
+flavour: amd64.${{KIND}}
+tasks: {{ t: {{ in: host, run: 'true' }} }}
 publish:
-  pkgs: { to: pub }
+  pkgs: {{ to: \"file://{}\" }}
 ",
-    )
+        space.path("pub").display()
+    );
+    space.write("farms/f/farm.yaml", &manifest);
+    space
 }
 
 /// A package in normal form whose image has one file with this content.
@@ -202,7 +205,7 @@ fn old_releases_are_pruned() {
     assert!(pruned.stdout.ends_with("kept releases 3-5\n"), "{}", pruned.text());
     assert_eq!(
         pruned.stderr,
-        "note: releases 3-4 stays for clients that are at work with its index\n"
+        "note: releases 3-4 are kept for clients that are at work with an index of a moment ago\n"
     );
     assert!(!file.exists());
     let none = ok(&space, &["binhost", "prune", "--keep", "9", "--json"]);

@@ -17,6 +17,9 @@ use crate::format::sniff;
 use crate::record::Instance;
 use crate::stage::digests;
 
+/// What a package without a value of its own has from the header: an index cannot say that it has none.
+const INHERITED: [&str; 2] = ["CHOST", "repository"];
+
 /// What there is to say of a package.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -169,7 +172,8 @@ fn check_stanza(stanza: &Stanza, metadata: &Metadata, mtime: &str, digests: &Fil
     let compared = ["SIZE", "MD5", "SHA1", "_mtime_"];
     for (key, own) in own.iter().filter(|(key, _)| !compared.contains(&key.as_str())) {
         let listed = stanza.get(key).map_or("", String::as_str);
-        if own != listed {
+        let inherited = own.is_empty() && INHERITED.contains(&key.as_str());
+        if own != listed && !inherited {
             found.say(format!("its {key} is `{own}`, and the index says `{listed}`"));
         }
     }

@@ -124,7 +124,10 @@ pub fn import(import: &Import<'_>, progress: &mut dyn FnMut(&str)) -> Result<Imp
         return Err(ImportError::Faults { listed, faults });
     }
     let taken = latest(&packages);
-    let inherited: Inherited = taken.iter().map(|package| (package.key(), package.stamp)).collect();
+    let inherited = Inherited {
+        stamps: taken.iter().map(|package| (package.key(), package.stamp)).collect(),
+        timestamp: index.header.get("TIMESTAMP").and_then(|time| time.trim().parse().ok()),
+    };
     let candidates: Vec<Candidate> = taken.iter().map(|package| package.candidate.clone()).collect();
     let mut header = settings_of(&index.header);
     // Where the other one has its packages, and for how long its clients shall not ask.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use farm_publish::{ErrorKind, ForeignFolder, Import, ImportError, Imported, ReleaseSigner, import, releases};
+use farm_publish::{
+    ErrorKind, ForeignFolder, Import, ImportError, Imported, ReleaseSigner, TIMESTAMP_STEP, import, releases,
+};
 use fs_err as fs;
 
 use crate::support::{EPOCH, Lab, picture, signer_of};
@@ -85,6 +87,8 @@ fn stamps_stay_and_the_next_build_is_later() {
         fs::read(lab.folder.join(path)).unwrap(),
         fs::read(from.join(path)).unwrap()
     );
+    // Clients of the other one, under the same address, take it only if it is later.
+    assert_eq!(lab.timestamp(), EPOCH + 3 * TIMESTAMP_STEP);
     assert!(!try_import(&lab, &from).unwrap().published.changed);
 
     // The farm builds the same as what was taken over: it stays. Something else is later.

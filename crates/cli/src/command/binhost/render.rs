@@ -136,9 +136,12 @@ pub(super) fn after_prune(pruned: &Pruned) -> Vec<String> {
     if pruned.for_clients.is_empty() {
         return Vec::new();
     }
-    let kept = numbers(&pruned.for_clients);
+    let (kept, are) = (
+        numbers(&pruned.for_clients),
+        if pruned.for_clients.len() == 1 { "is" } else { "are" },
+    );
     vec![format!(
-        "note: {kept} stays for clients that are at work with its index"
+        "note: {kept} {are} kept for clients that are at work with an index of a moment ago"
     )]
 }
 
@@ -190,13 +193,19 @@ pub(super) fn audited(audit: &Audit) -> String {
 /// What was taken over.
 pub(super) fn imported(imported: &Imported) -> Vec<String> {
     let published = &imported.published;
-    let mut lines = vec![format!(
-        "{} listed there: {} published, {} here already, {} of them builds of the same content as another",
+    let mut first = format!(
+        "{} listed there: {} published, {} here already",
         count(imported.listed as u64, "package"),
         published.added.len(),
         published.kept + published.restored.len(),
-        imported.repeated
-    )];
+    );
+    if imported.repeated > 0 {
+        first.push_str(&format!(
+            ", {} left out for later builds of the same content",
+            imported.repeated
+        ));
+    }
+    let mut lines = vec![first];
     lines.extend(published.added.iter().map(|name| format!("+ {name}")));
     lines.extend(published.dropped.iter().map(|name| format!("- {name}")));
     lines
