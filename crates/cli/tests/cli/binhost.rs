@@ -125,8 +125,18 @@ fn done(space: &Space, arguments: &[&str]) {
 fn releases_are_listed() {
     let space = published();
     done(&space, &["binhost", "tag", "good", "1"]);
-    insta::assert_snapshot!(space.farm(&["binhost", "list"]).text(), @"");
-    insta::assert_snapshot!(ok(&space, &["binhost", "list", "--json"]).stdout, @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "list"]).text(), @r"
+    --- stdout
+    3  2023-11-14 22:13:40 UTC  2 packages  20.0 KiB  unsigned  current
+    2  2023-11-14 22:13:30 UTC  3 packages  30.0 KiB  unsigned
+    1  2023-11-14 22:13:20 UTC  2 packages  20.0 KiB  unsigned  good
+    --- status 0
+    ");
+    insta::assert_snapshot!(ok(&space, &["binhost", "list", "--json"]).stdout, @r#"
+    {"bytes":20480,"current":true,"missing":0,"packages":2,"release":3,"signed_by":[null],"tags":[],"timestamp":1700000020}
+    {"bytes":30720,"current":false,"missing":0,"packages":3,"release":2,"signed_by":[null],"tags":[],"timestamp":1700000010}
+    {"bytes":20480,"current":false,"missing":0,"packages":2,"release":1,"signed_by":[null],"tags":["good"],"timestamp":1700000000}
+    "#);
     // The same by the folder, from anywhere; and a flavour that has none.
     let folder = space.path(FOLDER);
     let by_folder = ok(&space, &["binhost", "list", "--folder", folder.to_str().unwrap()]);
@@ -134,7 +144,11 @@ fn releases_are_listed() {
         by_folder.stdout,
         ok(&space, &["binhost", "list", "f", "KIND=opt"]).stdout
     );
-    insta::assert_snapshot!(space.farm(&["binhost", "list", "KIND=dbg"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "list", "KIND=dbg"]).text(), @r"
+    --- stderr
+    error: nothing was published in $SPACE/workspace/pub/amd64.dbg
+    --- status 2
+    ");
     release(&space, "pub/amd64.dbg", &[("dev-libs/x-1", "dbg")]);
     assert_eq!(ok(&space, &["binhost", "list", "KIND=dbg"]).stdout.lines().count(), 1);
 }
@@ -142,29 +156,82 @@ fn releases_are_listed() {
 #[test]
 fn releases_are_compared() {
     let space = published();
-    insta::assert_snapshot!(space.farm(&["binhost", "diff", "1", "2"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "diff", "--json"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "diff", "1", "2"]).text(), @r"
+    --- stdout
+    release 1 -> 2: 1 added, 0 removed, 1 changed
+    ~ dev-libs/x-1: build 1 -> 2
+    + net-misc/y-2-1
+    --- status 0
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "diff", "--json"]).text(), @r#"
+    --- stdout
+    {"added":[],"changed":[{"content":true,"cpv":"dev-libs/x-1","from":2,"to":3}],"from":2,"removed":["net-misc/y-2-1"],"to":3}
+    --- status 0
+    "#);
     let named = ok(&space, &["binhost", "diff", "f", "1"]);
     assert!(named.stdout.starts_with("release 1 -> 3: "), "{}", named.text());
-    insta::assert_snapshot!(space.farm(&["binhost", "diff", "1", "nosuch"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "diff", "1", "2", "3"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "diff", "1", "nosuch"]).text(), @r"
+    --- stderr
+    error: there is no release `nosuch`
+    hint: there is 1, 2, 3
+    --- status 2
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "diff", "1", "2", "3"]).text(), @r"
+    --- stderr
+    error: there is no farm `3` here; there is f
+    --- status 2
+    ");
 }
 
 #[test]
 fn tags_come_move_and_go() {
     let space = published();
-    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable", "2", "f"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable", "--delete"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable", "--delete"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "tag", "7", "2"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable"]).text(), @r"
+    --- stdout
+    stable is release 3
+    --- status 0
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable", "2", "f"]).text(), @r"
+    --- stdout
+    stable is release 2 now, and was 3
+    --- status 0
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable", "--delete"]).text(), @r"
+    --- stdout
+    stable was release 2
+    --- status 0
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "tag", "stable", "--delete"]).text(), @r"
+    --- stderr
+    error: there is no tag `stable`
+    --- status 2
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "tag", "7", "2"]).text(), @r"
+    --- stderr
+    error: `7` cannot be a tag
+    hint: a tag begins with a letter, has letters, digits, `.`, `_` and `-`, at most 64 of them, and is not `current`
+    --- status 2
+    ");
 }
 
 #[test]
 fn an_older_release_is_published_again() {
     let space = published();
-    insta::assert_snapshot!(space.farm(&["binhost", "rollback"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "rollback", "2"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "rollback"]).text(), @r"
+    --- stdout
+    release 4 has the packages of release 2, in place of those of 3: 2 as new instances, 1 kept, 1 dropped
+    + dev-libs/x-1-4
+    + net-misc/y-2-2
+    - dev-libs/x-1-3
+    --- stderr
+    note: the next `farm publish-pkgs` publishes what the manifest asks for, as ever: change that, too, if this is to last
+    --- status 0
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "rollback", "2"]).text(), @r"
+    --- stdout
+    release 4 has the packages of release 2 already
+    --- status 0
+    ");
     let folder = space.path(FOLDER);
     let by_folder = ok(
         &space,
@@ -178,7 +245,12 @@ fn an_older_release_is_published_again() {
     let whole = ok(&space, &["binhost", "check"]);
     assert!(whole.stderr.starts_with("no faults: "), "{}", whole.text());
     fs_err::remove_file(space.path("pub/amd64.opt/dev-libs/x/x-1-2.gpkg.tar")).unwrap();
-    insta::assert_snapshot!(space.farm(&["binhost", "rollback", "2"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "rollback", "2"]).text(), @r"
+    --- stderr
+    error: release 2 is not whole: dev-libs/x/x-1-2.gpkg.tar is gone
+    hint: `farm binhost check` names everything that is wrong
+    --- status 3
+    ");
 }
 
 #[test]
@@ -217,11 +289,23 @@ fn old_releases_are_pruned() {
 #[test]
 fn faults_are_named() {
     let space = published();
-    insta::assert_snapshot!(space.farm(&["binhost", "check"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "check"]).text(), @r"
+    --- stderr
+    no faults: 2 packages (0 signed), 3 more of earlier releases, 3 releases
+    --- status 0
+    ");
     fs_err::write(space.path("pub/amd64.opt/dev-libs/x/x-1-1.gpkg.tar"), "x").unwrap();
     fs_err::remove_file(space.path("pub/amd64.opt/dev-libs/x/x-1-3.gpkg.tar")).unwrap();
     fs_err::write(space.path("pub/amd64.opt/dev-libs/x/x-1-9.gpkg.tar"), "x").unwrap();
-    insta::assert_snapshot!(space.farm(&["binhost", "check"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "check"]).text(), @r"
+    --- stdout
+    dev-libs/x/x-1-1.gpkg.tar: it is not what was published
+    dev-libs/x/x-1-3.gpkg.tar: it is not there
+    dev-libs/x/x-1-9.gpkg.tar: neither the index nor a release lists it
+    --- stderr
+    3 faults: 2 packages (0 signed), 3 more of earlier releases, 3 releases
+    --- status 1
+    ");
     let json = space.farm(&["binhost", "check", "--json"]);
     assert_eq!(json.status, Some(1));
     let faults = &json.json_lines()[0]["faults"];
@@ -246,10 +330,27 @@ fn whatever_publishes_elsewhere_is_named_by_its_folder() {
     let elsewhere = Space::new();
     let folder = space.path(".farm/binhost/f/x");
     done(&elsewhere, &["binhost", "list", "--folder", folder.to_str().unwrap()]);
-    insta::assert_snapshot!(elsewhere.farm(&["binhost", "list", "--folder", "nothing"]).text(), @"");
-    insta::assert_snapshot!(elsewhere.farm(&["binhost", "list"]).text(), @"");
-    insta::assert_snapshot!(elsewhere.farm(&["binhost", "list", "g", "--folder", "nothing"]).text(), @"");
-    insta::assert_snapshot!(space.farm(&["binhost", "list", "g"]).text(), @"");
+    insta::assert_snapshot!(elsewhere.farm(&["binhost", "list", "--folder", "nothing"]).text(), @r"
+    --- stderr
+    error: nothing was published in $SPACE/workspace/nothing
+    --- status 2
+    ");
+    insta::assert_snapshot!(elsewhere.farm(&["binhost", "list"]).text(), @r"
+    --- stderr
+    error: there is no workspace at $SPACE/workspace or above: no folder `farms`
+    hint: make farms/NAME/farm.yaml, or say where with -C FOLDER
+    --- status 2
+    ");
+    insta::assert_snapshot!(elsewhere.farm(&["binhost", "list", "g", "--folder", "nothing"]).text(), @r"
+    --- stderr
+    error: `g` says nothing where a folder is named
+    --- status 2
+    ");
+    insta::assert_snapshot!(space.farm(&["binhost", "list", "g"]).text(), @r"
+    --- stderr
+    error: there is no farm `g` here; there is f
+    --- status 2
+    ");
 }
 
 /// What another publisher left: packages and an index, and no record.
@@ -264,7 +365,15 @@ fn theirs(space: &Space) -> PathBuf {
 fn a_folder_is_taken_over() {
     let space = space();
     theirs(&space);
-    insta::assert_snapshot!(space.farm(&["binhost", "import", "theirs", "f"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "import", "theirs", "f"]).text(), @r"
+    --- stdout
+    2 packages listed there: 2 published, 0 here already
+    + dev-libs/x-1-1
+    + dev-libs/y-1-1
+    --- stderr
+    note: the packages are not signed, and stock Portage refuses such by default: set `verify-signature = false` in the clients' binrepos.conf, or name a key
+    --- status 0
+    ");
     done(&space, &["binhost", "check"]);
     fs_err::write(space.path("theirs/dev-libs/x/x-1-1.gpkg.tar"), "x").unwrap();
     fs_err::remove_file(space.path("theirs/dev-libs/y/y-1-1.gpkg.tar")).unwrap();
@@ -276,9 +385,20 @@ fn a_folder_is_taken_over() {
         .split('\n')
         .next()
         .unwrap();
-    insta::assert_snapshot!(text.replace(size, "NUMBER"), @"");
+    insta::assert_snapshot!(text.replace(size, "NUMBER"), @r"
+    --- stderr
+    error: of 2 packages 2 cannot be taken over
+      dev-libs/x/x-1-1.gpkg.tar: its SIZE is 1, and the index says NUMBER
+      dev-libs/y/y-1-1.gpkg.tar: failed to open file `$SPACE/workspace/theirs/dev-libs/y/y-1-1.gpkg.tar`: No such file or directory (os error 2)
+    hint: nothing was published; mend the other binhost, or take those packages out of its index
+    --- status 1
+    ");
     assert!(!space.exists("other"));
-    insta::assert_snapshot!(space.farm(&["binhost", "import", "ftp://h/p"]).text(), @"");
+    insta::assert_snapshot!(space.farm(&["binhost", "import", "ftp://h/p"]).text(), @r"
+    --- stderr
+    error: a binhost cannot be taken over by ftp: from a folder or an http(s) address it can
+    --- status 2
+    ");
 }
 
 /// `farm serve` on a folder.
@@ -381,7 +501,12 @@ fn who_signs_is_said_by_the_manifest_or_the_command_line() {
     assert!(checked.stderr.contains("1 package (1 signed)"), "{}", checked.text());
 
     let unsigned = space.farm(&["binhost", "rollback", "--folder", "signed"]);
-    insta::assert_snapshot!(unsigned.text().replace(&key, "KEY"), @"");
+    insta::assert_snapshot!(unsigned.text().replace(&key, "KEY"), @r"
+    --- stderr
+    error: the packages are signed by KEY, and no key is named that signs those that must be made anew
+    hint: `--sign KEY` says so
+    --- status 2
+    ");
     done(&space, &["binhost", "rollback", "--folder", "signed", "--sign", &key]);
     done(&space, &["binhost", "check", "--folder", "signed"]);
     assert_eq!(space.farm(&["binhost", "rollback", "--sign", &key]).status, Some(2));

@@ -33,7 +33,7 @@ pub enum ReleaseError {
     /// There is no such tag (input).
     #[error("there is no tag `{0}`")]
     NoSuchTag(String),
-    /// Packages of a release are gone, or are not what was published (input).
+    /// Packages of a release are gone, or are not what was published (environment).
     #[error("release {release} is not whole: {}", faults.join("; "))]
     NotWhole {
         /// Its number.
@@ -51,6 +51,7 @@ impl ReleaseError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Publish(error) => error.kind(),
+            Self::NotWhole { .. } => ErrorKind::Environment,
             _ => ErrorKind::Input,
         }
     }

@@ -297,6 +297,9 @@ fn clients_of_a_binhost_that_is_taken_over_install_nothing_again() {
     let b = client.build("B");
     fs::remove_dir_all(lab.path("repo/app-misc")).unwrap();
     assert!(lab.path("theirs/app-misc/y/y-1-1.xpak").exists());
+    // An audit finds nothing in what Portage itself wrote.
+    let found = audit(&lab.path("theirs"), &crate::support::Reading, &mut |_, _| {}).unwrap();
+    assert_eq!((found.faults, found.packages, found.releases), (Vec::new(), 2, 0));
     let theirs = Server::new(&lab.path("theirs"));
     client.merge(&theirs, &["--getbinpkgonly", "--quiet", "app-misc/x", "app-misc/y"]);
     let counters = || ["x", "y"].map(|name| client.installed(name, "COUNTER"));
