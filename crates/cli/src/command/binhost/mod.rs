@@ -22,7 +22,8 @@ const ABOUT_BINHOSTS: &str = "\
 The binhost is the one that the farm publishes to, with its flavour; of a farm that publishes nowhere, its local one. \
 `--folder` names another, for which no manifest is needed.
 
-A release is named by its number, by a tag, or by the word `current`, which is the one that clients see.";
+A release is named by its number, by a tag, or by the word `current`, which is the one that clients see. A word that is \
+the name of a farm means the farm.";
 
 /// The arguments of `farm binhost`.
 #[derive(Debug, Args)]
@@ -88,8 +89,8 @@ struct ListArgs {
 
 #[derive(Debug, Args)]
 struct DiffArgs {
-    /// The two releases, of which the second is the current one if it is left out; without both, what the current one
-    /// changed. The farm, and variables of its manifest
+    /// The first release and the second, which is the current one if it is left out; without both, what the current one
+    /// changed. Besides, the farm and variables of its manifest
     #[arg(value_name = "RELEASE | FARM | KEY=VALUE")]
     words: Vec<String>,
     #[command(flatten)]
@@ -104,7 +105,7 @@ struct TagArgs {
     /// The tag: letters, digits, `.`, `_` and `-`, with a letter first. One that is there already moves
     #[arg(value_name = "NAME")]
     name: String,
-    /// The release [default: the current one]. The farm, and variables of its manifest
+    /// The release, by default the current one. Besides, the farm and variables of its manifest
     #[arg(value_name = "RELEASE | FARM | KEY=VALUE")]
     words: Vec<String>,
     #[command(flatten)]
@@ -116,7 +117,7 @@ struct TagArgs {
 
 #[derive(Debug, Args)]
 struct RollbackArgs {
-    /// The release [default: the one before the current one]. The farm, and variables of its manifest
+    /// The release, by default the one before the current one. Besides, the farm and variables of its manifest
     #[arg(value_name = "RELEASE | FARM | KEY=VALUE")]
     words: Vec<String>,
     #[command(flatten)]
