@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::binhost::BinhostArgs;
 use crate::command::completions::CompletionsArgs;
 use crate::command::debug::DebugArgs;
 use crate::command::gc::GcArgs;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Move the lock file to what names stand for today, and show the plan
     Update(UpdateArgs),
+    /// Look at what was published, name it, go back to it, check it
+    Binhost(BinhostArgs),
     /// Make a key that signs packages
     Key(KeyArgs),
     /// List what can be built

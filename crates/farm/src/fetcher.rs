@@ -209,10 +209,8 @@ fn copy_content(from: &Path, to: &Path) -> std::io::Result<()> {
     std::io::copy(&mut fs::File::open(from)?, &mut fs::File::create(to)?).map(|_| ())
 }
 
-fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path) -> Result<(), String> {
-    if let Some(path) = address.strip_prefix("file://") {
-        return copy_content(Path::new(path), target).map_err(|error| error.to_string());
-    }
+/// Who asks web servers: with the certificates of the machine, this proxy or that of the environment, and patience.
+pub(crate) fn agent(proxy: Option<&str>) -> Result<ureq::Agent, String> {
     let proxy = match proxy {
         Some(proxy) => Some(ureq::Proxy::new(proxy).map_err(|error| error.to_string())?),
         None => ureq::Proxy::try_from_env(),
@@ -220,14 +218,21 @@ fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path
     let tls = ureq::tls::TlsConfig::builder()
         .root_certs(ureq::tls::RootCerts::PlatformVerifier)
         .build();
-    let agent: ureq::Agent = ureq::Agent::config_builder()
+    let config = ureq::Agent::config_builder()
         .tls_config(tls)
         .proxy(proxy)
         .timeout_connect(Some(PATIENCE))
         .timeout_recv_response(Some(PATIENCE))
         .timeout_per_read(Some(PATIENCE))
-        .build()
-        .into();
+        .build();
+    Ok(config.into())
+}
+
+fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path) -> Result<(), String> {
+    if let Some(path) = address.strip_prefix("file://") {
+        return copy_content(Path::new(path), target).map_err(|error| error.to_string());
+    }
+    let agent = agent(proxy)?;
     let mut response = agent.get(address).call().map_err(|error| error.to_string())?;
     let mut reader = response.body_mut().as_reader();
     let mut file = fs::File::create(target).map_err(|error| error.to_string())?;

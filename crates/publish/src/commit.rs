@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::PublishError;
 use crate::folder::Folder;
-use crate::instance::is_package_path;
 use crate::live::{INDEX, INDEX_GZ};
 use crate::record::{self, Record};
 use crate::stage::StagedPackage;
@@ -54,13 +53,6 @@ pub(crate) fn commit(
     // The release is in force; should the machine fail before its name is on the disk, the old one is again.
     let _ = folder.sync(Path::new(""));
     Ok(())
-}
-
-/// Removes the files that no client needs any more.
-pub(crate) fn remove_expired(folder: &Folder, record: &Record, base: Option<&Record>) {
-    for path in record.expired(base).filter(|path| is_package_path(path)) {
-        folder.discard(path);
-    }
 }
 
 fn place_packages(folder: &mut Folder, packages: &[StagedPackage]) -> io::Result<()> {

@@ -180,6 +180,21 @@ pub(crate) struct StagedFile {
 }
 
 impl StagedFile {
+    /// The file opened once more, at its start.
+    pub(crate) fn reader(&self) -> io::Result<fs::File> {
+        fs::OpenOptions::new().read(true).write(true).open(&self.path)
+    }
+
+    /// Leaves the file where it is until the folder is given free.
+    pub(crate) fn keep(self) -> PathBuf {
+        self.path
+    }
+
+    /// Removes a file that is not needed any more. What stays goes with the staging folder.
+    pub(crate) fn discard(self) {
+        let _ = fs::remove_file(&self.path);
+    }
+
     /// Gives the file its mode and its time (seconds since the epoch) and brings it to the disk.
     pub(crate) fn finish(self, mtime: u64) -> io::Result<PathBuf> {
         let tv_sec = i64::try_from(mtime).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;

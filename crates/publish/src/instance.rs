@@ -26,6 +26,23 @@ impl Stamps {
         last.build_time = last.build_time.max(stamp.build_time);
     }
 
+    /// Whether anything of this version was ever published.
+    pub(crate) fn knows(&self, cpv: &str) -> bool {
+        self.0.contains_key(cpv)
+    }
+
+    /// Gives out the stamp that a package has already: its BUILD_TIME, by which clients know that it is the one they have, and its
+    /// BUILD_ID, or the next one that is free.
+    pub(crate) fn adopt(&mut self, cpv: &str, wanted: Stamp) -> Stamp {
+        let last = self.0.get(cpv).map_or(0, |last| last.build_id);
+        let stamp = Stamp {
+            build_id: wanted.build_id.max(last.saturating_add(1)),
+            ..wanted
+        };
+        self.note(cpv, stamp);
+        stamp
+    }
+
     /// Gives out the next stamp: the next BUILD_ID, and a BUILD_TIME that is later than all before.
     ///
     /// Clients choose among equal versions by BUILD_TIME, so it must rise even if nothing tells a later time.
@@ -76,6 +93,18 @@ mod tests {
         stamps.note("a/b-1", stamp(7, 0));
         assert_eq!(stamps.next("a/b-1", 50), stamp(8, 102));
         assert_eq!(stamps.next("a/b-1", 500), stamp(9, 500));
+    }
+
+    #[test]
+    fn stamps_are_taken_over_if_they_are_free() {
+        let mut stamps = Stamps::default();
+        let stamp = |build_id, build_time| Stamp { build_id, build_time };
+        assert!(!stamps.knows("a/b-1"));
+        assert_eq!(stamps.adopt("a/b-1", stamp(4, 70)), stamp(4, 70));
+        assert_eq!(stamps.adopt("a/b-1", stamp(4, 60)), stamp(5, 60));
+        assert_eq!(stamps.adopt("a/b-2", stamp(0, 60)), stamp(1, 60));
+        assert!(stamps.knows("a/b-1"));
+        assert_eq!(stamps.next("a/b-1", 0), stamp(6, 71));
     }
 
     #[test]

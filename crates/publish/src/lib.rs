@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! CATEGORY/NAME/PF-BUILD_ID.gpkg.tar   the packages, stamped and perhaps signed, their time the BUILD_TIME
-//! releases/0001.json …                 a record of every release: which payload became which instance, signed by whom
+//! releases/0001.json …                 a record of every kept release: which payload became which instance, signed by whom
+//! releases/tags.json                   names of releases
 //! Packages.gz, Packages                the index of the newest release, their time its TIMESTAMP
 //! ```
 //!
@@ -15,7 +16,7 @@
 //! * The index lists exactly the packages of the newest release, never an older build of one: Portage prefers the newest
 //!   BUILD_TIME among equal versions and would take a build that was reverted. When A is published after B after A, A is
 //!   a new instance, newer than B.
-//! * Everything an index lists is there before the index is, and stays through [`RELEASES_KEPT`] releases that do
+//! * Everything an index lists is there before the index is, and stays through [`RELEASES_FOR_CLIENTS`] releases that do
 //!   not list it any more. A client that works with the index it read a moment ago does not fail.
 //! * TIMESTAMP rises with every release by [`TIMESTAMP_STEP`] or more, BUILD_TIME with every build of a version, BUILD_ID is never used twice.
 //!
@@ -28,24 +29,36 @@
 //!   again writes nothing. Another key, or none, makes other bytes, and so a new instance.
 //! * A publication that fails leaves what clients see as it was. One that is killed leaves a folder `.farm-publish` that
 //!   the next one removes, and perhaps a release that is not in force, which the next one completes or follows.
+//! * A release is kept, which is to say that it can be looked at and published again, while it is one of the newest
+//!   [`RELEASES_KEPT`] or has a tag. No file that a kept release lists is removed, and no file that farm did not publish.
 //! * One publication at a time: the folder itself is locked, so there is no lock file to be left behind.
 
+mod audit;
 mod check;
 mod commit;
 mod deny;
 mod error;
 mod folder;
+mod format;
+mod import;
 mod instance;
 mod live;
+mod parallel;
 mod publication;
 mod record;
+mod releases;
 mod signer;
 mod stage;
 mod staging;
 
+pub use audit::{Audit, Fault, audit};
 pub use check::{InForce, in_force, index_digest};
 pub use deny::Deny;
 pub use error::{ErrorKind, PublishError};
+pub use import::{ForeignBinhost, ForeignFolder, Import, ImportError, Imported, import};
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
-pub use record::RELEASES_KEPT;
+pub use releases::{
+    Changed, Diff, Pruned, RELEASES_FOR_CLIENTS, RELEASES_KEPT, ReleaseError, ReleaseLine, Rollback, RolledBack,
+    Tagged, diff, prune, releases, rollback, tag, untag,
+};
 pub use signer::ReleaseSigner;

@@ -1,7 +1,8 @@
 //! What lies in the folder: the newest record, the index that clients see, the files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::Path;
 
 use farm_portage::cpv::Cpv;
 use farm_portage::index::{Index, Stanza};
@@ -27,7 +28,7 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn read(folder: &std::path::Path) -> io::Result<Self> {
+    pub(crate) fn read(folder: &Path) -> io::Result<Self> {
         let text = read_if_there(&folder.join(INDEX))?;
         let gz = read_if_there(&folder.join(INDEX_GZ))?;
         Ok(Self {
@@ -63,6 +64,14 @@ impl Live {
             .collect()
     }
 
+    /// The settings in its header: all of it but what every index has of its own.
+    pub(crate) fn header(&self) -> BTreeMap<String, String> {
+        self.index
+            .as_ref()
+            .map(|index| settings_of(&index.header))
+            .unwrap_or_default()
+    }
+
     /// Notes the stamps of everything it lists.
     pub(crate) fn note_stamps(&self, stamps: &mut Stamps) {
         for stanza in self.index.iter().flat_map(|index| &index.packages) {
@@ -78,6 +87,13 @@ impl Live {
             }
         }
     }
+}
+
+/// A header without what every index has of its own: PACKAGES, TIMESTAMP and VERSION.
+pub(crate) fn settings_of(header: &Stanza) -> BTreeMap<String, String> {
+    let own = ["PACKAGES", "TIMESTAMP", "VERSION"];
+    let settings = header.iter().filter(|(key, _)| !own.contains(&key.as_str()));
+    settings.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// Notes the BUILD_IDs of all files of this version that lie in the folder, listed or not: none may be used again.
@@ -102,29 +118,41 @@ pub(crate) fn note_files(folder: &Folder, cpv: &Cpv, stamps: &mut Stamps) -> io:
 }
 
 /// Reads the record of the newest release; `None` in a folder that was never published to.
-pub(crate) fn newest_record(folder: &std::path::Path) -> Result<Option<Record>, PublishError> {
-    let records = folder.join(record::FOLDER);
-    let entries = match fs::read_dir(&records) {
+pub(crate) fn newest_record(folder: &Path) -> Result<Option<Record>, PublishError> {
+    let newest = recorded(folder)?.pop_last();
+    newest.map(|number| read_record(folder, number)).transpose()
+}
+
+/// The numbers of the releases that have a record.
+pub(crate) fn recorded(folder: &Path) -> io::Result<BTreeSet<u64>> {
+    let entries = match fs::read_dir(folder.join(record::FOLDER)) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error),
     };
-    let mut newest = None;
+    let mut numbers = BTreeSet::new();
     for entry in entries {
-        newest = newest.max(entry?.file_name().to_str().and_then(Record::number_of_file));
+        numbers.extend(entry?.file_name().to_str().and_then(Record::number_of_file));
     }
-    let Some(number) = newest else {
-        return Ok(None);
-    };
-    let path = records.join(Record::file_name(number));
-    match Record::parse(&fs::read(&path)?) {
-        Ok(record) => Ok(Some(record)),
+    Ok(numbers)
+}
+
+/// Reads the record of one release.
+pub(crate) fn read_record(folder: &Path, number: u64) -> Result<Record, PublishError> {
+    let path = folder.join(record::FOLDER).join(Record::file_name(number));
+    let parsed = Record::parse(&fs::read(&path)?);
+    match parsed {
+        Ok(record) if record.number == number => Ok(record),
+        Ok(record) => {
+            let reason = format!("it calls itself the one of release {}", record.number);
+            Err(PublishError::Record { path, reason })
+        }
         Err(BadRecord::Newer(format)) => Err(PublishError::NewerFormat { path, format }),
         Err(BadRecord::Damaged(reason)) => Err(PublishError::Record { path, reason }),
     }
 }
 
-fn read_if_there(path: &std::path::Path) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -7,12 +7,13 @@ use farm_portage::cpv::Cpv;
 use farm_portage::index::{HeaderSettings, Index, Stanza, gzip, header};
 
 use crate::check::has_size;
-use crate::commit::{Release, commit, remove_expired, restore};
+use crate::commit::{Release, commit, restore};
 use crate::deny::refusal;
 use crate::folder::Folder;
 use crate::instance::{Stamp, Stamps};
-use crate::live::{Live, newest_record, note_files};
+use crate::live::{Live, newest_record, note_files, settings_of};
 use crate::record::{Instance, Record};
+use crate::releases::forget_the_oldest;
 use crate::stage::{StagedPackage, describe, stanza_of};
 use crate::staging::{Order, stage_all};
 use crate::{Deny, PublishError, ReleaseSigner};
@@ -110,12 +111,31 @@ impl Wanted<'_> {
 /// # Errors
 /// [`PublishError`]; what clients see is then as it was before.
 pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) -> Result<Published, PublishError> {
-    check_groups(publication.deny)?;
     let mut folder = Folder::open(publication.folder)?;
+    publish_locked(&mut folder, publication, &Inherited::default(), progress)
+}
+
+/// What another publisher gave the packages, and clients know.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    /// The stamps that packages have already, by version and payload.
+    pub(crate) stamps: BTreeMap<(String, [u8; 32]), Stamp>,
+    /// TIMESTAMP of the index. Where the one is put in the place of the other, clients take only a later one.
+    pub(crate) timestamp: Option<u64>,
+}
+
+/// The same in a folder that is locked already.
+pub(crate) fn publish_locked(
+    folder: &mut Folder,
+    publication: &Publication<'_>,
+    inherited: &Inherited,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Published, PublishError> {
+    check_groups(publication.deny)?;
     let base = newest_record(publication.folder)?;
     let live = Live::read(publication.folder)?;
     let in_force = base.as_ref().is_some_and(|base| live.is_of(base));
-    let (wanted, refused) = select(publication, &folder, base.as_ref(), in_force.then_some(&live))?;
+    let (wanted, refused) = select(publication, folder, base.as_ref(), in_force.then_some(&live))?;
 
     let mut stamps = base.as_ref().map(|base| base.stamps.clone()).unwrap_or_default();
     if !in_force {
@@ -133,12 +153,17 @@ pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) ->
             _ => lacking.push(wanted),
         }
     }
-    let (mut staged, lacking) = make_again(publication, &folder, lacking, &mut changes, progress)?;
+    let (mut staged, lacking) = make_again(publication, folder, lacking, &mut changes, progress)?;
+    let mut numbering = Numbering {
+        known: base.as_ref().map(|base| &base.stamps),
+        inherited,
+        stamps: &mut stamps,
+    };
     staged.extend(make_new(
         publication,
-        &folder,
-        &lacking,
-        &mut stamps,
+        folder,
+        lacking,
+        &mut numbering,
         &mut changes,
         progress,
     )?);
@@ -159,19 +184,20 @@ pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) ->
         && changes.added.is_empty()
     {
         if !staged.is_empty() {
-            restore(&mut folder, &staged)?;
+            restore(folder, &staged)?;
         }
         return Ok(changes.published(base.index, refused));
     }
 
-    let last = base.as_ref().map(|base| base.timestamp).max(live.timestamp());
+    let recorded = base.as_ref().map(|base| base.timestamp);
+    let last = recorded.max(live.timestamp()).max(inherited.timestamp);
     let timestamp = last.map_or(publication.epoch, |last| {
         publication.epoch.max(last.saturating_add(TIMESTAMP_STEP))
     });
     let text = render(timestamp);
     let compressed = gzip(&text, timestamp);
-    let visible = if in_force { BTreeSet::new() } else { live.paths() };
-    let mut record = Record::following(base.as_ref(), &visible, timestamp, instances, stamps);
+    let header = settings_of(&header_of(publication.header, 0, timestamp));
+    let mut record = Record::following(base.as_ref(), timestamp, header, instances, stamps);
     record.index = digest_of(&text);
     record.index_gz = blake3::hash(&compressed);
     let release = Release {
@@ -179,8 +205,8 @@ pub fn publish(publication: &Publication<'_>, progress: &mut dyn FnMut(&str)) ->
         index: text.as_bytes(),
         index_gz: &compressed,
     };
-    commit(&mut folder, &staged, &release)?;
-    remove_expired(&folder, &record, base.as_ref());
+    commit(folder, &staged, &release)?;
+    forget_the_oldest(folder, publication.folder);
     changes.released = true;
     Ok(changes.published(record.index, refused))
 }
@@ -278,59 +304,85 @@ fn make_again<'w, 'a>(
     let mut staged = Vec::new();
     for (wanted, package) in lost.into_iter().zip(made) {
         if wanted.former == Some(&package.instance) {
-            progress(&format!("restoring {}", name(&package.instance)));
-            changes.restored.push(name(&package.instance));
+            progress(&format!("restoring {}", package.instance.name()));
+            changes.restored.push(package.instance.name());
             staged.push(package);
         } else {
             lacking.push(wanted);
         }
     }
-    // Stamps are given out in this order, whatever had to be tried before.
-    let order = |wanted: &Wanted<'_>| (wanted.candidate.cpv.clone(), *wanted.candidate.payload.as_bytes());
-    lacking.sort_by_key(|wanted| order(wanted));
     Ok((staged, lacking))
+}
+
+/// What decides the stamps of new instances.
+struct Numbering<'a> {
+    /// The stamps that were given out here.
+    known: Option<&'a Stamps>,
+    inherited: &'a Inherited,
+    /// The same as `known`, and all that clients may have seen besides.
+    stamps: &'a mut Stamps,
+}
+
+impl Numbering<'_> {
+    /// What another publisher gave this package, if none of its version was ever published here.
+    fn inherited(&self, candidate: &Candidate) -> Option<Stamp> {
+        if self.known.is_some_and(|known| known.knows(&candidate.cpv)) {
+            return None;
+        }
+        let key = (candidate.cpv.clone(), *candidate.payload.as_bytes());
+        self.inherited.stamps.get(&key).copied()
+    }
 }
 
 /// Makes new instances. They are numbered before any is written, so that the numbers do not depend on who is fastest.
 fn make_new(
     publication: &Publication<'_>,
     folder: &Folder,
-    lacking: &[&Wanted<'_>],
-    stamps: &mut Stamps,
+    mut lacking: Vec<&Wanted<'_>>,
+    numbering: &mut Numbering<'_>,
     changes: &mut Changes,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<StagedPackage>, PublishError> {
+    lacking.sort_by_key(|wanted| {
+        let candidate = wanted.candidate;
+        let inherited = numbering.inherited(candidate);
+        (candidate.cpv.clone(), inherited, *candidate.payload.as_bytes())
+    });
     let mut orders = Vec::new();
     for wanted in lacking {
-        note_files(folder, &wanted.cpv, stamps)?;
-        orders.push(wanted.order(stamps.next(&wanted.candidate.cpv, publication.epoch)));
+        let inherited = numbering.inherited(wanted.candidate);
+        note_files(folder, &wanted.cpv, numbering.stamps)?;
+        let cpv = &wanted.candidate.cpv;
+        orders.push(wanted.order(match inherited {
+            Some(stamp) => numbering.stamps.adopt(cpv, stamp),
+            None => numbering.stamps.next(cpv, publication.epoch),
+        }));
     }
     let staged = stage_all(folder, &orders, publication.signer, &mut |order| {
         progress(&format!("publishing {}-{}", order.cpv, order.stamp.build_id));
     })?;
     changes
         .added
-        .extend(staged.iter().map(|package| name(&package.instance)));
+        .extend(staged.iter().map(|package| package.instance.name()));
     Ok(staged)
 }
 
-fn index_text(variables: &BTreeMap<String, String>, stanzas: &[Stanza], timestamp: u64) -> String {
+fn header_of(variables: &BTreeMap<String, String>, packages: usize, timestamp: u64) -> Stanza {
     let settings = HeaderSettings {
         profile: variables.get("PROFILE").cloned(),
         variables: variables.clone(),
         ..HeaderSettings::default()
     };
-    let header = header(&settings, stanzas.len(), timestamp);
+    header(&settings, packages, timestamp)
+}
+
+fn index_text(variables: &BTreeMap<String, String>, stanzas: &[Stanza], timestamp: u64) -> String {
+    let header = header_of(variables, stanzas.len(), timestamp);
     Index {
         header,
         packages: stanzas.to_vec(),
     }
     .render()
-}
-
-/// The name of an instance for people, which is also an atom after `=`.
-fn name(instance: &Instance) -> String {
-    format!("{}-{}", instance.cpv, instance.stamp.build_id)
 }
 
 /// What happens to the instances.
@@ -349,7 +401,7 @@ impl Changes {
         let former = base.into_iter().flat_map(|base| &base.packages);
         self.dropped = former
             .filter(|instance| !listed.contains(instance.path.as_str()))
-            .map(name)
+            .map(Instance::name)
             .collect();
     }
 

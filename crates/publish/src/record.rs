@@ -1,22 +1,20 @@
 //! The record of a release: which payload became which instance, and what the next release must know.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::instance::{Stamp, Stamps};
 
-/// By how many releases a package file outlives the last one that listed it. The release after those removes it.
-///
-/// A client reads the index once and fetches from it for as long as its `emerge` runs; so many further releases in that
-/// time do not break it. No clock is asked, because a release that nobody follows removes nothing.
-pub const RELEASES_KEPT: u64 = 2;
-
 /// The folder of the records, in the folder that is published.
 pub(crate) const FOLDER: &str = "releases";
 
-/// The only format so far.
-const FORMAT: u64 = 1;
+/// What is written. Format 1 had no header, and in place of kept releases a list of files (`retired`) that were to go two releases
+/// later, whatever else needed them: a farm that knows no other must not go on from a record of today, and does not.
+const FORMAT: u64 = 2;
+
+/// The oldest format that is read.
+const OLDEST_FORMAT: u64 = 1;
 
 /// One release. Its JSON is sorted and tells no clock and no machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +30,13 @@ pub(crate) struct Record {
     /// The digest of `Packages.gz`.
     #[serde(with = "hex")]
     pub(crate) index_gz: blake3::Hash,
+    /// The settings in the header of the index: all of it but PACKAGES, TIMESTAMP and VERSION. `None` in format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) header: Option<BTreeMap<String, String>>,
     /// What the index lists, sorted by path.
     pub(crate) packages: Vec<Instance>,
     /// The highest stamps ever given out, so that one record is enough to go on.
     pub(crate) stamps: Stamps,
-    /// Files of earlier releases that still lie there, and the number of the first release that does not list them.
-    pub(crate) retired: BTreeMap<String, u64>,
 }
 
 /// A package of a release. Payload, stamp and key together make its bytes again.
@@ -62,6 +61,13 @@ pub(crate) struct Instance {
     pub(crate) signed_by: Option<String>,
 }
 
+impl Instance {
+    /// Its name for people, which is also an atom after `=`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}-{}", self.cpv, self.stamp.build_id)
+    }
+}
+
 /// Why the text of a record cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BadRecord {
@@ -72,49 +78,39 @@ pub(crate) enum BadRecord {
 }
 
 impl Record {
-    /// Makes the record of the release that follows `base`.
-    ///
-    /// `visible` are the paths that clients may know from an index that is not the one of `base`.
+    /// Makes the record of the release that follows `base`. Its index is not known yet.
     pub(crate) fn following(
         base: Option<&Self>,
-        visible: &BTreeSet<String>,
         timestamp: u64,
+        header: BTreeMap<String, String>,
         packages: Vec<Instance>,
         stamps: Stamps,
     ) -> Self {
-        let number = base.map_or(0, |base| base.number) + 1;
-        let listed: BTreeSet<&str> = packages.iter().map(|package| package.path.as_str()).collect();
-        let mut retired = BTreeMap::new();
-        if let Some(base) = base {
-            for (path, since) in &base.retired {
-                if number - since < RELEASES_KEPT {
-                    retired.insert(path.clone(), *since);
-                }
-            }
-            for path in base.packages.iter().map(|package| &package.path).chain(visible) {
-                retired.insert(path.clone(), number);
-            }
-            retired.retain(|path, _| !listed.contains(path.as_str()));
-        }
         Self {
             format: FORMAT,
-            number,
+            number: base.map_or(0, |base| base.number) + 1,
             timestamp,
             index: blake3::Hash::from_bytes([0; 32]),
             index_gz: blake3::Hash::from_bytes([0; 32]),
+            header: Some(header),
             packages,
             stamps,
-            retired,
         }
     }
 
-    /// The files that `base` knew and this release does not need any more.
-    pub(crate) fn expired<'a>(&'a self, base: Option<&'a Self>) -> impl Iterator<Item = &'a str> {
-        let listed: BTreeSet<&str> = self.packages.iter().map(|package| package.path.as_str()).collect();
-        base.into_iter()
-            .flat_map(|base| base.retired.keys())
-            .map(String::as_str)
-            .filter(move |path| !self.retired.contains_key(*path) && !listed.contains(path))
+    /// Whether it is written as records are today.
+    pub(crate) fn is_of_today(&self) -> bool {
+        self.format == FORMAT
+    }
+
+    /// The same release as it is written today.
+    pub(crate) fn of_today(self) -> Self {
+        Self { format: FORMAT, ..self }
+    }
+
+    /// The paths of the files that this release lists.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().map(|package| package.path.as_str())
     }
 
     /// The instance that this release has of a payload, signed by this key, or by none.
@@ -133,7 +129,7 @@ impl Record {
         }
         let damaged = |error: serde_json::Error| BadRecord::Damaged(error.to_string());
         let Format { format } = serde_json::from_slice(text).map_err(damaged)?;
-        if format != FORMAT {
+        if !(OLDEST_FORMAT..=FORMAT).contains(&format) {
             return Err(BadRecord::Newer(format));
         }
         serde_json::from_slice(text).map_err(damaged)
@@ -194,15 +190,15 @@ mod tests {
 
     fn release(base: Option<&Record>, paths: &[&str]) -> Record {
         let packages = paths.iter().map(|path| instance(path)).collect();
-        Record::following(base, &BTreeSet::new(), 0, packages, Stamps::default())
+        Record::following(base, 0, BTreeMap::new(), packages, Stamps::default())
     }
 
     #[test]
     fn what_is_written_is_read() {
         let record = release(Some(&release(None, &["p"])), &["q"]);
         assert_eq!(Record::parse(record.render().as_bytes()), Ok(record));
-        assert_eq!(Record::parse(b"{\"format\": 2, \"new\": 1}"), Err(BadRecord::Newer(2)));
-        assert!(matches!(Record::parse(b"{\"format\": 1"), Err(BadRecord::Damaged(_))));
+        assert_eq!(Record::parse(b"{\"format\": 3, \"new\": 1}"), Err(BadRecord::Newer(3)));
+        assert!(matches!(Record::parse(b"{\"format\": 2"), Err(BadRecord::Damaged(_))));
     }
 
     #[test]
@@ -219,32 +215,18 @@ mod tests {
     }
 
     #[test]
-    fn files_outlive_the_kept_releases() {
-        let mut last = release(None, &["old", "both"]);
-        let mut gone_at = None;
-        for number in 2..10 {
-            let next = release(Some(&last), &["both"]);
-            assert_eq!(next.number, number);
-            let expired: Vec<&str> = next.expired(Some(&last)).collect();
-            if !expired.is_empty() {
-                assert_eq!((expired, gone_at), (vec!["old"], None));
-                gone_at = Some(number);
-            }
-            last = next;
-        }
-        // Release 1 is the last that lists it.
-        assert_eq!(gone_at, Some(1 + RELEASES_KEPT + 1));
-    }
-
-    #[test]
-    fn a_file_that_is_listed_again_does_not_expire() {
-        let first = release(None, &["p"]);
-        let second = release(Some(&first), &[]);
-        assert_eq!(second.retired, [("p".to_owned(), 2)].into());
-        let mut third = release(Some(&second), &["p"]);
-        assert_eq!(third.retired, BTreeMap::new());
-        third.number = 50;
-        assert_eq!(third.expired(Some(&second)).next(), None);
+    fn a_record_of_the_first_format_is_read_and_then_written_as_one_of_today() {
+        let old = br#"{"format": 1, "number": 7, "timestamp": 5, "index": "0000000000000000000000000000000000000000000000000000000000000000",
+            "index_gz": "0000000000000000000000000000000000000000000000000000000000000000", "packages": [], "stamps": {}, "retired": {"p": 6}}"#;
+        let record = Record::parse(old).unwrap();
+        assert_eq!(
+            (record.number, record.header.as_ref(), record.is_of_today()),
+            (7, None, false)
+        );
+        let today = record.of_today();
+        assert!(today.is_of_today());
+        // What an older farm looks at before anything else, and refuses.
+        assert!(today.render().starts_with("{\n  \"format\": 2,"));
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn entry(
 }
 
 /// Sums up a file for the index and for the record in one reading.
-fn digests(file: &mut fs::File) -> io::Result<(FileDigests, blake3::Hash)> {
+pub(crate) fn digests(file: &mut fs::File) -> io::Result<(FileDigests, blake3::Hash)> {
     let mut tee = Tee {
         inner: file,
         hasher: blake3::Hasher::new(),

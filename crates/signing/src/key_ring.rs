@@ -23,6 +23,11 @@ impl KeyRing {
         }
     }
 
+    /// The user's own, where this gpg finds it.
+    pub fn of_user(gpg: &Gpg) -> Self {
+        Self { gpg: gpg.clone() }
+    }
+
     /// Calls gpg as BINPKG_GPG_VERIFY_BASE_COMMAND does, with `more` for PORTAGE's `[SIGNATURE]`.
     fn verify(&self, more: &[&OsStr], content: &mut dyn Read) -> Result<(Called, String), SigningError> {
         let mut arguments = ["--no-auto-check-trustdb", "--verify"].map(OsStr::new).to_vec();

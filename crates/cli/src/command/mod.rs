@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod binhost;
 pub(crate) mod build;
 pub(crate) mod clean;
 pub(crate) mod completions;
@@ -41,6 +42,7 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::PublishImage(args) => publish_image::run(app, &args, &mut results),
         Command::Plan(args) => plan::run(app, &args, &mut results),
         Command::Update(args) => update::run(app, &args, &mut results),
+        Command::Binhost(args) => binhost::run(app, &args, &mut results),
         Command::Key(args) => key::run(app, &args, &mut results),
         Command::Targets(args) => targets::run(app, &args, &mut results),
         Command::Why(args) => why::run(app, &args, &mut results),
@@ -71,6 +73,7 @@ fn builds(command: &Command) -> bool {
     match command {
         Command::Build(args) | Command::PublishImage(args) => !args.dry_run,
         Command::PublishPkgs(args) => !args.run.dry_run,
+        Command::Binhost(args) => args.writes(),
         _ => false,
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::space::Space;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "build",
     "publish-pkgs",
     "publish-image",
     "plan",
     "update",
+    "binhost",
     "key",
     "targets",
     "why",

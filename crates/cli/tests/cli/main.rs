@@ -4,6 +4,7 @@
 
 mod affected;
 mod arguments;
+mod binhost;
 mod build;
 mod crash;
 mod explain;

@@ -1,6 +1,7 @@
 //! What the program's commands do, without arguments, terminals or exit codes.
 
 mod affected;
+mod binhost;
 mod binhosts;
 mod build;
 mod clean;
@@ -25,11 +26,16 @@ mod why;
 mod words;
 
 pub use affected::{Affected, affected};
+pub use binhost::{
+    BinhostWords, binhost_check, binhost_diff, binhost_import, binhost_prune, binhost_releases, binhost_rollback,
+    binhost_tag, binhost_untag,
+};
 pub use binhosts::local_binhosts;
 pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs};
 pub use clean::{CleanReport, clean};
 pub use debug::guards;
 pub use error::FarmError;
+pub use farm_publish::{Audit, Changed, Diff, Imported, Pruned, Refused, ReleaseLine, RolledBack, Tagged};
 pub use farm_signing::Gpg;
 pub use gc::{Freed, GcReport, gc};
 pub use hash::{Compared, HashAnswer, HashInput, Recorded, compare, hash};

@@ -233,6 +233,8 @@ pub fn run(
 
 /// Whether what was published is still what is there, signed by the key that the manifest now names, or by none. `to` is the folder as
 /// [`Place::Published`] has it.
+///
+/// After a rollback it is not, whatever release that went back to: whoever runs `publish-pkgs` asks for the plan's packages.
 #[must_use]
 pub fn presence(context: &Context, to: &str, index: &Digest, sign: Option<&str>) -> Presence {
     let folder = context.state.join(to);

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use farm_publish::{Candidate, ErrorKind, PublishError};
+use farm_publish::{Candidate, ErrorKind, PublishError, releases};
 use fs_err as fs;
 
 use crate::support::{EPOCH, Lab, Words, picture, visible_signers};
@@ -88,8 +88,8 @@ fn an_index_that_cannot_be_replaced() {
 fn records_that_cannot_be_trusted() {
     let rewrite =
         |text: &'static str| fails(move |lab, _| fs::write(lab.folder.join("releases/0001.json"), text).unwrap());
-    let newer = rewrite("{\"format\": 2}");
-    assert!(matches!(newer, PublishError::NewerFormat { format: 2, .. }), "{newer}");
+    let newer = rewrite("{\"format\": 3}");
+    assert!(matches!(newer, PublishError::NewerFormat { format: 3, .. }), "{newer}");
     let damaged = rewrite("{\"format\": 1}");
     assert!(matches!(damaged, PublishError::Record { .. }), "{damaged}");
     assert_eq!(damaged.kind(), ErrorKind::Environment);
@@ -283,7 +283,7 @@ fn a_publication_that_is_killed_while_it_signs() {
     }
     let lab = Lab::new().signed_by("KEY");
     let candidate = lab.package("dev-libs/a-1", "a");
-    let released = || fs::read_dir(lab.folder.join("releases")).map_or(0, Iterator::count);
+    let released = || releases(&lab.folder).map_or(0, |releases| releases[0].release);
     for round in 0..8 {
         let before = released();
         let mut command = Command::new(std::env::current_exe().unwrap());

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use farm_publish::Candidate;
+use farm_publish::{Candidate, ForeignFolder, Import, audit, import, rollback};
 use fs_err as fs;
 
 use crate::support::Lab;
@@ -102,6 +102,9 @@ impl<'a> Client<'a> {
             lab.path("system/etc/portage/make.profile"),
         )
         .unwrap();
+        // By this name Portage calls the tar that makes an XPAK's image.
+        fs::create_dir(lab.path("bin")).unwrap();
+        symlink("/bin/tar", lab.path("bin/gtar")).unwrap();
         Self {
             lab,
             portage: portage(),
@@ -114,9 +117,13 @@ impl<'a> Client<'a> {
             "[DEFAULT]\nmain-repo = hep\n[hep]\nlocation = {}\n",
             self.lab.path("repo").display()
         );
+        let path = format!(
+            "{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            self.lab.path("bin").display()
+        );
         let output = Command::new("python3")
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .env("PATH", path)
             .env("HOME", self.lab.path("tmp"))
             .env("LC_ALL", "C.UTF-8")
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -140,14 +147,7 @@ impl<'a> Client<'a> {
 
     /// Builds `app-misc/x-1` with this content, and brings it into normal form.
     fn build(&self, content: &str) -> Candidate {
-        let ebuild = self.lab.path("repo/app-misc/x/x-1.ebuild");
-        let text = format!(
-            "EAPI=8\nDESCRIPTION=\"d\"\nSLOT=0\nKEYWORDS=\"amd64\"\nLICENSE=\"MIT\"\nS=\"${{WORKDIR}}\"\n\
-             src_install() {{ insinto /usr/share/x; newins - content <<<\"{content}\"; }}\n"
-        );
-        fs::write(&ebuild, text).unwrap();
-        let path = ebuild.to_str().unwrap();
-        self.run("ebuild", &["--skip-manifest", path, "clean", "package"], &[]);
+        self.build_as("x", content, "gpkg");
         let built = self.lab.path("built/app-misc/x/x-1-1.gpkg.tar");
         let candidate = self.lab.keep("app-misc/x-1", &fs::read(&built).unwrap());
         fs::remove_dir_all(self.lab.path("built")).unwrap();
@@ -155,17 +155,51 @@ impl<'a> Client<'a> {
         candidate
     }
 
+    /// Builds `app-misc/NAME-1` with this content, in one of Portage's formats.
+    fn build_as(&self, name: &str, content: &str, format: &str) {
+        let folder = self.lab.path("repo/app-misc").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let ebuild = folder.join(format!("{name}-1.ebuild"));
+        let text = format!(
+            "EAPI=8\nDESCRIPTION=\"d\"\nSLOT=0\nKEYWORDS=\"amd64\"\nLICENSE=\"MIT\"\nS=\"${{WORKDIR}}\"\n\
+             src_install() {{ insinto /usr/share/{name}; newins - content <<<\"{content}\"; }}\n"
+        );
+        fs::write(&ebuild, text).unwrap();
+        let path = ebuild.to_str().unwrap();
+        let format = [("BINPKG_FORMAT", Path::new(format))];
+        self.run("ebuild", &["--skip-manifest", path, "clean", "package"], &format);
+    }
+
     /// Installs from the binhost, and gives the content that is there then.
     fn install(&self, server: &Server) -> String {
+        self.merge(server, &["--getbinpkgonly", "--oneshot", "--quiet", "=app-misc/x-1"]);
+        self.content("x")
+    }
+
+    /// What an update of the world from the binhost leaves; as people do it at night.
+    fn update(&self, server: &Server) -> String {
+        self.merge(server, &["-uDNK", "--getbinpkg", "--quiet", "@world"]);
+        self.content("x")
+    }
+
+    fn content(&self, name: &str) -> String {
+        fs::read_to_string(self.lab.path(&format!("system/usr/share/{name}/content"))).unwrap()
+    }
+
+    /// What the installed package says of itself.
+    fn installed(&self, name: &str, key: &str) -> String {
+        let path = self.lab.path(&format!("system/var/db/pkg/app-misc/{name}-1/{key}"));
+        fs::read_to_string(path).unwrap().trim().to_owned()
+    }
+
+    fn merge(&self, server: &Server, arguments: &[&str]) {
         let binrepos = format!(
             "[farm]\nsync-uri = http://127.0.0.1:{}\npriority = 1\nverify-signature = false\nlocation = {}\n",
             server.port,
             self.lab.path("cache").display()
         );
         fs::write(self.lab.path("system/etc/portage/binrepos.conf"), binrepos).unwrap();
-        let arguments = ["--getbinpkgonly", "--oneshot", "--quiet", "=app-misc/x-1"];
-        self.run("emerge", &arguments, &[]);
-        fs::read_to_string(self.lab.path("system/usr/share/x/content")).unwrap()
+        self.run("emerge", arguments, &[]);
     }
 }
 
@@ -220,6 +254,90 @@ fn a_stock_client_follows_every_release() {
     assert_eq!(client.install(&server), "B\n");
     lab.publish(&[a]);
     assert_eq!(client.install(&server), "A\n");
-    let installed = lab.path("system/var/db/pkg/app-misc/x-1/BUILD_ID");
-    assert_eq!(fs::read_to_string(installed).unwrap().trim(), "3");
+    assert_eq!(client.installed("x", "BUILD_ID"), "3");
+}
+
+#[test]
+fn a_world_that_is_updated_goes_where_the_releases_go() {
+    let lab = Lab::new();
+    let client = Client::new(&lab);
+    let (a, b) = (client.build("A"), client.build("B"));
+    fs::remove_dir_all(lab.path("repo/app-misc")).unwrap();
+    lab.publish(std::slice::from_ref(&a));
+    let server = Server::new(&lab.folder);
+    client.merge(&server, &["--getbinpkgonly", "--quiet", "app-misc/x"]);
+    assert_eq!(client.update(&server), "A\n");
+    assert_eq!(client.installed("x", "BUILD_ID"), "1");
+    lab.publish(std::slice::from_ref(&b));
+    assert_eq!(client.update(&server), "B\n");
+    lab.publish(std::slice::from_ref(&a));
+    assert_eq!(client.update(&server), "A\n");
+    lab.publish(&[b]);
+    assert_eq!(client.update(&server), "B\n");
+    let back = rollback(&crate::rollback::to(&lab, None), &mut |_| {}).unwrap();
+    assert_eq!((back.to, back.release), (3, 5));
+    assert_eq!(client.update(&server), "A\n");
+    let counter = client.installed("x", "COUNTER");
+    assert_eq!(client.update(&server), "A\n");
+    assert_eq!(
+        (client.installed("x", "COUNTER"), client.installed("x", "BUILD_ID")),
+        (counter, "5".to_owned())
+    );
+}
+
+#[test]
+fn clients_of_a_binhost_that_is_taken_over_install_nothing_again() {
+    let lab = Lab::new();
+    let client = Client::new(&lab);
+    client.build_as("x", "A", "gpkg");
+    client.build_as("y", "Y", "xpak");
+    fs::rename(lab.path("built"), lab.path("theirs")).unwrap();
+    fs::create_dir(lab.path("built")).unwrap();
+    client.run("emaint", &["--fix", "binhost"], &[("PKGDIR", &lab.path("theirs"))]);
+    let b = client.build("B");
+    fs::remove_dir_all(lab.path("repo/app-misc")).unwrap();
+    assert!(lab.path("theirs/app-misc/y/y-1-1.xpak").exists());
+    // An audit finds nothing in what Portage itself wrote.
+    let found = audit(&lab.path("theirs"), &crate::support::Reading, &mut |_, _| {}).unwrap();
+    assert_eq!((found.faults, found.packages, found.releases), (Vec::new(), 2, 0));
+    let theirs = Server::new(&lab.path("theirs"));
+    client.merge(&theirs, &["--getbinpkgonly", "--quiet", "app-misc/x", "app-misc/y"]);
+    let counters = || ["x", "y"].map(|name| client.installed(name, "COUNTER"));
+    let times = ["x", "y"].map(|name| client.installed(name, "BUILD_TIME"));
+    let before = counters();
+
+    let source = ForeignFolder(lab.path("theirs"));
+    let import_ = Import {
+        folder: &lab.folder,
+        source: &source,
+        epoch: crate::support::EPOCH,
+        deny: &[],
+        private: true,
+        signer: None,
+    };
+    let imported = import(&import_, &mut |_| {}).unwrap();
+    assert_eq!(imported.published.added, ["app-misc/x-1-1", "app-misc/y-1-1"]);
+    let listed: Vec<String> = lab.listed().into_iter().map(|(_, time)| time.to_string()).collect();
+    assert_eq!(listed, times);
+    let found = audit(&lab.folder, &crate::support::Reading, &mut |_, _| {}).unwrap();
+    assert_eq!(found.faults, []);
+
+    let ours = Server::new(&lab.folder);
+    assert_eq!(client.update(&ours), "A\n");
+    assert_eq!(counters(), before);
+    // Whoever has neither can install both.
+    for name in ["x", "y"] {
+        fs::remove_dir_all(lab.path(&format!("system/var/db/pkg/app-misc/{name}-1"))).unwrap();
+        fs::remove_dir_all(lab.path(&format!("system/usr/share/{name}"))).unwrap();
+    }
+    fs::remove_dir_all(lab.path("cache")).unwrap();
+    client.update(&ours);
+    assert_eq!(
+        (client.content("x"), client.content("y")),
+        ("A\n".to_owned(), "Y\n".to_owned())
+    );
+    // What is built from now on is later.
+    lab.publish(&[b]);
+    assert_eq!(client.update(&ours), "B\n");
+    assert_eq!(client.installed("x", "BUILD_ID"), "2");
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use farm_portage::index::{FileDigests, Index};
-use farm_publish::{RELEASES_KEPT, TIMESTAMP_STEP};
+use farm_publish::{RELEASES_FOR_CLIENTS, TIMESTAMP_STEP};
 use fs_err as fs;
 
 use crate::support::Lab;
@@ -45,7 +45,7 @@ fn install_all(folder: &Path, name: &str) -> usize {
             }
             Err(error) => {
                 let passed = (timestamp(&read_index(folder, name)) - timestamp(&index)) / TIMESTAMP_STEP;
-                assert!(passed > RELEASES_KEPT, "after {passed} releases: {error}");
+                assert!(passed > RELEASES_FOR_CLIENTS, "after {passed} releases: {error}");
             }
         }
     }

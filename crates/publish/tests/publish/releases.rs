@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 
 use farm_portage::atom::{Atom, AtomSyntax};
 use farm_portage::gpkg::{Limits, Reader, folded};
-use farm_publish::{Deny, ErrorKind, PublishError, RELEASES_KEPT, TIMESTAMP_STEP, index_digest};
+use farm_publish::{Deny, ErrorKind, PublishError, TIMESTAMP_STEP, index_digest};
 use fs_err as fs;
 
 use crate::support::{EPOCH, Lab, picture};
@@ -119,25 +119,6 @@ fn variants_of_one_version_are_listed_side_by_side() {
     let times: BTreeSet<u64> = lab.listed().into_iter().map(|(_, time)| time).collect();
     assert_eq!(times.len(), 2);
     assert!(!lab.publish(&[without, with]).changed);
-}
-
-#[test]
-fn old_files_stay_for_clients_and_then_go() {
-    let lab = Lab::new();
-    let keep = lab.package("dev-libs/keep-1", "k");
-    lab.publish(&[keep.clone(), lab.package("net-misc/old-1", "old")]);
-    let old = lab.folder.join("net-misc/old/old-1-1.gpkg.tar");
-    for release in 1..=RELEASES_KEPT {
-        lab.publish(&[keep.clone(), lab.package("dev-libs/new-1", &release.to_string())]);
-        assert!(old.exists());
-    }
-    lab.publish(&[keep.clone(), lab.package("dev-libs/new-1", "last")]);
-    assert!(!old.exists());
-    assert!(!lab.folder.join("net-misc").exists(), "empty folders go too");
-    assert!(lab.folder.join("dev-libs/keep/keep-1-1.gpkg.tar").exists());
-    // Its number is not given out again.
-    let back = lab.publish(&[keep, lab.package("net-misc/old-1", "other")]);
-    assert!(back.added.contains(&"net-misc/old-1-2".to_owned()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use farm_portage::gpkg::{
     ContainerWriter, EntryKind, ErrorKind, GpkgError, ImageEntry, Limits, Metadata, Reader, SignatureError, Signer,
+    Verifier,
 };
 use farm_portage::index::{Index, Stanza};
 use farm_portage::normal::{NormalOptions, normalise};
@@ -142,6 +143,25 @@ impl Lab {
             .collect()
     }
 
+    /// Publishes one package after the other, a release each.
+    pub(crate) fn publish_each(&self, cpv: &str, contents: &[&str]) -> Vec<Candidate> {
+        let candidates: Vec<Candidate> = contents.iter().map(|content| self.package(cpv, content)).collect();
+        for candidate in &candidates {
+            self.publish(std::slice::from_ref(candidate));
+        }
+        candidates
+    }
+
+    /// The files of packages that are there, in order.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let seen = picture(&self.folder);
+        let paths = seen.keys().filter_map(|path| path.to_str());
+        paths
+            .filter(|path| path.ends_with(".gpkg.tar"))
+            .map(str::to_owned)
+            .collect()
+    }
+
     pub(crate) fn timestamp(&self) -> u64 {
         self.index().header["TIMESTAMP"].parse().unwrap()
     }
@@ -210,6 +230,39 @@ impl Signer for WordsAt<'_> {
         let Self(words, time) = self;
         let signed = words.words(*time, "this");
         Ok(format!("-----BEGIN PGP SIGNED MESSAGE-----\n\n{text}-----BEGIN PGP SIGNATURE-----\n{signed}").into_bytes())
+    }
+}
+
+/// Knows signatures in words again, by whatever key but those that begin with `NOT`.
+#[derive(Debug)]
+pub(crate) struct Reading;
+
+impl Reading {
+    fn judge(said: &str) -> Result<String, SignatureError> {
+        let key = said.split(' ').next().unwrap().to_owned();
+        if key.starts_with("NOT") {
+            return Err(SignatureError {
+                kind: ErrorKind::Input,
+                message: format!("it was made by {key}, which is not trusted"),
+                hint: None,
+            });
+        }
+        Ok(key)
+    }
+}
+
+impl Verifier for Reading {
+    fn detached(&self, signature: &[u8], content: &mut dyn std::io::Read) -> Result<String, SignatureError> {
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes).unwrap();
+        Self::judge(std::str::from_utf8(signature).unwrap())
+    }
+
+    fn clear_signed(&self, text: &[u8]) -> Result<(Vec<u8>, String), SignatureError> {
+        let text = std::str::from_utf8(text).unwrap();
+        let (inner, said) = text.split_once("-----BEGIN PGP SIGNATURE-----\n").unwrap();
+        let (_, inner) = inner.split_once("\n\n").unwrap();
+        Ok((inner.as_bytes().to_vec(), Self::judge(said)?))
     }
 }
 

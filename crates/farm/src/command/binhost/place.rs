@@ -1,0 +1,155 @@
+//! Which binhost a command line means.
+
+use std::path::PathBuf;
+
+use farm_manifest::{Loaded, Overrides};
+use farm_publish::Deny;
+use farm_signing::SigningKey;
+
+use super::super::{FarmError, Setup, Words};
+use crate::lower::local_folder;
+use crate::rules::publish_pkgs::{self, LOCAL_BINHOSTS};
+use crate::signing::PackageSigner;
+use crate::workspace::Workspace;
+
+/// The words of a command about a binhost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BinhostWords {
+    /// The folder of its index, if it is named; a farm says it otherwise.
+    pub folder: Option<PathBuf>,
+    /// A farm, variables of its manifest, releases.
+    pub words: Vec<String>,
+    /// The key that signs what must be made anew, if no manifest says it.
+    pub sign: Option<String>,
+}
+
+/// A binhost that was found. Nothing says that anything is there.
+#[derive(Debug)]
+pub(super) struct Binhost {
+    pub(super) folder: PathBuf,
+    /// The words that name releases.
+    pub(super) releases: Vec<String>,
+    /// What the manifest does not let out.
+    pub(super) deny: Vec<Deny>,
+    pub(super) private: bool,
+    /// The key that signs, by its name.
+    sign: Option<String>,
+    /// SOURCE_DATE_EPOCH, in seconds.
+    pub(super) epoch: u64,
+}
+
+impl Binhost {
+    /// Finds it. At most `releases` words may name releases.
+    ///
+    /// What a farm publishes to; its local binhost, if that is nowhere; or the folder that is named, for which no manifest is
+    /// needed.
+    pub(super) fn find(setup: &Setup, given: &BinhostWords, releases: usize) -> Result<Self, FarmError> {
+        let words = Words::parse(&given.words);
+        let found = match &given.folder {
+            Some(folder) => Self::named(setup, folder, words)?,
+            None => Self::of_farm(setup, words)?,
+        };
+        match found.releases.get(releases) {
+            Some(word) if given.folder.is_none() => Err(Self::no_farm(setup, word)?),
+            Some(word) => Err(FarmError::input(format!(
+                "`{word}` says nothing where a folder is named"
+            ))),
+            None => Ok(Self {
+                sign: given.sign.clone().or(found.sign),
+                ..found
+            }),
+        }
+    }
+
+    fn named(setup: &Setup, folder: &std::path::Path, words: Words) -> Result<Self, FarmError> {
+        if let Some((name, _)) = words.variables.first() {
+            let message = format!("{name}= says nothing where a folder is named: no manifest is read");
+            return Err(FarmError::input(message));
+        }
+        Ok(Self {
+            folder: setup.current_dir.join(folder),
+            releases: words.targets,
+            deny: Vec::new(),
+            // Whoever published there decided what may be there.
+            private: true,
+            sign: None,
+            epoch: farm_manifest::WorkspaceSettings::default().source_date_epoch,
+        })
+    }
+
+    fn of_farm(setup: &Setup, words: Words) -> Result<Self, FarmError> {
+        let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
+        let farms = workspace.farms()?;
+        let (named, releases): (Vec<String>, Vec<String>) =
+            words.targets.into_iter().partition(|word| farms.contains(word));
+        if let [_, other, ..] = &named[..] {
+            return Err(FarmError::input(format!("one farm at a time: not {other} as well")));
+        }
+        let words = Words {
+            targets: named,
+            variables: words.variables,
+        };
+        let farm = words.resolve(&workspace)?.into_keys().next().unwrap_or_default();
+        let overrides = Overrides {
+            environment: setup.environment.clone(),
+            command_line: words.variables,
+        };
+        let loaded = farm_manifest::load(&workspace.root, &farm, &overrides)?;
+        let found = Self::of_manifest(&loaded, &workspace)?;
+        Ok(Self { releases, ..found })
+    }
+
+    fn of_manifest(loaded: &Loaded, workspace: &Workspace) -> Result<Self, FarmError> {
+        let farm = &loaded.farm;
+        let flavour = &farm.flavour.value;
+        let local = Self {
+            folder: workspace
+                .state()
+                .join(LOCAL_BINHOSTS)
+                .join(&farm.name.value)
+                .join(flavour),
+            releases: Vec::new(),
+            deny: Vec::new(),
+            private: true,
+            sign: None,
+            epoch: loaded.settings.source_date_epoch,
+        };
+        let Some(publish) = &farm.publish.pkgs else {
+            return Ok(local);
+        };
+        let to = &publish.to.value;
+        let folder = local_folder(to, workspace.root.as_std_path()).ok_or_else(|| {
+            let place = loaded.sources.place(publish.to.span);
+            FarmError::input(format!("{place}: {to} is not a folder of this machine"))
+                .hint("where it is one, `--folder DIR` names it")
+        })?;
+        let deny = farm.publish.deny.iter().chain(&publish.deny);
+        Ok(Self {
+            folder: folder.join(flavour),
+            deny: deny
+                .map(|deny| publish_pkgs::deny(&deny.value))
+                .collect::<Result<_, _>>()?,
+            private: publish.private,
+            sign: publish.sign.as_ref().map(|sign| sign.value.clone()),
+            ..local
+        })
+    }
+
+    fn no_farm(setup: &Setup, word: &str) -> Result<FarmError, FarmError> {
+        let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
+        let farms = workspace.farms()?.join(", ");
+        Ok(FarmError::input(format!(
+            "there is no farm `{word}` here; there is {farms}"
+        )))
+    }
+
+    /// Who signs what must be made anew. Asked before anything is read or written, as a key may have expired.
+    pub(super) fn signer(&self, setup: &Setup) -> Result<Option<PackageSigner>, FarmError> {
+        let Some(name) = &self.sign else {
+            return Ok(None);
+        };
+        let key = SigningKey::find(&setup.gpg, name)?;
+        key.try_out()?;
+        Ok(Some(PackageSigner(key)))
+    }
+}
