@@ -37,6 +37,7 @@ mod error;
 mod folder;
 mod instance;
 mod live;
+mod moved;
 mod publication;
 mod record;
 mod signer;
@@ -46,6 +47,10 @@ mod staging;
 pub use check::{InForce, in_force, index_digest};
 pub use deny::Deny;
 pub use error::{ErrorKind, PublishError};
+pub use moved::{
+    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, is_package_file, needed, record_number, record_numbers,
+    record_path,
+};
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use record::RELEASES_KEPT;
 pub use signer::ReleaseSigner;

@@ -30,6 +30,7 @@ pub use build::{BuildOptions, PublishedImage, build, publish_image, publish_pkgs
 pub use clean::{CleanReport, clean};
 pub use debug::guards;
 pub use error::FarmError;
+pub use farm_remote::Access;
 pub use farm_signing::Gpg;
 pub use gc::{Freed, GcReport, gc};
 pub use hash::{Compared, HashAnswer, HashInput, Recorded, compare, hash};

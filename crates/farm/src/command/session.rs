@@ -9,6 +9,7 @@ use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
+use farm_remote::Access;
 use farm_signing::Gpg;
 use farm_store::{DirLock, FileHasher, Store};
 use fs_err as fs;
@@ -52,6 +53,8 @@ pub struct Setup {
     pub arguments: Vec<String>,
     /// What signs packages.
     pub gpg: Gpg,
+    /// What remotes that are published to may see of the user's environment.
+    pub remotes: Access,
 }
 
 /// Whether a session may change the workspace's state.
@@ -209,7 +212,8 @@ impl Session {
             id,
             Box::new(move |labels| connect(labels)),
         )
-        .signing_with(setup.gpg.clone());
+        .signing_with(setup.gpg.clone())
+        .publishing_with(setup.remotes.clone());
         let unflushed = context.store.unflushed().clone();
         let mut session = Self {
             workspace,

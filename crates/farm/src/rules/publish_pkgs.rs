@@ -3,14 +3,15 @@
 //! Both are one rule: the local binhost is a publication to a folder of farm's own state, to which everything may go.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Presence, Run};
 use farm_publish::{Candidate, Deny, InForce, Publication, PublishError, ReleaseSigner, in_force, publish};
+use farm_remote::Address;
 
 use super::base::Tell;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
-use super::package;
+use super::{package, publish_remote};
 use crate::action::Action;
 use crate::command::FarmError;
 use crate::context::Context;
@@ -26,8 +27,10 @@ pub const LOCAL_BINHOSTS: &str = "binhost";
 pub struct PublishPkgsPlan {
     /// As people wrote it, with the flavour.
     pub to: String,
-    /// The folder it means.
+    /// The folder it means; of a remote the mirror.
     pub folder: PathBuf,
+    /// The remote with the flavour, if it is not a folder.
+    pub remote: Option<Address>,
     /// What is not published.
     pub deny: Vec<Deny>,
     /// Whether what may not be redistributed goes there, too.
@@ -64,6 +67,7 @@ pub fn binhost_node(data: &JoinData, joined: &JoinedPlan, folder: PathBuf, epoch
     let plan = PublishPkgsPlan {
         to: format!("binhost/{}/{}", data.farm, data.flavour),
         folder,
+        remote: None,
         deny: Vec::new(),
         private: true,
         // Whoever may read farm's own state need not be told who wrote it.
@@ -186,30 +190,45 @@ pub fn run(
         signer: signer.as_ref().map(|signer| signer as &dyn ReleaseSigner),
     };
     let mut progress = |line: &str| farm_executor::Progress::progress(&mut tell, line);
-    let published = publish(&publication, &mut progress).map_err(|error| failure(&error))?;
+    let published = match &data.plan.remote {
+        None => publish(&publication, &mut progress).map_err(|error| failure(&error))?,
+        Some(address) => publish_remote::publish(context, run, &spec.name, address, &publication)?,
+    };
     for refused in &published.refused {
         let message = format!("{} is not published: {}", refused.cpv, refused.reason);
         (run.events)(Event::Note { message });
     }
     // What lies in farm's own state moves with the workspace, and is looked for where the workspace is then.
-    let folder = data
-        .plan
-        .folder
-        .strip_prefix(&context.state)
-        .unwrap_or(&data.plan.folder);
+    let folder = || {
+        let folder = &data.plan.folder;
+        folder.strip_prefix(&context.state).unwrap_or(folder).display().to_string()
+    };
     let place = Place::Published {
-        to: folder.display().to_string(),
+        to: data.plan.remote.as_ref().map_or_else(folder, ToString::to_string),
         index: published.index.into(),
     };
     Ok(vec![place.output("index", Digest::from(published.index))])
 }
 
-/// Whether what was published is still what is there, signed by the key that the manifest now names, or by none. `to` is the folder as
-/// [`Place::Published`] has it.
+/// Whether what was published is still what is there, signed by the key that the manifest now names, or by none. `to` is the folder or
+/// the address as [`Place::Published`] has it.
 #[must_use]
 pub fn presence(context: &Context, to: &str, index: &Digest, sign: Option<&str>) -> Presence {
-    let folder = context.state.join(to);
-    let Some(release) = in_force(&folder) else {
+    match Address::parse(to) {
+        Ok(address) => {
+            // Of the mirror, because it is at hand; then whether clients see the same.
+            let mirror = context.state.join(publish_remote::MIRRORS).join(address.folder_name());
+            match presence_in(context, &mirror, index, sign) {
+                Presence::Present => publish_remote::presence(context, &address, &mirror),
+                lost => lost,
+            }
+        }
+        Err(_) => presence_in(context, &context.state.join(to), index, sign),
+    }
+}
+
+fn presence_in(context: &Context, folder: &Path, index: &Digest, sign: Option<&str>) -> Presence {
+    let Some(release) = in_force(folder) else {
         return Presence::Lost(format!("{} is not what was published there", folder.display()));
     };
     if Digest::from(release.index) != *index {
@@ -248,7 +267,7 @@ fn signed_otherwise(context: &Context, release: &InForce, sign: Option<&str>) ->
     }
 }
 
-fn failure(error: &PublishError) -> Failure {
+pub(super) fn failure(error: &PublishError) -> Failure {
     let kind = match error.kind() {
         farm_publish::ErrorKind::Input => FailureKind::Input,
         farm_publish::ErrorKind::Environment => FailureKind::Environment,
