@@ -108,7 +108,10 @@ mod tests {
     }
 
     fn passing(asked: Option<u64>) -> Trouble {
-        Trouble::Passing(RemoteError::unreachable("x", "is away"), asked.map(Duration::from_secs))
+        Trouble::Passing(
+            Box::new(RemoteError::unreachable("x", "is away")),
+            asked.map(Duration::from_secs),
+        )
     }
 
     #[test]

@@ -9,7 +9,6 @@ use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
-use farm_remote::Access;
 use farm_signing::Gpg;
 use farm_store::{DirLock, FileHasher, Store};
 use fs_err as fs;
@@ -54,7 +53,7 @@ pub struct Setup {
     /// What signs packages.
     pub gpg: Gpg,
     /// What remotes that are published to may see of the user's environment.
-    pub remotes: Access,
+    pub remotes: farm_remote::Access,
 }
 
 /// Whether a session may change the workspace's state.

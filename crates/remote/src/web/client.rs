@@ -180,9 +180,11 @@ impl<'w> Client<'w> {
                 let asked = asked
                     .and_then(|seconds| seconds.trim().parse().ok())
                     .map(Duration::from_secs);
-                let method = make().method;
-                let error =
-                    RemoteError::unreachable(what, format!("{} was answered with {}", method.name(), answer.status));
+                let mut reason = format!("the server answered {}", answer.status);
+                if answer.status == 500 {
+                    reason.push_str(", and its log says why (a full disk is one reason)");
+                }
+                let error = RemoteError::unreachable(what, reason);
                 return Err(Trouble::Passing(Box::new(error), asked));
             }
             Ok(answer)

@@ -24,8 +24,7 @@ pub(crate) struct Dav<'w> {
     base: Url,
     /// The header that says who publishes.
     authorization: Option<String>,
-    /// Whether the server was seen to want folders before what is in them.
-    wants_folders: AtomicBool,
+    /// Paths of folders that are there.
     folders: Mutex<BTreeSet<String>>,
 }
 
@@ -42,7 +41,6 @@ impl<'w> Dav<'w> {
             client: Client::new(access, base, watch)?,
             base: base.clone(),
             authorization,
-            wants_folders: AtomicBool::new(false),
             folders: Mutex::default(),
         })
     }
@@ -70,19 +68,15 @@ impl<'w> Dav<'w> {
         answer.unexpected(method, self.url(path).into(), LOGIN)
     }
 
-    /// Puts what `make` makes at `path`, with the folders it lies in where the server does not make them by itself.
+    /// Puts what `make` makes at `path`, after the folders it lies in: what becomes of a PUT whose folder is missing, servers do not
+    /// agree on (nginx takes the file, and then says 500).
     fn put<'a>(&self, path: &str, make: &dyn Fn() -> Call<'a>) -> Result<Answer, RemoteError> {
-        let what = format!("PUT {}", self.url(path));
-        if self.wants_folders.load(Ordering::Relaxed) {
-            self.make_folders_of(path)?;
+        let mut folder = self.url(path);
+        if let Ok(mut parts) = folder.path_segments_mut() {
+            parts.pop();
         }
-        let answer = self.client.send(&what, make)?;
-        if !matches!(answer.status, 404 | 409) {
-            return Ok(answer);
-        }
-        self.wants_folders.store(true, Ordering::Relaxed);
-        self.make_folders_of(path)?;
-        self.client.send(&what, make)
+        self.make_folder(&folder)?;
+        self.client.send(&format!("PUT {}", self.url(path)), make)
     }
 
     fn put_file(&self, root: &Path, file: &Upload) -> Result<(), RemoteError> {
@@ -100,44 +94,31 @@ impl<'w> Dav<'w> {
         Err(self.unexpected(Method::Put, &file.path, &answer))
     }
 
-    fn make_folders_of(&self, path: &str) -> Result<(), RemoteError> {
-        let mut url = self.url(path);
-        if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop();
-        }
-        // Held while asking: several that need the same folder wait for the one that makes it.
-        let mut known = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        self.make_folder(&url, &mut known)
-    }
-
     /// Makes a folder of the server; where the one above is missing, that first.
-    fn make_folder(&self, url: &Url, known: &mut BTreeSet<String>) -> Result<(), RemoteError> {
-        if known.contains(url.path()) {
+    fn make_folder(&self, url: &Url) -> Result<(), RemoteError> {
+        let path = url.path().trim_end_matches('/').to_owned();
+        let known = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(&path) {
             return Ok(());
         }
-        let path = url.path().trim_end_matches('/');
-        let above = path.rsplit_once('/').filter(|(above, _)| !above.is_empty());
         let make = || -> Result<Answer, RemoteError> {
             let mut at = url.clone();
             at.set_path(&format!("{path}/"));
             self.client
                 .send(&format!("MKCOL {at}"), &|| self.call_at(Method::MkCol, at.clone()))
         };
-        let mut answer = make()?;
+        let answer = make()?;
         if matches!(answer.status, 404 | 409)
-            && let Some((above, _)) = above
+            && let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty())
         {
             let mut folder = url.clone();
             folder.set_path(above);
-            self.make_folder(&folder, known)?;
-            answer = make()?;
+            self.make_folder(&folder)?;
+            make()?;
         }
-        // 405: it is there (RFC 4918, 9.3.1).
-        if answer.is_success() || answer.status == 405 {
-            known.insert(url.path().to_owned());
-            return Ok(());
-        }
-        Err(answer.unexpected(Method::MkCol, url.to_string(), LOGIN))
+        // It was there (405; RFC 4918, 9.3.1), or the server makes folders by itself and knows no MKCOL; else the PUT says why not.
+        known().insert(path);
+        Ok(())
     }
 
     fn delete(&self, path: &str) -> Result<Answer, RemoteError> {

@@ -17,7 +17,7 @@ fn who_publishes_is_read_from_netrc() {
     assert!(matches!(error, RemoteError::Refused { .. }), "{error}");
     assert!(error.hint().unwrap().contains(".netrc"));
 
-    let folder = site.folder.join("../../private/opt");
+    let folder = site.folder.ancestors().nth(2).unwrap().join("private/opt");
     fs::write(
         site.dir.path().join(".netrc"),
         "machine 127.0.0.1 login me password wrong\n",
@@ -71,4 +71,20 @@ fn connections_are_used_again() {
     publisher.publish(&more).unwrap();
     let asked = site.requests().len() - before;
     assert!(asked < 25, "{asked}");
+}
+
+#[test]
+fn a_file_that_is_too_big_for_the_server_is_said_at_once() {
+    let site = Site::http();
+    let publisher = Publisher::at(&site);
+    publisher.publish(&[("cat/a-1", "one")]).unwrap();
+    let content: String = (0..300_000u32)
+        .map(|number| blake3::hash(&number.to_le_bytes()).to_hex()[..16].to_owned())
+        .collect();
+    let error = publisher
+        .publish(&[("cat/a-1", "one"), ("cat/big-1", &content)])
+        .unwrap_err();
+    assert!(matches!(error, RemoteError::Full { .. }), "{error}");
+    assert!(publisher.log.waits.lock().unwrap().is_empty());
+    assert_eq!(served(&site.folder), ["cat/a/a-1-1.gpkg.tar"]);
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use farm_portage::gpkg::{ContainerWriter, EntryKind, GpkgError, ImageEntry, Metadata};
 use farm_portage::index::{FileDigests, Index};
 use farm_portage::normal::{NormalOptions, normalise};
 use farm_publish::{Candidate, Publication, publish};
-use farm_remote::{Address, Mirror, Pushed, RemoteError, Watch, connect};
+use farm_remote::{Address, Created, Mirror, Pushed, Remote, RemoteError, Upload, Watch, connect};
 use fs_err as fs;
 use tempfile::TempDir;
 
@@ -192,4 +193,59 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
     found.retain(|path| !path.rsplit('/').next().unwrap().starts_with(".bucket-") && !path.contains(".internal.json"));
     found.sort();
     found
+}
+
+/// Counts what a remote is asked.
+#[derive(Debug)]
+pub(crate) struct Counted<'a> {
+    remote: &'a dyn Remote,
+    calls: AtomicUsize,
+}
+
+impl<'a> Counted<'a> {
+    pub(crate) fn over(remote: &'a dyn Remote) -> Self {
+        Self {
+            remote,
+            calls: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn count(&self) -> &'a dyn Remote {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.remote
+    }
+}
+
+impl Remote for Counted<'_> {
+    fn get(&self, path: &str) -> Result<Option<Vec<u8>>, RemoteError> {
+        self.count().get(path)
+    }
+
+    fn size(&self, path: &str) -> Result<Option<u64>, RemoteError> {
+        self.count().size(path)
+    }
+
+    fn list(&self, folder: &str) -> Result<Option<Vec<String>>, RemoteError> {
+        self.count().list(folder)
+    }
+
+    fn upload(&self, root: &Path, files: &[Upload]) -> Result<usize, RemoteError> {
+        self.count().upload(root, files)
+    }
+
+    fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, RemoteError> {
+        self.count().create(path, bytes)
+    }
+
+    fn replace(&self, root: &Path, file: &Upload) -> Result<(), RemoteError> {
+        self.count().replace(root, file)
+    }
+
+    fn remove(&self, paths: &[String]) -> Result<(), RemoteError> {
+        self.count().remove(paths)
+    }
 }

@@ -98,8 +98,8 @@ impl Site {
         let config = format!(
             "daemon off; user root; worker_processes 1; pid {at}/pid; error_log {at}/errors info;\n\
              events {{ worker_connections 64; }}\n\
-             http {{ access_log {at}/requests; client_body_temp_path {at}/www/.bodies; proxy_temp_path {at}/t1;\n\
-             fastcgi_temp_path {at}/t2; uwsgi_temp_path {at}/t3; scgi_temp_path {at}/t4; client_max_body_size 64m;\n\
+             http {{ access_log {at}/requests; client_body_temp_path {at}/bodies; proxy_temp_path {at}/t1;\n\
+             fastcgi_temp_path {at}/t2; uwsgi_temp_path {at}/t3; scgi_temp_path {at}/t4; client_max_body_size 1m;\n\
              server {{ listen unix:{}; root {at}/www; dav_methods {methods}; dav_access user:rw group:rw all:r;\n\
              location /private/ {{ auth_basic farm; auth_basic_user_file {at}/users; }} }} }}\n",
             socket.display(),
@@ -155,7 +155,7 @@ impl Site {
         )
         .unwrap();
         // Where sshd of the superuser locks itself up; only a boot makes it.
-        if rustix_is_root() {
+        if is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
         }
         let holder = size.map(|size| {
@@ -175,8 +175,16 @@ impl Site {
             .map_or_else(|| root.clone(), |holder| folder_of(&holder.0, &root, size));
         let sshd = PathBuf::from("/usr/sbin/sshd");
         let (config, log) = (at.join("sshd.conf"), at.join("sshd.log"));
+        let namespace = holder.as_ref().map(|holder| holder.0.id().to_string());
         let behind = Behind::Program(Box::new(move || {
-            let mut command = Command::new(&sshd);
+            let mut command = match &namespace {
+                Some(process) => {
+                    let mut command = Command::new("nsenter");
+                    command.args(["--mount", "--target", process]).arg(&sshd);
+                    command
+                }
+                None => Command::new(&sshd),
+            };
             command
                 .arg("-i")
                 .arg("-f")
@@ -204,8 +212,7 @@ impl Site {
         );
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", bin.display());
         Self {
-            // The folder as the server sees it, whatever file system is there.
-            address: Address::parse(&format!("ssh://127.0.0.1:{}{}/pkgs/opt", front.port, folder.display())).unwrap(),
+            address: Address::parse(&format!("ssh://127.0.0.1:{}{}/pkgs/opt", front.port, root.display())).unwrap(),
             access: Access::new(environment(&[
                 ("HOME", at.as_os_str().to_owned()),
                 ("PATH", path.into()),
@@ -224,7 +231,7 @@ impl Site {
     }
 }
 
-fn rustix_is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().unwrap();
     id.stdout == b"0\n"
 }
@@ -239,15 +246,17 @@ pub(crate) fn environment(pairs: &[(&str, OsString)]) -> Vec<(OsString, OsString
     pairs.iter().map(|(name, value)| (name.into(), value.clone())).collect()
 }
 
-/// A command that runs another one, with a file system of `size` bytes at `folder` if that is given. It needs no privilege: the file
-/// system is in a namespace of its own.
+/// A command that runs another one, with a file system of `size` bytes at `folder` if that is given, in a namespace of its own.
 fn confined(folder: &Path, size: Option<u64>) -> Command {
     let Some(size) = size else {
         return Command::new("env");
     };
     let mut command = Command::new("unshare");
+    if !is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
     command
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+        .args(["--mount", "sh", "-c"])
         .arg("mount -t tmpfs -o mode=755,size=$1 farm-test \"$2\" || exit; shift 2; exec \"$@\"")
         .arg("sh")
         .arg(size.to_string())
