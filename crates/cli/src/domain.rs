@@ -1,10 +1,10 @@
 //! The border to the domain, in one place: what the program calls, and how the domain's errors become the program's.
 
 pub(crate) use farm_domain::command::{
-    Access, Apart, BuildOptions, CleanReport, Compared, FarmError, Freed, GcReport, Gpg, GraphView, HashAnswer, HistoryLine,
-    KeyOptions, MadeKey, OuterJobs, PlanView, PublishedImage, Recorded, RecordedRun, Setup, When, WhichRun, WhyAnswer,
-    Words, affected, build, clean, compare, deps, gc, graph, guards, hash, history, local_binhosts, log, new_key, plan,
-    publish_image, publish_pkgs, rdeps, recorded_run, targets, update, why,
+    Access, Apart, BuildOptions, CleanReport, Compared, FarmError, Freed, GcReport, Gpg, GraphView, HashAnswer,
+    HistoryLine, KeyOptions, MadeKey, OuterJobs, PlanView, PublishedImage, Recorded, RecordedRun, Setup, When,
+    WhichRun, WhyAnswer, Words, affected, build, clean, compare, deps, gc, graph, guards, hash, history,
+    local_binhosts, log, new_key, plan, publish_image, publish_pkgs, rdeps, recorded_run, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

@@ -255,3 +255,39 @@ fn images_without_a_binfarm() {
     ");
     untouched(&space);
 }
+
+#[test]
+fn addresses_that_cannot_be_published_to() {
+    for (to, more) in [
+        ("ssh://binhost", "no folder follows the host"),
+        ("ssh://-oProxyCommand=x/pkgs", "`-oProxyCommand=x` cannot be a host"),
+        (
+            "ssh://me:secret@binhost/pkgs",
+            "a password does not belong into a manifest",
+        ),
+        ("s3://Bucket/pkgs", "`Bucket` cannot be a bucket"),
+        ("https://me@binhost/pkgs", "who publishes is not said in the address"),
+    ] {
+        let space = binfarm("profile: 'gentoo:p'", &format!("publish: {{ pkgs: {{ to: '{to}' }} }}"));
+        let run = space.farm(&["build"]);
+        assert_eq!(run.status, Some(2), "{to}");
+        assert!(
+            run.stderr.contains(&format!("`{to}` cannot be published to: {more}")),
+            "{}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains("to: '") && run.stderr.contains("^^^"),
+            "{}",
+            run.stderr
+        );
+        untouched(&space);
+    }
+}
+
+#[test]
+fn an_address_is_shown_with_what_is_meant() {
+    let space = binfarm("profile: 'gentoo:p'", "publish: { pkgs: { to: 's3://b/pkgs' } }");
+    assert_run!(space.farm(&["build"]), @"");
+    untouched(&space);
+}

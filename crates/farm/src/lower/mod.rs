@@ -422,7 +422,8 @@ impl Lowering<'_> {
         let (folder, remote) = match local_folder(to, &self.context.workspace) {
             Some(folder) => (folder.join(self.flavour()), None),
             None => {
-                let address = Address::parse(to).map_err(|error| FarmError::input(error.to_string()).hint(error.hint()))?;
+                let address =
+                    Address::parse(to).map_err(|error| FarmError::input(error.to_string()).hint(error.hint()))?;
                 let address = address.join(self.flavour());
                 let mirrors = self.context.state.join(publish_remote::MIRRORS);
                 (mirrors.join(address.folder_name()), Some(address))

@@ -201,7 +201,11 @@ pub fn run(
     // What lies in farm's own state moves with the workspace, and is looked for where the workspace is then.
     let folder = || {
         let folder = &data.plan.folder;
-        folder.strip_prefix(&context.state).unwrap_or(folder).display().to_string()
+        folder
+            .strip_prefix(&context.state)
+            .unwrap_or(folder)
+            .display()
+            .to_string()
     };
     let place = Place::Published {
         to: data.plan.remote.as_ref().map_or_else(folder, ToString::to_string),

@@ -38,7 +38,10 @@ pub fn publish(
         .map_err(|error| publish_pkgs::failure(&error))?;
     let pushed = mirror.push(&*remote, &pulled).map_err(|error| failure(&error))?;
     if pushed.changed {
-        let message = format!("{address}: {} packages uploaded, {} files removed", pushed.uploaded, pushed.removed);
+        let message = format!(
+            "{address}: {} packages uploaded, {} files removed",
+            pushed.uploaded, pushed.removed
+        );
         (run.events)(Event::Note { message });
     }
     Ok(published)

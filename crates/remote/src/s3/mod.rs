@@ -128,6 +128,8 @@ impl<'w> S3<'w> {
         loop {
             let answer = self.client.send(&what, &|| {
                 let mut action = self.bucket.list_objects_v2(Some(&self.credentials));
+                // Keys are paths of packages, which XML can hold as they are; not every server that promises to quote them does.
+                action.query_mut().remove("encoding-type");
                 action.with_prefix(prefix.as_str());
                 if let Some(token) = &token {
                     action.with_continuation_token(token.as_str());

@@ -1,6 +1,6 @@
 //! What only web servers do.
 
-use farm_remote::{Address, RemoteError};
+use farm_remote::{Address, RemoteError, connect};
 use fs_err as fs;
 
 use crate::support::lab::{Publisher, served};
@@ -87,4 +87,27 @@ fn a_file_that_is_too_big_for_the_server_is_said_at_once() {
     assert!(matches!(error, RemoteError::Full { .. }), "{error}");
     assert!(publisher.log.waits.lock().unwrap().is_empty());
     assert_eq!(served(&site.folder), ["cat/a/a-1-1.gpkg.tar"]);
+}
+
+#[test]
+fn a_place_that_moved_is_said_with_where_it_is() {
+    let site = Site::http();
+    let publisher = Publisher::at(&site);
+    publisher.publish(&[("cat/a-1", "one")]).unwrap();
+    let remote = connect(&site.address, &site.access, &publisher.log).unwrap();
+    // nginx sends whoever asks for a folder to the same with a slash.
+    let error = remote.get("releases").unwrap_err();
+    assert!(matches!(error, RemoteError::Unable { .. }), "{error}");
+    assert!(error.to_string().contains("/pkgs/opt/releases/"), "{error}");
+}
+
+#[test]
+fn names_are_quoted() {
+    let site = Site::http();
+    let address = Address::parse(&format!("{}/a b%25/é", site.address)).unwrap();
+    Publisher::with(&address, &site.access)
+        .publish(&[("dev-libs/libsigc++-2.12", "one")])
+        .unwrap();
+    let folder = site.folder.join("a b%/é");
+    assert_eq!(served(&folder), ["dev-libs/libsigc++/libsigc++-2.12-1.gpkg.tar"]);
 }
