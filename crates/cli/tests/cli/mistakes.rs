@@ -288,6 +288,16 @@ fn addresses_that_cannot_be_published_to() {
 #[test]
 fn an_address_is_shown_with_what_is_meant() {
     let space = binfarm("profile: 'gentoo:p'", "publish: { pkgs: { to: 's3://b/pkgs' } }");
-    assert_run!(space.farm(&["build"]), @"");
+    assert_run!(space.farm(&["build"]), @r"
+    --- stderr
+    error: `s3://b/pkgs` cannot be published to: `b` cannot be a bucket: 3 to 63 small letters, digits, dots and hyphens
+     --> farms/f/farm.yaml:7:24
+      |
+    7 | publish: { pkgs: { to: 's3://b/pkgs' } }
+      |                        ^^^^^^^^^^^^^
+      |
+      = help: write `s3://BUCKET/PREFIX`; the server's address is in AWS_ENDPOINT_URL
+    --- status 2
+    ");
     untouched(&space);
 }

@@ -18,7 +18,6 @@ use crate::{Access, Created, Remote, RemoteError, Upload, Watch};
 const LOGIN: &str = "put `machine HOST login USER password PASSWORD` into ~/.netrc (or the file that NETRC names), and let that user write there";
 
 /// A folder of a web server. The server must replace a file in one step when it is PUT, as nginx and Apache do.
-#[derive(Debug)]
 pub(crate) struct Dav<'w> {
     client: Client<'w>,
     base: Url,
@@ -26,6 +25,13 @@ pub(crate) struct Dav<'w> {
     authorization: Option<String>,
     /// Paths of folders that are there.
     folders: Mutex<BTreeSet<String>>,
+}
+
+/// Not what would show the password.
+impl std::fmt::Debug for Dav<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Dav({})", self.base)
+    }
 }
 
 impl<'w> Dav<'w> {

@@ -1,9 +1,9 @@
 //! Servers that die, answer with errors, or are full: the old release is served whole, and the next run completes.
 
-use farm_remote::{ErrorKind, RemoteError};
+use farm_remote::{Created, ErrorKind, RemoteError, connect};
 use fs_err as fs;
 
-use crate::support::lab::{Publisher, files, served};
+use crate::support::lab::{Log, Publisher, files, served};
 use crate::support::site::{Site, can_confine, is_root};
 
 const OLD: [(&str, &str); 2] = [("cat/a-1", "one"), ("cat/b-1", "old")];
@@ -163,5 +163,29 @@ fn a_full_disk_is_said_at_once_and_more_room_is_enough() {
         fs::remove_file(&filler).unwrap();
         publisher.publish(&big).unwrap();
         assert_eq!(served(&site.folder), ["cat/big/big-1-1.gpkg.tar"], "{kind}");
+    }
+}
+
+#[test]
+fn what_was_cut_off_is_no_claim() {
+    for (kind, site) in Site::each() {
+        let site = site();
+        let log = Log::default();
+        let remote = connect(&site.address, &site.access, &log).unwrap();
+        let record = vec![b'x'; 300_000];
+        site.front.die_after(100_000);
+        let error = remote.create("releases/0001.json", &record).unwrap_err();
+        assert!(matches!(error, RemoteError::Unreachable { .. }), "{kind}: {error}");
+        site.front.revive();
+        assert_eq!(
+            remote.create("releases/0001.json", &record).unwrap(),
+            Created::Made,
+            "{kind}"
+        );
+        assert_eq!(
+            fs::read(site.folder.join("releases/0001.json")).unwrap(),
+            record,
+            "{kind}"
+        );
     }
 }

@@ -12,7 +12,15 @@ use crate::support::site::{Site, environment, script};
 #[test]
 fn modes_are_those_of_a_shared_folder() {
     let site = Site::ssh();
-    Publisher::at(&site).publish(&[("cat/a-1", "one")]).unwrap();
+    let publisher = Publisher::at(&site);
+    // Whatever became of them here, for example under another umask.
+    let close = || {
+        for (path, mode) in [("Packages", 0o600), ("cat", 0o700), ("cat/a/a-1-1.gpkg.tar", 0o640)] {
+            let path = publisher.mirror.folder().join(path);
+            fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    publisher.publish_while(&[("cat/a-1", "one")], &close).unwrap();
     let mode = |path: &str| fs::metadata(site.folder.join(path)).unwrap().permissions().mode() & 0o7777;
     for path in ["", "cat", "cat/a", "releases"] {
         assert_eq!(mode(path), 0o2775, "{path}");
