@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use crate::domain::Access;
 use crate::error::CliError;
 use crate::paint::Paint;
 
@@ -25,6 +26,8 @@ pub(crate) struct Environment {
     pub(crate) scratch: PathBuf,
     /// What GnuPG is given: where its key ring is, where its programs are, on which terminal its agent may ask.
     pub(crate) gpg: BTreeMap<OsString, OsString>,
+    /// What remotes are given that are published to: who the user is there, and how hosts are reached.
+    pub(crate) remotes: Access,
     /// `DOCKER_HOST`.
     pub(crate) docker_host: Option<String>,
     /// The folder of Docker's credentials.
@@ -89,6 +92,7 @@ impl Environment {
             variables,
             scratch: folder(SCRATCH).unwrap_or_else(std::env::temp_dir),
             gpg,
+            remotes: Access::new(std::env::vars_os()),
             docker_host: set("DOCKER_HOST").map(text),
             docker_config: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),
             runtime_dir: folder("XDG_RUNTIME_DIR"),

@@ -62,6 +62,7 @@ impl App {
             holder: self.environment.command_line.clone(),
             arguments: self.environment.arguments.clone(),
             gpg: Gpg::new("gpg", self.environment.gpg.clone()),
+            remotes: self.environment.remotes.clone(),
         }
     }
 }

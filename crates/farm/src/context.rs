@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
+use farm_remote::Access;
 use farm_signing::Gpg;
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
@@ -48,6 +49,8 @@ pub struct Context {
     pub workspace_id: String,
     /// The keys that sign packages.
     pub signing: Signing,
+    /// What remotes may see of the user's environment.
+    pub remotes: Access,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
     task_folders: TaskFolders,
@@ -83,6 +86,7 @@ impl Context {
             cancel,
             workspace_id,
             signing: Signing::default(),
+            remotes: Access::default(),
             processor: OnceLock::new(),
             task_folders: TaskFolders::default(),
             fifos: Mutex::default(),
@@ -96,6 +100,13 @@ impl Context {
     #[must_use]
     pub fn signing_with(mut self, gpg: Gpg) -> Self {
         self.signing = Signing::new(gpg);
+        self
+    }
+
+    /// The same with remotes that are reached as this environment says.
+    #[must_use]
+    pub fn publishing_with(mut self, access: Access) -> Self {
+        self.remotes = access;
         self
     }
 

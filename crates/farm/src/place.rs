@@ -46,7 +46,7 @@ pub enum Place {
     },
     /// A folder somewhere that says by a file of its own what it holds.
     Published {
-        /// The folder, relative to the workspace's state where it lies in it.
+        /// The folder, relative to the workspace's state where it lies in it; or the address of a remote.
         to: String,
         /// The digest of the file that says what there is.
         index: Digest,

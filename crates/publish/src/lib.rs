@@ -43,6 +43,7 @@ mod format;
 mod import;
 mod instance;
 mod live;
+mod moved;
 mod parallel;
 mod publication;
 mod record;
@@ -56,6 +57,10 @@ pub use check::{InForce, in_force, index_digest};
 pub use deny::Deny;
 pub use error::{ErrorKind, PublishError};
 pub use import::{ForeignBinhost, ForeignFolder, Import, ImportError, Imported, import};
+pub use moved::{
+    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, is_package_file, needed, record_number, record_numbers,
+    record_path,
+};
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use releases::{
     Changed, Diff, Pruned, RELEASES_FOR_CLIENTS, RELEASES_KEPT, ReleaseError, ReleaseLine, Rollback, RolledBack,

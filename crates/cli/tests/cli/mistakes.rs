@@ -247,3 +247,49 @@ fn images_without_a_binfarm() {
     ");
     untouched(&space);
 }
+
+#[test]
+fn addresses_that_cannot_be_published_to() {
+    for (to, more) in [
+        ("ssh://binhost", "no folder follows the host"),
+        ("ssh://-oProxyCommand=x/pkgs", "`-oProxyCommand=x` cannot be a host"),
+        (
+            "ssh://me:secret@binhost/pkgs",
+            "a password does not belong into a manifest",
+        ),
+        ("s3://Bucket/pkgs", "`Bucket` cannot be a bucket"),
+        ("https://me@binhost/pkgs", "who publishes is not said in the address"),
+    ] {
+        let space = binfarm("profile: 'gentoo:p'", &format!("publish: {{ pkgs: {{ to: '{to}' }} }}"));
+        let run = space.farm(&["build"]);
+        assert_eq!(run.status, Some(2), "{to}");
+        assert!(
+            run.stderr.contains(&format!("`{to}` cannot be published to: {more}")),
+            "{}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains("to: '") && run.stderr.contains("^^^"),
+            "{}",
+            run.stderr
+        );
+        untouched(&space);
+    }
+}
+
+#[test]
+fn an_address_is_shown_with_what_is_meant() {
+    let space = binfarm("profile: 'gentoo:p'", "publish: { pkgs: { to: 's3://b/pkgs' } }");
+    assert_run!(space.farm(&["build"]), @r"
+    --- stderr
+    error: `s3://b/pkgs` cannot be published to: `b` cannot be a bucket: 3 to 63 small letters, digits, dots and hyphens
+     --> farms/f/farm.yaml:7:24
+      |
+    7 | publish: { pkgs: { to: 's3://b/pkgs' } }
+      |                        ^^^^^^^^^^^^^
+      |
+      = help: write `s3://BUCKET/PREFIX`; the server's address is in AWS_ENDPOINT_URL
+    --- status 2
+    ");
+    untouched(&space);
+}

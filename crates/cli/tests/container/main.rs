@@ -16,6 +16,7 @@ mod publishing;
 mod rebuild;
 mod records;
 mod refusals;
+mod remotes;
 mod serving;
 mod signed;
 mod stand_ins;

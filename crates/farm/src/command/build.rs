@@ -10,7 +10,6 @@ use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::settled::{self, Recalled};
 use super::{FarmError, Setup, Words};
-use crate::lower::local_folder;
 use crate::names::{Goal, Wanted};
 use crate::place::Place;
 use crate::rules::{NETWORK, NETWORK_SIZE};
@@ -179,19 +178,6 @@ fn publish_pkgs_recorded(
     let allowed = |loaded: &Loaded| may_publish(loaded, setup, unsigned, options.dry_run);
     let access = write_access(options);
     let (mut session, _) = Session::open_allowed(setup, words, access, Pinning::AddMissing, &allowed, events)?;
-    for loaded in session.farms.values() {
-        let Some(publish) = &loaded.farm.publish.pkgs else {
-            continue;
-        };
-        let to = &publish.to.value;
-        if local_folder(to, session.workspace.root.as_std_path()).is_none() {
-            let message = format!(
-                "{}: publishing packages to {to} is not built yet",
-                loaded.sources.place(publish.to.span)
-            );
-            return Err(FarmError::input(message).hint("publish to a folder: `to: file:///PATH`"));
-        }
-    }
     only_farms(&session, "publish-pkgs")?;
     aim(&mut session, &Target::PublishPkgs)?;
     let (summary, session) = run(setup, session, options, events)?;

@@ -52,6 +52,8 @@ pub struct Setup {
     pub arguments: Vec<String>,
     /// What signs packages.
     pub gpg: Gpg,
+    /// What remotes that are published to may see of the user's environment.
+    pub remotes: farm_remote::Access,
 }
 
 /// Whether a session may change the workspace's state.
@@ -209,7 +211,8 @@ impl Session {
             id,
             Box::new(move |labels| connect(labels)),
         )
-        .signing_with(setup.gpg.clone());
+        .signing_with(setup.gpg.clone())
+        .publishing_with(setup.remotes.clone());
         let unflushed = context.store.unflushed().clone();
         let mut session = Self {
             workspace,

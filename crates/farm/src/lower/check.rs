@@ -5,8 +5,9 @@ use std::path::Path;
 
 use farm_manifest::model::{Binfarm, Farm, Target};
 use farm_manifest::{Diagnostic, Diagnostics, LoadError, Loaded, Span, Spanned};
+use farm_remote::Address;
 
-use super::tasks;
+use super::{local_folder, tasks};
 use crate::command::FarmError;
 use crate::settings;
 
@@ -40,6 +41,7 @@ pub fn check(loaded: &Loaded, workspace: &Path) -> Result<(), FarmError> {
                 .help("say what everything starts from: `binfarm: { base: ... }`")
         })),
     }
+    address(farm, &mut mistakes);
     tasks::check(farm, workspace, &mut mistakes)?;
     if mistakes.is_empty() {
         Ok(())
@@ -133,5 +135,17 @@ fn root(loaded: &Loaded, binfarm: &Binfarm, mistakes: &mut Vec<Diagnostic>) {
                     .help("put settings into a layer (profiles/NAME), and repositories under `binfarm.repos:`"),
             );
         }
+    }
+}
+
+/// Where packages go. (The manifest reader knows the schemes; what follows them is the remote's to judge.)
+fn address(farm: &Farm, mistakes: &mut Vec<Diagnostic>) {
+    let Some(publish) = &farm.publish.pkgs else { return };
+    if local_folder(&publish.to.value, "".as_ref()).is_some() {
+        return;
+    }
+    if let Err(error) = Address::parse(&publish.to.value) {
+        let message = format!("`{}` cannot be published to: {error}", publish.to.value);
+        mistakes.push(Diagnostic::error(publish.to.span, message).help(error.hint()));
     }
 }

@@ -12,6 +12,7 @@ use farm_executor::Limits;
 use farm_manifest::Loaded;
 use farm_manifest::layers::LayerFile;
 use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource};
+use farm_remote::Address;
 
 pub use self::check::check;
 pub(crate) use self::tasks::TaskFiles;
@@ -28,7 +29,7 @@ use crate::rules::join::JoinData;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
-use crate::rules::{base, join, repo, resolve, root};
+use crate::rules::{base, join, publish_remote, repo, resolve, root};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
 /// What to do about a name that nobody pinned.
@@ -417,14 +418,22 @@ impl Lowering<'_> {
         let Some(publish) = &self.farm.publish.pkgs else {
             return Ok(None);
         };
-        let Some(folder) = local_folder(&publish.to.value, &self.context.workspace) else {
-            return Ok(None);
+        let to = &publish.to.value;
+        let (folder, remote) = match local_folder(to, &self.context.workspace) {
+            Some(folder) => (folder.join(self.flavour()), None),
+            None => {
+                let address =
+                    Address::parse(to).map_err(|error| FarmError::input(error.to_string()).hint(error.hint()))?;
+                let address = address.join(self.flavour());
+                let mirrors = self.context.state.join(publish_remote::MIRRORS);
+                (mirrors.join(address.folder_name()), Some(address))
+            }
         };
-        let folder = folder.join(self.flavour());
         let deny = self.farm.publish.deny.iter().chain(&publish.deny);
         Ok(Some(PublishPkgsPlan {
-            to: format!("{}/{}", publish.to.value.trim_end_matches('/'), self.flavour()),
+            to: format!("{}/{}", to.trim_end_matches('/'), self.flavour()),
             folder,
+            remote,
             deny: deny.map(|deny| deny.value.clone()).collect(),
             private: publish.private,
             sign: publish.sign.as_ref().map(|sign| sign.value.clone()),

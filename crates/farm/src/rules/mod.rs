@@ -10,6 +10,7 @@ pub mod join;
 pub mod package;
 pub mod publish_images;
 pub mod publish_pkgs;
+pub mod publish_remote;
 pub mod repo;
 pub mod resolve;
 pub mod root;

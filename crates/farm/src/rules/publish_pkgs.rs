@@ -2,15 +2,16 @@
 //!
 //! Both are one rule: the local binhost is a publication to a folder of farm's own state, to which everything may go.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Presence, Run};
 use farm_publish::{Candidate, Deny, InForce, Publication, PublishError, ReleaseSigner, in_force, publish};
+use farm_remote::Address;
 
 use super::base::Tell;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
-use super::package;
+use super::{package, publish_remote};
 use crate::action::Action;
 use crate::context::Context;
 use crate::pkgdir::Kept;
@@ -25,8 +26,10 @@ pub const LOCAL_BINHOSTS: &str = "binhost";
 pub struct PublishPkgsPlan {
     /// As people wrote it, with the flavour.
     pub to: String,
-    /// The folder it means.
+    /// The folder it means; of a remote the mirror.
     pub folder: PathBuf,
+    /// The remote with the flavour, if it is not a folder.
+    pub remote: Option<Address>,
     /// What is not published, as people wrote it: which licences are in a group, a plan tells.
     pub deny: Vec<farm_manifest::model::Deny>,
     /// Whether what may not be redistributed goes there, too.
@@ -65,6 +68,7 @@ pub fn binhost_node(data: &JoinData, joined: &JoinedPlan, folder: PathBuf, epoch
     let plan = PublishPkgsPlan {
         to: format!("binhost/{}/{}", data.farm, data.flavour),
         folder,
+        remote: None,
         deny: Vec::new(),
         private: true,
         // Whoever may read farm's own state need not be told who wrote it.
@@ -85,13 +89,20 @@ pub fn publish_node(
     joined: &JoinedPlan,
     epoch: u64,
 ) -> Result<NodeSpec<Action>, Failure> {
-    let deny = plan.deny.iter().map(|deny| resolved(deny, joined));
+    let deny = plan.deny.iter().map(|deny| resolved(deny, &joined.license_groups));
     let deny = deny.collect::<Result<_, _>>()?;
     Ok(node(data, plan.clone(), deny, joined, "publish-pkgs", epoch))
 }
 
 /// What is denied, with the licences of a group.
-fn resolved(deny: &farm_manifest::model::Deny, joined: &JoinedPlan) -> Result<Deny, Failure> {
+///
+/// # Errors
+///
+/// The user's: there is no such group.
+pub(crate) fn resolved(
+    deny: &farm_manifest::model::Deny,
+    groups: &BTreeMap<String, BTreeSet<String>>,
+) -> Result<Deny, Failure> {
     let name = match deny {
         farm_manifest::model::Deny::Package(atom) => return Ok(Deny::Package(atom.clone())),
         farm_manifest::model::Deny::License(name) => name,
@@ -99,12 +110,12 @@ fn resolved(deny: &farm_manifest::model::Deny, joined: &JoinedPlan) -> Result<De
     let Some(group) = name.strip_prefix('@') else {
         return Ok(Deny::License(name.clone()));
     };
-    let members = joined.license_groups.get(group).cloned().ok_or_else(|| {
+    let members = groups.get(group).cloned().ok_or_else(|| {
         let message = format!("publish.deny: no repository has the licence group {name}");
-        let groups: Vec<String> = joined.license_groups.keys().map(|group| format!("@{group}")).collect();
-        let hint = match groups.as_slice() {
+        let known: Vec<String> = groups.keys().map(|group| format!("@{group}")).collect();
+        let hint = match known.as_slice() {
             [] => "they have none: name the licences".to_owned(),
-            groups => format!("they have {}", groups.join(", ")),
+            known => format!("they have {}", known.join(", ")),
         };
         Failure::new(FailureKind::Input, message).hint(hint)
     })?;
@@ -213,32 +224,51 @@ pub fn run(
         signer: signer.as_ref().map(|signer| signer as &dyn ReleaseSigner),
     };
     let mut progress = |line: &str| farm_executor::Progress::progress(&mut tell, line);
-    let published = publish(&publication, &mut progress).map_err(|error| failure(&error))?;
+    let published = match &data.plan.remote {
+        None => publish(&publication, &mut progress).map_err(|error| failure(&error))?,
+        Some(address) => publish_remote::publish(context, run, &spec.name, address, &publication)?,
+    };
     for refused in &published.refused {
         let message = format!("{} is not published: {}", refused.cpv, refused.reason);
         (run.events)(Event::Note { message });
     }
     // What lies in farm's own state moves with the workspace, and is looked for where the workspace is then.
-    let folder = data
-        .plan
-        .folder
-        .strip_prefix(&context.state)
-        .unwrap_or(&data.plan.folder);
+    let folder = || {
+        let folder = &data.plan.folder;
+        folder
+            .strip_prefix(&context.state)
+            .unwrap_or(folder)
+            .display()
+            .to_string()
+    };
     let place = Place::Published {
-        to: folder.display().to_string(),
+        to: data.plan.remote.as_ref().map_or_else(folder, ToString::to_string),
         index: published.index.into(),
     };
     Ok(vec![place.output("index", Digest::from(published.index))])
 }
 
-/// Whether what was published is still what is there, signed by the key that the manifest now names, or by none. `to` is the folder as
-/// [`Place::Published`] has it.
+/// Whether what was published is still what is there, signed by the key that the manifest now names, or by none. `to` is the folder or
+/// the address as [`Place::Published`] has it.
 ///
 /// After a rollback it is not, whatever release that went back to: whoever runs `publish-pkgs` asks for the plan's packages.
 #[must_use]
 pub fn presence(context: &Context, to: &str, index: &Digest, sign: Option<&str>) -> Presence {
-    let folder = context.state.join(to);
-    let Some(release) = in_force(&folder) else {
+    match Address::parse(to) {
+        Ok(address) => {
+            // Of the mirror, because it is at hand; then whether clients see the same.
+            let mirror = context.state.join(publish_remote::MIRRORS).join(address.folder_name());
+            match presence_in(context, &mirror, index, sign) {
+                Presence::Present => publish_remote::presence(context, &address, &mirror),
+                lost => lost,
+            }
+        }
+        Err(_) => presence_in(context, &context.state.join(to), index, sign),
+    }
+}
+
+fn presence_in(context: &Context, folder: &Path, index: &Digest, sign: Option<&str>) -> Presence {
+    let Some(release) = in_force(folder) else {
         return Presence::Lost(format!("{} is not what was published there", folder.display()));
     };
     if Digest::from(release.index) != *index {
@@ -277,7 +307,7 @@ fn signed_otherwise(context: &Context, release: &InForce, sign: Option<&str>) ->
     }
 }
 
-fn failure(error: &PublishError) -> Failure {
+pub(super) fn failure(error: &PublishError) -> Failure {
     let kind = match error.kind() {
         farm_publish::ErrorKind::Input => FailureKind::Input,
         farm_publish::ErrorKind::Environment => FailureKind::Environment,

@@ -168,7 +168,7 @@ pub(crate) static PUBLISH_PKGS: Section = Section {
         required(
             "to",
             &TEXT,
-            "An address (file://, ssh://, s3://, http://, https://); packages land in TO/FLAVOUR/.",
+            "Where clients fetch them: file:///FOLDER, ssh://[USER@]HOST[:PORT]/FOLDER, s3://BUCKET[/PREFIX], http:// or https://HOST/FOLDER (PUT). Packages land in TO/FLAVOUR/. Never with a password: docs/publishing.md says where credentials come from.",
         ),
         key(
             "sign",

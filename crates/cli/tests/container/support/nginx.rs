@@ -19,12 +19,21 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Serves `folder`, which need not be there yet.
     pub(crate) fn serve(folder: &Path) -> Self {
+        Self::serve_with(folder, "")
+    }
+
+    /// The same, and lets it be published to.
+    pub(crate) fn take_puts(folder: &Path) -> Self {
+        Self::serve_with(folder, "dav_methods PUT DELETE MKCOL MOVE; client_max_body_size 64m;")
+    }
+
+    fn serve_with(folder: &Path, more: &str) -> Self {
         let state = tempfile::Builder::new().prefix("fn").tempdir().unwrap();
         for _ in 0..ATTEMPTS {
             let port = free_port();
             fs::write(
                 state.path().join("nginx.conf"),
-                configuration(state.path(), folder, port),
+                configuration(state.path(), folder, port, more),
             )
             .unwrap();
             // It goes into the background as soon as it listens, and not before: nobody has to wait for it.
@@ -65,7 +74,7 @@ fn nginx(state: &Path, arguments: &[&str]) -> bool {
 }
 
 /// The workers stay who the tests are, since nobody else may look into a test's folder.
-fn configuration(state: &Path, folder: &Path, port: u16) -> String {
+fn configuration(state: &Path, folder: &Path, port: u16, more: &str) -> String {
     let (state, folder) = (state.display(), folder.display());
     let user = if rustix::process::geteuid().is_root() {
         "user root;"
@@ -78,7 +87,7 @@ fn configuration(state: &Path, folder: &Path, port: u16) -> String {
         .collect();
     format!(
         "{user}\npid {state}/pid;\nworker_processes 1;\nevents {{}}\nhttp {{\n  access_log off;\n{temporary}  \
-         server {{ listen 127.0.0.1:{port}; root {folder}; }}\n}}\n"
+         server {{ listen 127.0.0.1:{port}; root {folder}; {more} }}\n}}\n"
     )
 }
 

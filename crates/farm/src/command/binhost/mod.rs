@@ -1,5 +1,6 @@
 //! `farm binhost`: the releases of a binhost, and whether it is whole.
 
+mod denied;
 mod http;
 mod place;
 
@@ -90,11 +91,11 @@ pub fn binhost_rollback(
     progress: &mut dyn FnMut(&str),
 ) -> Result<RolledBack, FarmError> {
     let binhost = Binhost::find(setup, words, 1)?;
-    let signer = binhost.signer(setup)?;
+    let (signer, deny) = (binhost.signer(setup)?, binhost.deny.resolved()?);
     let rollback = Rollback {
         folder: &binhost.folder,
         to: binhost.releases.first().map(String::as_str),
-        deny: &binhost.deny,
+        deny: &deny,
         private: binhost.private,
         signer: signer.as_ref().map(|signer| signer as &dyn ReleaseSigner),
     };
@@ -138,13 +139,13 @@ pub fn binhost_import(
     progress: &mut dyn FnMut(&str),
 ) -> Result<(Imported, bool), FarmError> {
     let binhost = Binhost::find(setup, words, 0)?;
-    let signer = binhost.signer(setup)?;
+    let (signer, deny) = (binhost.signer(setup)?, binhost.deny.resolved()?);
     let source = foreign(setup, from)?;
     let import = Import {
         folder: &binhost.folder,
         source: &*source,
         epoch: binhost.epoch,
-        deny: &binhost.deny,
+        deny: &deny,
         private: binhost.private,
         signer: signer.as_ref().map(|signer| signer as &dyn ReleaseSigner),
     };

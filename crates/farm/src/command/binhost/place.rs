@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use farm_manifest::{Loaded, Overrides};
-use farm_publish::Deny;
 use farm_signing::SigningKey;
 
 use super::super::{FarmError, Setup, Words};
+use super::denied::Denied;
 use crate::lower::local_folder;
-use crate::rules::publish_pkgs::{self, LOCAL_BINHOSTS};
+use crate::rules::publish_pkgs::LOCAL_BINHOSTS;
 use crate::signing::PackageSigner;
 use crate::workspace::Workspace;
 
@@ -30,7 +30,7 @@ pub(super) struct Binhost {
     /// The words that name releases.
     pub(super) releases: Vec<String>,
     /// What the manifest does not let out.
-    pub(super) deny: Vec<Deny>,
+    pub(super) deny: Denied,
     pub(super) private: bool,
     /// The key that signs, by its name.
     sign: Option<String>,
@@ -69,7 +69,7 @@ impl Binhost {
         Ok(Self {
             folder: setup.current_dir.join(folder),
             releases: words.targets,
-            deny: Vec::new(),
+            deny: Denied::default(),
             // Whoever published there decided what may be there.
             private: true,
             sign: None,
@@ -109,7 +109,7 @@ impl Binhost {
                 .join(&farm.name.value)
                 .join(flavour),
             releases: Vec::new(),
-            deny: Vec::new(),
+            deny: Denied::default(),
             private: true,
             sign: None,
             epoch: loaded.settings.source_date_epoch,
@@ -126,9 +126,11 @@ impl Binhost {
         let deny = farm.publish.deny.iter().chain(&publish.deny);
         Ok(Self {
             folder: folder.join(flavour),
-            deny: deny
-                .map(|deny| publish_pkgs::deny(&deny.value))
-                .collect::<Result<_, _>>()?,
+            deny: Denied {
+                words: deny.map(|deny| deny.value.clone()).collect(),
+                state: workspace.state(),
+                farm: farm.name.value.clone(),
+            },
             private: publish.private,
             sign: publish.sign.as_ref().map(|sign| sign.value.clone()),
             ..local

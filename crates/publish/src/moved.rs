@@ -1,0 +1,118 @@
+//! What moves when a published folder goes elsewhere: told by its records, for those who know nothing else of them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use fs_err as fs;
+
+use crate::PublishError;
+use crate::instance::is_package_path;
+use crate::live::{INDEX, INDEX_GZ, recorded};
+use crate::record::{self, BadRecord, Record};
+
+/// The files of the index in the order in which they are replaced: who sees the last one new sees all of the release.
+pub const INDEX_FILES: [&str; 2] = [INDEX_GZ, INDEX];
+
+/// The folder of the records.
+pub const RECORDS: &str = record::FOLDER;
+
+/// A package file that a release lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageFile {
+    /// Relative to the folder.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+    /// Its time, in seconds since the epoch.
+    pub mtime: u64,
+}
+
+/// What a record says of the files of its release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseFiles {
+    /// The release's number.
+    pub number: u64,
+    /// The time of the index, in seconds since the epoch.
+    pub timestamp: u64,
+    /// What the index lists.
+    pub packages: Vec<PackageFile>,
+    index: [blake3::Hash; 2],
+}
+
+impl ReleaseFiles {
+    /// Reads a record. `place` names it in errors.
+    ///
+    /// # Errors
+    /// It is damaged, or a newer farm wrote it.
+    pub fn parse(record: &[u8], place: &Path) -> Result<Self, PublishError> {
+        let damaged = |reason| PublishError::Record {
+            path: place.to_owned(),
+            reason,
+        };
+        let record = match Record::parse(record) {
+            Ok(record) => record,
+            Err(BadRecord::Newer(format)) => {
+                let path = place.to_owned();
+                return Err(PublishError::NewerFormat { path, format });
+            }
+            Err(BadRecord::Damaged(reason)) => return Err(damaged(reason)),
+        };
+        if let Some(package) = record.packages.iter().find(|package| !is_package_path(&package.path)) {
+            return Err(damaged(format!("`{}` is no path of a package", package.path)));
+        }
+        let packages = record.packages.into_iter().map(|package| PackageFile {
+            path: package.path,
+            size: package.size,
+            mtime: package.stamp.build_time,
+        });
+        Ok(Self {
+            number: record.number,
+            timestamp: record.timestamp,
+            packages: packages.collect(),
+            index: [record.index_gz, record.index],
+        })
+    }
+
+    /// Whether these are the files of the release's index, in the order of [`INDEX_FILES`].
+    pub fn is_indexed_by(&self, files: &[Vec<u8>; 2]) -> bool {
+        let digests = [blake3::hash(&files[0]), blake3::hash(&files[1])];
+        digests == self.index
+    }
+}
+
+/// The package files that must stay in a folder: those that its releases list.
+///
+/// # Errors
+/// A record cannot be read.
+pub fn needed(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
+    let mut paths = BTreeSet::new();
+    for number in record_numbers(folder)? {
+        let path = folder.join(record_path(number));
+        let release = ReleaseFiles::parse(&fs::read(&path)?, &path)?;
+        paths.extend(release.packages.into_iter().map(|package| package.path));
+    }
+    Ok(paths)
+}
+
+/// Whether a path is one that a publication could have given to a package: nothing else may be removed.
+pub fn is_package_file(path: &str) -> bool {
+    is_package_path(path)
+}
+
+/// The path of a release's record in the folder.
+pub fn record_path(number: u64) -> String {
+    format!("{RECORDS}/{}", Record::file_name(number))
+}
+
+/// The number of the release that a file of [`RECORDS`] records; `None` for other files.
+pub fn record_number(name: &str) -> Option<u64> {
+    Record::number_of_file(name)
+}
+
+/// The numbers of the releases that a folder has records of, rising.
+///
+/// # Errors
+/// The folder of the records cannot be read.
+pub fn record_numbers(folder: &Path) -> Result<BTreeSet<u64>, PublishError> {
+    Ok(recorded(folder)?)
+}
