@@ -133,9 +133,9 @@ impl RemoteError {
             Self::Unreachable { .. } => Some(
                 "what clients see is the release before; run it again when the host answers: it goes on where it ended",
             ),
-            Self::Full { .. } => {
-                Some("make room there, or let it take bigger files, and run it again: it goes on where it ended")
-            }
+            Self::Full { .. } => Some(
+                "make room there, or let it take bigger files (nginx: client_max_body_size), and run it again: it goes on where it ended",
+            ),
             Self::Refused { hint, .. } | Self::Unable { hint, .. } | Self::Credentials { hint, .. } => Some(hint),
             Self::NoProgram { .. } => Some("install it (Debian: openssh-client, rsync), or put it into PATH"),
             Self::Overtaken { .. } => Some("run it again: it takes over that release and follows it"),

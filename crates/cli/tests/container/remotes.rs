@@ -67,7 +67,6 @@ fn a_remote_out_of_reach_is_the_environments_fault() {
     let to = format!("http://127.0.0.1:{}/pkgs", free_port());
     let output = publish(&space, &to).ended(3);
     assert!(output.stderr.contains(&to), "{output}");
-    let results = output.results();
-    assert_eq!(results["tiny:publish-pkgs"], "failed");
-    assert_eq!(results["tiny:binhost"], "built");
+    assert_eq!(output.with_result("failed").len(), 1, "{output}");
+    assert_eq!(output.results()["tiny:publish-pkgs"], "failed");
 }
