@@ -353,6 +353,39 @@ fn whatever_publishes_elsewhere_is_named_by_its_folder() {
     ");
 }
 
+#[test]
+fn what_the_manifest_denies_stays_out() {
+    let space = published();
+    let manifest = space
+        .read("farms/f/farm.yaml")
+        .replace("\" }", "\", deny: [net-misc/y] }");
+    space.write("farms/f/farm.yaml", &manifest);
+    let back = ok(&space, &["binhost", "rollback", "2"]);
+    assert!(
+        back.stderr
+            .contains("note: net-misc/y-2 is not published: `net-misc/y` is denied\n"),
+        "{}",
+        back.text()
+    );
+    assert!(!space.read("pub/amd64.opt/Packages").contains("net-misc/y"));
+    // What is in a licence group, a plan says. What was published is let out again, and what is new is not.
+    space.write("farms/f/farm.yaml", &manifest.replace("net-misc/y", "\"@EULA\""));
+    let back = ok(&space, &["binhost", "rollback", "3"]);
+    assert!(
+        back.stderr
+            .contains("note: what release 3 had is published whatever is in @EULA: "),
+        "{}",
+        back.text()
+    );
+    theirs(&space);
+    insta::assert_snapshot!(space.farm(&["binhost", "import", "theirs"]).text(), @r"
+    --- stderr
+    error: publish.deny names the licence group @EULA, and only a plan says what is in it
+    hint: name the licences; or name the folder with --folder, for which nothing is denied
+    --- status 2
+    ");
+}
+
 /// What another publisher left: packages and an index, and no record.
 fn theirs(space: &Space) -> PathBuf {
     let packages = [("dev-libs/x-1", "A"), ("dev-libs/y-1", "y")];

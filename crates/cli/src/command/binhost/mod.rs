@@ -227,12 +227,12 @@ fn tag(setup: &Setup, args: &TagArgs, results: &mut Results) -> Result<Status, C
 
 fn rollback(app: &App, setup: &Setup, args: &RollbackArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = given(&args.words, &args.folder, args.sign.sign.as_ref());
-    let done = domain::binhost_rollback(setup, &words, &mut now_and_then(app))?;
+    let (done, groups) = domain::binhost_rollback(setup, &words, &mut now_and_then(app))?;
     for line in render::rolled_back(&done) {
         results.line(&line);
     }
     results.flush();
-    app.say(&render::after_rollback(&done));
+    app.say(&render::after_rollback(&done, &groups));
     Ok(Status::Done)
 }
 

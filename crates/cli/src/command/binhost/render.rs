@@ -95,10 +95,17 @@ pub(super) fn rolled_back(done: &RolledBack) -> Vec<String> {
     lines
 }
 
-/// What there is to know after it.
-pub(super) fn after_rollback(done: &RolledBack) -> Vec<String> {
+/// What there is to know after it. `groups` are licence groups that are denied and were not looked up.
+pub(super) fn after_rollback(done: &RolledBack, groups: &[String]) -> Vec<String> {
     let mut lines = refused(&done.published.refused);
     if done.published.changed {
+        if !groups.is_empty() {
+            lines.push(format!(
+                "note: what release {} had is published whatever is in {}: only a plan says what is denied by a licence group",
+                done.to,
+                groups.join(", ")
+            ));
+        }
         lines.push(
             "note: the next `farm publish-pkgs` publishes what the manifest asks for, as ever: change that, too, if this is to last"
                 .to_owned(),

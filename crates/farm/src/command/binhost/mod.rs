@@ -76,7 +76,8 @@ pub fn binhost_prune(setup: &Setup, words: &BinhostWords, keep: u64, dry_run: bo
 }
 
 /// Publishes an older release again: the one that the words name, or the one before the one in force. `progress` is told of
-/// packages that are written.
+/// packages that are written. Also gives the licence groups that the manifest denies: without a plan nobody knows what is in them, and
+/// what the release has of it, which was let out then, is published again.
 ///
 /// The record of what `publish-pkgs` made stays as it is, and is found not to hold any more: the next `farm publish-pkgs` publishes
 /// what the manifest asks for.
@@ -88,7 +89,7 @@ pub fn binhost_rollback(
     setup: &Setup,
     words: &BinhostWords,
     progress: &mut dyn FnMut(&str),
-) -> Result<RolledBack, FarmError> {
+) -> Result<(RolledBack, Vec<String>), FarmError> {
     let binhost = Binhost::find(setup, words, 1)?;
     let signer = binhost.signer(setup)?;
     let rollback = Rollback {
@@ -105,7 +106,7 @@ pub fn binhost_rollback(
         )),
         _ => error.into(),
     })?;
-    Ok(done)
+    Ok((done, binhost.groups))
 }
 
 /// Looks at everything in a binhost; see [`farm_publish::audit`]. Signatures count that the user's key ring trusts. `progress` is
@@ -138,6 +139,12 @@ pub fn binhost_import(
     progress: &mut dyn FnMut(&str),
 ) -> Result<(Imported, bool), FarmError> {
     let binhost = Binhost::find(setup, words, 0)?;
+    if let Some(group) = binhost.groups.first() {
+        // What is taken over was never looked at.
+        let message = format!("publish.deny names the licence group {group}, and only a plan says what is in it");
+        return Err(FarmError::input(message)
+            .hint("name the licences; or name the folder with --folder, for which nothing is denied"));
+    }
     let signer = binhost.signer(setup)?;
     let source = foreign(setup, from)?;
     let import = Import {

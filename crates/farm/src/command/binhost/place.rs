@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use farm_manifest::{Loaded, Overrides};
+use farm_manifest::{Loaded, Overrides, model};
 use farm_publish::Deny;
 use farm_signing::SigningKey;
 
 use super::super::{FarmError, Setup, Words};
 use crate::lower::local_folder;
-use crate::rules::publish_pkgs::{self, LOCAL_BINHOSTS};
+use crate::rules::publish_pkgs::LOCAL_BINHOSTS;
 use crate::signing::PackageSigner;
 use crate::workspace::Workspace;
 
@@ -29,8 +29,10 @@ pub(super) struct Binhost {
     pub(super) folder: PathBuf,
     /// The words that name releases.
     pub(super) releases: Vec<String>,
-    /// What the manifest does not let out.
+    /// What the manifest does not let out, but for licence groups.
     pub(super) deny: Vec<Deny>,
+    /// The licence groups that it does not let out. Which licences are in them, a plan says, and there is none here.
+    pub(super) groups: Vec<String>,
     pub(super) private: bool,
     /// The key that signs, by its name.
     sign: Option<String>,
@@ -70,6 +72,7 @@ impl Binhost {
             folder: setup.current_dir.join(folder),
             releases: words.targets,
             deny: Vec::new(),
+            groups: Vec::new(),
             // Whoever published there decided what may be there.
             private: true,
             sign: None,
@@ -110,6 +113,7 @@ impl Binhost {
                 .join(flavour),
             releases: Vec::new(),
             deny: Vec::new(),
+            groups: Vec::new(),
             private: true,
             sign: None,
             epoch: loaded.settings.source_date_epoch,
@@ -123,12 +127,18 @@ impl Binhost {
             FarmError::input(format!("{place}: {to} is not a folder of this machine"))
                 .hint("where it is one, `--folder DIR` names it")
         })?;
-        let deny = farm.publish.deny.iter().chain(&publish.deny);
+        let (mut deny, mut groups) = (Vec::new(), Vec::new());
+        for denied in farm.publish.deny.iter().chain(&publish.deny) {
+            match &denied.value {
+                model::Deny::Package(atom) => deny.push(Deny::Package(atom.clone())),
+                model::Deny::License(name) if name.starts_with('@') => groups.push(name.clone()),
+                model::Deny::License(name) => deny.push(Deny::License(name.clone())),
+            }
+        }
         Ok(Self {
             folder: folder.join(flavour),
-            deny: deny
-                .map(|deny| publish_pkgs::deny(&deny.value))
-                .collect::<Result<_, _>>()?,
+            deny,
+            groups: if publish.private { Vec::new() } else { groups },
             private: publish.private,
             sign: publish.sign.as_ref().map(|sign| sign.value.clone()),
             ..local
