@@ -353,6 +353,38 @@ fn whatever_publishes_elsewhere_is_named_by_its_folder() {
     ");
 }
 
+#[test]
+fn what_the_manifest_denies_stays_out() {
+    let space = published();
+    let manifest = space
+        .read("farms/f/farm.yaml")
+        .replace("\" }", "\", deny: [net-misc/y] }");
+    space.write("farms/f/farm.yaml", &manifest);
+    let back = ok(&space, &["binhost", "rollback", "2"]);
+    assert!(
+        back.stderr
+            .contains("note: net-misc/y-2 is not published: `net-misc/y` is denied\n"),
+        "{}",
+        back.text()
+    );
+    assert!(!space.read("pub/amd64.opt/Packages").contains("net-misc/y"));
+    // What is in a licence group, the last plan says.
+    space.write("farms/f/farm.yaml", &manifest.replace("net-misc/y", "\"@EULA\""));
+    let refused = |words: &[&str]| {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(space.farm(words).text(), @r"
+            --- stderr
+            error: publish.deny: which licences are in @EULA, no plan has told yet
+            hint: `farm plan f` makes one
+            --- status 2
+            ");
+        }
+    };
+    refused(&["binhost", "rollback", "3"]);
+    theirs(&space);
+    refused(&["binhost", "import", "theirs"]);
+}
+
 /// What another publisher left: packages and an index, and no record.
 fn theirs(space: &Space) -> PathBuf {
     let packages = [("dev-libs/x-1", "A"), ("dev-libs/y-1", "y")];
