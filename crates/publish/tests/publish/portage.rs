@@ -1,11 +1,14 @@
 //! A stock Portage as the client: it installs what was published, over HTTP, and finds nothing wrong with the index.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use farm_publish::{Candidate, ForeignFolder, Import, audit, import, rollback};
+use farm_publish::{Candidate, ForeignFolder, Import, RELEASES_KEPT, audit, import, rollback};
 use fs_err as fs;
 
 use crate::support::Lab;
@@ -283,6 +286,49 @@ fn a_world_that_is_updated_goes_where_the_releases_go() {
         (client.installed("x", "COUNTER"), client.installed("x", "BUILD_ID")),
         (counter, "5".to_owned())
     );
+}
+
+/// Every release may make the ones before it smaller, and the index that a client has just read is soon not the newest one.
+#[test]
+fn a_client_at_work_never_fails_while_a_hundred_releases_come() {
+    let lab = Lab::new();
+    let client = Client::new(&lab);
+    let packages = ["A", "B", "C"].map(|content| client.build(content));
+    fs::remove_dir_all(lab.path("repo/app-misc")).unwrap();
+    lab.publish(&packages[..1]);
+    let server = Server::new(&lab.folder);
+    let (rounds, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let seen = std::thread::scope(|scope| {
+        let at_work = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while !over.load(Ordering::Relaxed) {
+                seen.insert(client.install(&server));
+                rounds.fetch_add(1, Ordering::Relaxed);
+            }
+            seen
+        });
+        let (mut round, mut in_round) = (0, 0);
+        for number in 1..=100 {
+            // As many as are kept may come in one round of the client's.
+            while in_round == RELEASES_KEPT - 1 && rounds.load(Ordering::Relaxed) == round && !at_work.is_finished() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let now = rounds.load(Ordering::Relaxed);
+            in_round = if now == round { in_round + 1 } else { 1 };
+            round = now;
+            lab.publish(std::slice::from_ref(&packages[number % packages.len()]));
+        }
+        over.store(true, Ordering::Relaxed);
+        at_work.join().unwrap()
+    });
+    assert!(
+        seen.is_subset(&["A\n", "B\n", "C\n"].map(str::to_owned).into()),
+        "{seen:?}"
+    );
+    assert!(rounds.load(Ordering::Relaxed) >= 100 / RELEASES_KEPT, "{rounds:?}");
+    assert!(lab.folder.join("releases/0101.json").exists());
+    assert_eq!(client.install(&server), "B\n");
+    assert_eq!(client.installed("x", "BUILD_ID"), "101");
 }
 
 #[test]
