@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use farm_publish::{Candidate, ForeignFolder, Import, RELEASES_KEPT, audit, import, rollback};
 use fs_err as fs;
@@ -297,19 +297,23 @@ fn a_client_at_work_never_fails_while_a_hundred_releases_come() {
     fs::remove_dir_all(lab.path("repo/app-misc")).unwrap();
     lab.publish(&packages[..1]);
     let server = Server::new(&lab.folder);
-    let (rounds, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (rounds, round_ms, over) = (AtomicU64::new(0), AtomicU64::new(1000), AtomicBool::new(false));
     let seen = std::thread::scope(|scope| {
         let at_work = scope.spawn(|| {
             let mut seen = BTreeSet::new();
             while !over.load(Ordering::Relaxed) {
+                let begun = Instant::now();
                 seen.insert(client.install(&server));
+                round_ms.store(u64::try_from(begun.elapsed().as_millis()).unwrap(), Ordering::Relaxed);
                 rounds.fetch_add(1, Ordering::Relaxed);
             }
             seen
         });
         let (mut round, mut in_round) = (0, 0);
         for number in 1..=100 {
-            // As many as are kept may come in one round of the client's.
+            // Spread over a round of the client's, so that some come between the index that it reads and the package that it fetches.
+            std::thread::sleep(Duration::from_millis(round_ms.load(Ordering::Relaxed) / RELEASES_KEPT));
+            // As many as are kept may come in one round.
             while in_round == RELEASES_KEPT - 1 && rounds.load(Ordering::Relaxed) == round && !at_work.is_finished() {
                 std::thread::sleep(Duration::from_millis(5));
             }
