@@ -19,7 +19,7 @@ use targets::Target;
 /// How many inputs each target gets; those whose every input is packed and unpacked several times get the fewer.
 const ROUNDS: usize = 100_000;
 const COSTLY_ROUNDS: usize = 10_000;
-const COSTLY: [&str; 1] = ["gpkg"];
+const COSTLY: [&str; 2] = ["gpkg", "xpak"];
 
 /// No input grows beyond this many bytes.
 const LONGEST: usize = 40_000;

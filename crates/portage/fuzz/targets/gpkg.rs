@@ -18,7 +18,7 @@ const IMAGE: u8 = 1;
 const MANIFEST: u8 = 2;
 
 /// As much as any input has, and no bombs.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     metadata_bytes: 1 << 20,
     image_bytes: 1 << 20,
     image_entries: 1000,
@@ -67,7 +67,7 @@ fn package(bytes: &[u8]) {
     assert!(first == back, "a stamped package has another normal form");
 }
 
-fn normal(bytes: &[u8], limits: Limits) -> Result<(Vec<u8>, NormalReport), ErrorKind> {
+pub(super) fn normal(bytes: &[u8], limits: Limits) -> Result<(Vec<u8>, NormalReport), ErrorKind> {
     let mut out = Cursor::new(Vec::new());
     let options = NormalOptions { epoch: 7, limits };
     let report = normalise(Cursor::new(bytes), &mut out, &options).map_err(|error| error.kind())?;
@@ -75,7 +75,7 @@ fn normal(bytes: &[u8], limits: Limits) -> Result<(Vec<u8>, NormalReport), Error
 }
 
 /// Reads all of a package that must be without fault, and gives its metadata.
-fn whole(bytes: &[u8]) -> Metadata {
+pub(super) fn whole(bytes: &[u8]) -> Metadata {
     let mut reader = Reader::open(Cursor::new(bytes), Limits::default()).expect("it opens");
     reader.verify().expect("it verifies");
     let read = reader.visit_image(|_, content| {

@@ -8,14 +8,16 @@ mod atom;
 mod gpkg;
 mod packages_index;
 mod version;
+mod xpak;
 
 /// A target: its name, and the function that holds an input against its laws.
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const ALL: [Target; 4] = [
+pub(crate) const ALL: [Target; 5] = [
     ("atom", atom::check),
     ("gpkg", gpkg::check),
     ("packages_index", packages_index::check),
     ("version", version::check),
+    ("xpak", xpak::check),
 ];
