@@ -42,6 +42,11 @@ src_install() {
 }
 "#;
 
+/// The same for a task, whose compilers are lines of a shell.
+const MAKEFILE: &str = "all: 1 2 3 4 5 6 7 8 9 10 11 12\n\
+    1 2 3 4 5 6 7 8 9 10 11 12:\n\
+    \t@echo \"compiler + $$(date +%s%N)\"; sleep 0.3; echo \"compiler - $$(date +%s%N)\"\n";
+
 /// Adds packages that keep processors busy, with `more` in their compile phase.
 fn add(space: &FarmSpace, names: &[&str], more: &str) {
     for name in names {
@@ -60,9 +65,15 @@ fn add(space: &FarmSpace, names: &[&str], more: &str) {
 
 /// The most compilers that ran at once in these builds, and how many ran.
 fn peak(space: &FarmSpace, names: &[&str]) -> (usize, usize) {
+    let logs: Vec<String> = names.iter().map(|name| format!("pkg/app-misc/{name}-1.0")).collect();
+    peak_of(space, &logs)
+}
+
+/// The same of the nodes with these logs.
+fn peak_of(space: &FarmSpace, nodes: &[String]) -> (usize, usize) {
     let mut moments = Vec::new();
-    for name in names {
-        let log = space.read(&format!(".farm/logs/tiny/pkg/app-misc/{name}-1.0.log"));
+    for node in nodes {
+        let log = space.read(&format!(".farm/logs/tiny/{node}.log"));
         for line in log.lines() {
             if let Some((sign, time)) = line.strip_prefix("compiler ").and_then(|rest| rest.split_once(' ')) {
                 moments.push((time.parse::<u128>().unwrap(), sign == "+"));
@@ -111,6 +122,28 @@ fn a_build_alone_has_all_jobs_and_makes_the_same_with_one() {
     let output = space.farm(&["build", "--rebuild", target, "-j1", "--json"]).succeeded();
     assert_eq!(peak(&space, &["busy"]), (1, 12), "{output}");
     assert!(output.stdout.contains("\"reproducible\":true"), "{output}");
+}
+
+#[test]
+fn tasks_in_images_share_the_jobs() {
+    let space = FarmSpace::ready();
+    space.write("farms/tiny/Makefile", MAKEFILE);
+    let names = ["one", "other"];
+    let tasks: String = names
+        .iter()
+        .map(|name| format!("  {name}:\n    in: base\n    inputs: [Makefile]\n    run: make\n"))
+        .collect();
+    space.edit("farms/tiny/farm.yaml", "tasks:\n", &format!("tasks:\n{tasks}"));
+    let targets = names.map(|name| format!("tiny:task/{name}"));
+    let logs = names.map(|name| format!("task/{name}"));
+    let output = space.farm(&["build", &targets[0], &targets[1], "-j4"]).succeeded();
+    let (together, count) = peak_of(&space, &logs);
+    assert_eq!(count, 2 * 12, "{output}");
+    assert!((3..=4).contains(&together), "{together} at once\n{output}");
+    // Each has two, or more once the other has ended: neither runs its compilers one by one.
+    for log in &logs {
+        assert!(peak_of(&space, std::slice::from_ref(log)).0 > 1, "{log}\n{output}");
+    }
 }
 
 /// An old ninja: it says its version, or how many jobs it was told, and then shows that this is what it may do.

@@ -1,9 +1,9 @@
-//! The job tokens of a package build: a FIFO inside its container, filled and emptied by a companion.
+//! The job tokens of a package build, or of a task in an image: a FIFO inside its container, filled and emptied by a companion.
 //!
 //! Nothing of the host is in the container, not even a FIFO: tokens cross the border as words to a small program beside
 //! emerge. No program of the build holds anything else of farm's, so that what a container was lent is back when it is gone.
 //!
-//! None of this is in a package's key, as the number of jobs is not: [`OFFER`] sets variables that the normal form takes out,
+//! None of this is in a key, as the number of jobs is not: [`OFFER`] sets variables that the normal form takes out,
 //! and leaves every program under its own name and path.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use farm_engine::{Failure, FailureKind, Need, NodeSpec, Run};
-use farm_executor::{Collect, Network, OutputSink, TarSource};
+use farm_executor::{Collect, Companion, Network, OutputSink, TarSource};
 use farm_store::Witness;
 use fs_err as fs;
 
@@ -16,6 +17,7 @@ use crate::context::{Context, io_failure};
 use crate::files::FileNode;
 use crate::place::{self, KeptFile, Place};
 use crate::rules::container::{self, ContainerRun};
+use crate::rules::jobs;
 use crate::upload::Upload;
 
 /// Where a task finds its inputs in a container, and leaves its outputs.
@@ -54,13 +56,15 @@ pub(super) fn run(
         env: data.env.clone(),
         ..ContainerData::default()
     };
+    let mut begin = "cd /task && exec \"$@\"".to_owned();
+    let tokens = (!data.env.contains_key("MAKEFLAGS")).then(|| Arc::new(jobs::ContainerJobs::default()));
+    if let Some(tokens) = &tokens {
+        (run.tokens)(tokens.clone());
+        upload = upload.files(".farm", [("jobs.sh".to_owned(), FileNode::program(jobs::OFFER))].into());
+        begin = format!(". /.farm/jobs.sh; {begin}");
+    }
     let files: Vec<Box<dyn TarSource>> = vec![Box::new(upload)];
-    let mut argv = vec![
-        "/bin/sh".to_owned(),
-        "-c".to_owned(),
-        "cd /task && exec \"$@\"".to_owned(),
-        "sh".to_owned(),
-    ];
+    let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), begin, "sh".to_owned()];
     argv.extend_from_slice(&data.argv);
     context.with_scratch(|scratch| {
         let mut outputs = TakeOutputs {
@@ -79,7 +83,7 @@ pub(super) fn run(
                 network: Network::None,
                 container: &container,
                 collect: vec![Collect::OnSuccess(CONTAINER_FOLDER.to_owned())],
-                companion: None,
+                companion: tokens.map(|tokens| tokens as Arc<dyn Companion>),
             },
             &mut outputs,
         )?;
