@@ -63,7 +63,7 @@ fn denial(license: &str, deny: &[Deny]) -> Option<String> {
     })
 }
 
-fn matches(atom: &Atom, cpv: &Cpv, stanza: &Stanza) -> bool {
+pub(crate) fn matches(atom: &Atom, cpv: &Cpv, stanza: &Stanza) -> bool {
     let value = |key: &str| stanza.get(key).map_or("", String::as_str);
     let Ok(slot) = Slot::parse(value("SLOT")) else {
         // What a package without a proper slot matches cannot be said, so the safe side is taken.

@@ -40,6 +40,7 @@ mod deny;
 mod error;
 mod folder;
 mod format;
+mod held;
 mod import;
 mod instance;
 mod live;
@@ -56,6 +57,7 @@ pub use audit::{Audit, Fault, audit};
 pub use check::{InForce, in_force, index_digest};
 pub use deny::Deny;
 pub use error::{ErrorKind, PublishError};
+pub use held::Lacking;
 pub use import::{ForeignBinhost, ForeignFolder, Import, ImportError, Imported, import};
 pub use moved::{
     INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, is_package_file, needed, record_number, record_numbers,

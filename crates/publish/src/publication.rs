@@ -10,13 +10,14 @@ use crate::check::has_size;
 use crate::commit::{Release, commit, restore};
 use crate::deny::refusal;
 use crate::folder::Folder;
+use crate::held::{Former, fitting};
 use crate::instance::{Stamp, Stamps};
 use crate::live::{Live, newest_record, note_files, settings_of};
 use crate::record::{Instance, Record};
 use crate::releases::forget_the_oldest;
 use crate::stage::{StagedPackage, describe, stanza_of};
 use crate::staging::{Order, stage_all};
-use crate::{Deny, PublishError, ReleaseSigner};
+use crate::{Deny, Lacking, PublishError, ReleaseSigner};
 
 /// By how many seconds TIMESTAMP rises at least from release to release.
 ///
@@ -43,6 +44,9 @@ pub struct Publication<'a> {
     pub folder: &'a Path,
     /// All packages of the release, in any order; one given twice counts once.
     pub candidates: &'a [Candidate],
+    /// Packages that belong to the release and are not among the candidates. Of each, what the release before has in its slot stays, if it is
+    /// signed as it should be and fits to the rest.
+    pub lacking: &'a [Lacking],
     /// The settings that the index shows; see [`HeaderSettings::variables`]. PROFILE among them is the profile.
     pub header: &'a BTreeMap<String, String>,
     /// The earliest TIMESTAMP and BUILD_TIME, in seconds since the epoch: the workspace's SOURCE_DATE_EPOCH.
@@ -77,6 +81,8 @@ pub struct Published {
     pub restored: Vec<String>,
     /// How many instances stayed as they were.
     pub kept: usize,
+    /// Instances of the release before that stay in the place of lacking packages.
+    pub held: Vec<String>,
     /// Instances of the release before that this one does not list.
     pub dropped: Vec<String>,
     /// What was left out.
@@ -91,6 +97,8 @@ struct Wanted<'a> {
     former: Option<&'a Instance>,
     /// Its stanza, if the file of `former` is whole.
     stanza: Option<Stanza>,
+    /// What the package says of itself, stamp and file apart.
+    described: Stanza,
 }
 
 impl Wanted<'_> {
@@ -152,6 +160,10 @@ pub(crate) fn publish_locked(
             }
             _ => lacking.push(wanted),
         }
+    }
+    for held in held(publication, folder, base.as_ref(), in_force.then_some(&live), &wanted)? {
+        changes.held.push(held.instance.name());
+        packages.push((held.instance, held.stanza));
     }
     let (mut staged, lacking) = make_again(publication, folder, lacking, &mut changes, progress)?;
     let mut numbering = Numbering {
@@ -271,10 +283,59 @@ fn select<'a>(
                 cpv,
                 former,
                 stanza,
+                described,
             }),
         }
     }
     Ok((wanted, refused))
+}
+
+/// What stays of the newest release in the place of packages that are lacking.
+fn held(
+    publication: &Publication<'_>,
+    folder: &Folder,
+    base: Option<&Record>,
+    live: Option<&Live>,
+    wanted: &[Wanted<'_>],
+) -> Result<Vec<Former>, PublishError> {
+    let Some(base) = base.filter(|_| !publication.lacking.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let signed_by = publication.signer.map(ReleaseSigner::fingerprint);
+    let stays: BTreeSet<&str> = wanted
+        .iter()
+        .filter_map(|wanted| Some(wanted.former?.path.as_str()))
+        .collect();
+    let mut known: BTreeSet<String> = wanted.iter().map(|wanted| wanted.cpv.cp()).collect();
+    known.extend(publication.lacking.iter().map(|lacking| lacking.cp.clone()));
+    let mut former = Vec::new();
+    for instance in &base.packages {
+        let Ok(cpv) = Cpv::parse(&instance.cpv) else { continue };
+        let cp = cpv.cp();
+        let may_stay = publication.lacking.iter().any(|lacking| lacking.cp == cp)
+            && !stays.contains(instance.path.as_str())
+            && instance.signed_by.as_deref() == signed_by
+            && has_size(&folder.path(&instance.path), instance.size);
+        known.insert(cp);
+        if !may_stay {
+            continue;
+        }
+        let stanza = match live.and_then(|live| live.stanza(&instance.path)) {
+            Some(stanza) => Some(stanza.clone()),
+            None => stanza_of(folder, instance)?,
+        };
+        let denied = |stanza: &Stanza| !publication.private && refusal(&cpv, stanza, publication.deny).is_some();
+        if let Some(stanza) = stanza.filter(|stanza| !denied(stanza)) {
+            former.push(Former {
+                instance: instance.clone(),
+                cpv,
+                stanza,
+            });
+        }
+    }
+    former.retain(|one| one.stands_for(publication.lacking));
+    let new: Vec<(&Cpv, &Stanza)> = wanted.iter().map(|wanted| (&wanted.cpv, &wanted.described)).collect();
+    Ok(fitting(former, &new, &known))
 }
 
 fn parse_cpv(candidate: &Candidate) -> Result<Cpv, PublishError> {
@@ -392,6 +453,7 @@ struct Changes {
     added: Vec<String>,
     restored: Vec<String>,
     kept: usize,
+    held: Vec<String>,
     dropped: Vec<String>,
 }
 
@@ -408,6 +470,7 @@ impl Changes {
     fn published(mut self, index: blake3::Hash, refused: Vec<Refused>) -> Published {
         self.added.sort_unstable();
         self.restored.sort_unstable();
+        self.held.sort_unstable();
         self.dropped.sort_unstable();
         Published {
             changed: self.released || !self.restored.is_empty(),
@@ -415,6 +478,7 @@ impl Changes {
             added: self.added,
             restored: self.restored,
             kept: self.kept,
+            held: self.held,
             dropped: self.dropped,
             refused,
         }

@@ -159,6 +159,27 @@ fn build_root(
     Ok(split(plan, &reached, left_out))
 }
 
+/// For each package of a plan the indices of those that it needs at run time, directly or through packages of the binfarm root.
+pub(crate) fn runtime_needs(plan: &Plan) -> Vec<BTreeSet<usize>> {
+    let graph = Graph::new(plan);
+    let needs = (0..plan.packages.len()).map(|index| {
+        let (mut found, mut passed) = (BTreeSet::new(), BTreeSet::new());
+        let mut queue = vec![NodeRef::Package(index)];
+        while let Some(node) = queue.pop() {
+            for edge in graph.edges(node).iter().filter(|edge| runs(edge)) {
+                match edge.child {
+                    NodeRef::Package(child) => drop(found.insert(child)),
+                    NodeRef::Installed(child) if passed.insert(child) => queue.push(edge.child),
+                    NodeRef::Installed(_) => {}
+                }
+            }
+        }
+        found.remove(&index);
+        found
+    });
+    needs.collect()
+}
+
 fn split(plan: &Plan, reached: &BTreeSet<NodeRef>, left_out: BTreeSet<LeftOut>) -> BuildRoot {
     let mut root = BuildRoot {
         left_out: left_out.into_iter().collect(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::build_root::runtime_needs;
 use crate::{BuildRoot, ClosureError, LeftOut, NodeRef, Operation, Package, Plan, closures, runtime_closure};
 
 /// One package to be built, once for all subjects that need exactly this.
@@ -19,6 +20,9 @@ pub struct Instance {
     pub installed: Vec<String>,
     /// What is left out of the build root, sorted.
     pub left_out: Vec<LeftOut>,
+    /// Indices into [`Joined::instances`] of what it needs at run time, in any of its subjects, directly or through packages of the
+    /// binfarm root.
+    pub runtime: BTreeSet<usize>,
 }
 
 /// The plans of all subjects, joined.
@@ -103,6 +107,12 @@ pub fn join<'plan>(
             };
             places[index] = Some(place);
         }
+        for (needs, place) in runtime_needs(plan).into_iter().zip(&places) {
+            let needs = needs.into_iter().filter_map(|index| places[index]);
+            if let Some(place) = place {
+                joined.instances[*place].runtime.extend(needs);
+            }
+        }
         joined
             .by_subject
             .insert(subject.to_owned(), places.into_iter().flatten().collect());
@@ -151,6 +161,8 @@ fn instance(plan: &Plan, root: &BuildRoot, index: usize, places: &[Option<usize>
             .map(|&index| plan.cpv(NodeRef::Installed(index)).to_owned())
             .collect(),
         left_out: root.left_out.clone(),
+        // Known when all of the plan have their places.
+        runtime: BTreeSet::new(),
     }
 }
 

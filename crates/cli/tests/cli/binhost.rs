@@ -87,6 +87,7 @@ fn release(space: &Space, folder: &str, packages: &[(&str, &str)]) {
     let publication = Publication {
         folder: &space.path(folder),
         candidates: &candidates,
+        lacking: &[],
         header: &BTreeMap::from([("CHOST".to_owned(), "x86_64-pc-linux-gnu".to_owned())]),
         epoch: EPOCH,
         deny: &[],

@@ -7,6 +7,7 @@ use crate::support::{FarmSpace, Output};
 const BAR: &str = "farms/tiny/overlay/dev-libs/bar/files/bar.c";
 const TOOL: &str = "farms/tiny/overlay/dev-util/tool/files/tool.c";
 const LEAF: &str = "pkg/app-misc/leaf-1.0";
+const LEAF_EBUILD: &str = "farms/tiny/overlay/app-misc/leaf/leaf-1.0.ebuild";
 
 /// The packages that ended with a result, without the farm's name.
 fn packages(output: &Output, result: &str) -> Vec<String> {
@@ -105,4 +106,41 @@ fn without_keep_going_nothing_new_is_started() {
         "{output}"
     );
     assert_eq!(last["interrupted"], false, "{output}");
+}
+
+#[test]
+fn with_keep_going_what_was_built_well_is_published_and_the_rest_stays_as_it_was() {
+    let space = FarmSpace::ready();
+    let folder = space.folder().join("published");
+    let to = format!("PKGS=file://{}", folder.display());
+    let words = ["publish-pkgs", "tiny", "--unsigned", "-k", &to];
+    let first = space.farm(&words).succeeded();
+    let listed = || -> Vec<String> {
+        let index = folder.join(format!("{}.opt/Packages", space.flavour()));
+        let text = fs_err::read_to_string(index).unwrap();
+        text.lines()
+            .filter_map(|line| Some(line.strip_prefix("PATH: ")?.to_owned()))
+            .collect()
+    };
+    let before = listed();
+    let leaf = "app-misc/leaf/leaf-1.0-1.gpkg.tar".to_owned();
+    assert!(before.contains(&leaf), "{before:?}\n{first}");
+
+    space.edit(BAR, "return foo_count() + 1;", "return foo_count() + 2;");
+    space.edit(LEAF_EBUILD, "src_install() {", "src_install() {\n\tdie \"on purpose\"");
+    let output = space.farm(&words).ended(1);
+    let said = |what: &str| assert!(output.stderr.contains(what), "no {what}\n{output}");
+    said("app-misc/leaf-1.0 is not published: it was not built");
+    said("app-misc/leaf-1.0-1 stays, of the release before");
+    let after = listed();
+    assert!(after.contains(&leaf), "{after:?}");
+    assert!(
+        after.contains(&"dev-libs/bar/bar-2.0-2.gpkg.tar".to_owned()),
+        "{after:?}"
+    );
+    assert_eq!(after.len(), before.len());
+
+    // Without it, nothing is published after a failure.
+    let output = space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).ended(1);
+    assert_eq!(listed(), after, "{output}");
 }

@@ -80,6 +80,8 @@ pub struct PlannedPackage {
     pub package: Package,
     /// Indices of what is installed before it is built, in merge order.
     pub dependencies: Vec<usize>,
+    /// Indices of what it needs at run time, other than packages of the root.
+    pub runtime: BTreeSet<usize>,
     /// The root's packages that its build may use.
     pub installed: Vec<InstalledRecord>,
     /// Digest of the root's files that no package owns.
@@ -121,7 +123,7 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
         name: format!("{}:plan", data.farm),
         kind: "plan".to_owned(),
         // Raised whenever the form of `JoinedPlan` changes: what an older farm wrote must not be read.
-        rule_version: 4,
+        rule_version: 5,
         class: Class::Plan,
         inputs: vec![Input::text(
             "subjects",
@@ -315,6 +317,7 @@ fn planned(
         subjects: instance.subjects.clone(),
         package: package.clone(),
         dependencies: instance.packages.clone(),
+        runtime: instance.runtime.clone(),
         installed: used,
         unowned: installed.unowned,
         portage: portage.to_owned(),

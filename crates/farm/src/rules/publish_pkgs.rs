@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Presence, Run};
-use farm_publish::{Candidate, Deny, InForce, Publication, PublishError, ReleaseSigner, in_force, publish};
+use farm_engine::{
+    Class, Dependency, Digest, Event, Failure, FailureKind, Guard, Input, NodeSpec, Output, Presence, Run,
+};
+use farm_publish::{Candidate, Deny, InForce, Lacking, Publication, PublishError, ReleaseSigner, in_force, publish};
 use farm_remote::Address;
 
 use super::base::Tell;
@@ -60,6 +62,10 @@ pub struct PublishedPackage {
     pub node: String,
     /// `CATEGORY/PF`.
     pub cpv: String,
+    /// `CATEGORY/NAME` and slot.
+    pub place: Lacking,
+    /// Indices among the packages of what it needs at run time.
+    pub runtime: BTreeSet<usize>,
 }
 
 /// The node of the local binhost.
@@ -149,9 +155,15 @@ fn node(
     if plan.private {
         inputs.push(Input::text("private", "yes"));
     }
+    // Where one goes on after a failure, what was built well is published; whoever takes packages out of farm's own state wants all.
+    let need = if local == "binhost" {
+        Dependency::output
+    } else {
+        Dependency::soft
+    };
     let mut dependencies: Vec<Dependency> = packages
         .iter()
-        .map(|package| Dependency::output(&package.node, "payload"))
+        .map(|package| need(package.node.clone(), "payload".to_owned()))
         .collect();
     dependencies.extend(plan.needs.iter().map(Dependency::before_run));
     NodeSpec {
@@ -184,10 +196,60 @@ fn deny_input(deny: &Deny) -> Input {
     }
 }
 
+/// Why each package cannot be published; `None` for those that can, with all that they need at run time.
+fn obstacles(packages: &[PublishedPackage], is_built: impl Fn(usize) -> bool) -> Vec<Option<Obstacle>> {
+    let mut obstacles: Vec<Option<Obstacle>> = (0..packages.len())
+        .map(|at| (!is_built(at)).then_some(Obstacle::NotBuilt))
+        .collect();
+    let mut needed_by = vec![Vec::new(); packages.len()];
+    for (at, package) in packages.iter().enumerate() {
+        for &need in &package.runtime {
+            needed_by[need].push(at);
+        }
+    }
+    let mut pending: Vec<usize> = (0..packages.len()).filter(|&at| obstacles[at].is_some()).collect();
+    while let Some(at) = pending.pop() {
+        for &other in &needed_by[at] {
+            if obstacles[other].is_none() {
+                obstacles[other] = Some(Obstacle::Needs(at));
+                pending.push(other);
+            }
+        }
+    }
+    obstacles
+}
+
+/// What keeps a package from being published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    /// It failed, or was not begun.
+    NotBuilt,
+    /// It needs the package with this index, which is not published either.
+    Needs(usize),
+}
+
+/// The list of what is not published, a line each, and what stays in its place.
+fn of_lacking(packages: &[PublishedPackage], obstacles: &[Option<Obstacle>], held: &[String]) -> Vec<String> {
+    let lines = packages.iter().zip(obstacles).filter_map(|(package, obstacle)| {
+        let why = match (*obstacle)? {
+            Obstacle::NotBuilt => "it was not built".to_owned(),
+            Obstacle::Needs(at) => format!("it needs {}", packages[at].cpv),
+        };
+        Some(format!("{} is not published: {why}", package.cpv))
+    });
+    let stays = held.iter().map(|name| format!("{name} stays, of the release before"));
+    lines.chain(stays).collect()
+}
+
 fn published(farm: &str, planned: &PlannedPackage) -> PublishedPackage {
     PublishedPackage {
         node: package::node_name(farm, planned),
         cpv: planned.package.cpv.clone(),
+        place: Lacking {
+            cp: format!("{}/{}", planned.package.category, planned.package.name),
+            slot: planned.package.slot.clone(),
+        },
+        runtime: planned.runtime.clone(),
     }
 }
 
@@ -198,16 +260,26 @@ pub fn run(
     spec: &NodeSpec<Action>,
     data: &PublishPkgsData,
 ) -> Result<Vec<Output>, Failure> {
-    let mut candidates = Vec::new();
-    for package in &data.packages {
-        let guard = run
-            .dependency(spec, &package.node)
-            .ok_or_else(|| Failure::new(FailureKind::Bug, format!("{} is not there", package.node)))?;
-        candidates.push(Candidate {
-            cpv: package.cpv.clone(),
-            payload: place::output(guard, "payload")?.digest.into(),
-            file: context.store.path(&Kept::of(guard)?.package),
-        });
+    let guards: Vec<Option<&Guard>> = data
+        .packages
+        .iter()
+        .map(|package| run.dependency(spec, &package.node))
+        .collect();
+    let obstacles = obstacles(&data.packages, |at| guards[at].is_some());
+    let (mut candidates, mut lacking) = (Vec::new(), Vec::new());
+    for ((package, guard), obstacle) in data.packages.iter().zip(&guards).zip(&obstacles) {
+        match (guard, obstacle) {
+            (Some(guard), None) => candidates.push(Candidate {
+                cpv: package.cpv.clone(),
+                payload: place::output(guard, "payload")?.digest.into(),
+                file: context.store.path(&Kept::of(guard)?.package),
+            }),
+            _ => lacking.push(package.place.clone()),
+        }
+    }
+    if candidates.is_empty() && !lacking.is_empty() {
+        let message = "none of its packages was built with all that it needs, so nothing is published";
+        return Err(Failure::new(FailureKind::Step, message));
     }
     let signer = match &data.plan.sign {
         Some(name) => Some(PackageSigner(context.signing.key(name)?)),
@@ -217,6 +289,7 @@ pub fn run(
     let publication = Publication {
         folder: &data.plan.folder,
         candidates: &candidates,
+        lacking: &lacking,
         header: &data.header,
         epoch: context.epoch,
         deny: &data.deny,
@@ -228,6 +301,9 @@ pub fn run(
         None => publish(&publication, &mut progress).map_err(|error| failure(&error))?,
         Some(address) => publish_remote::publish(context, run, &spec.name, address, &publication)?,
     };
+    for note in of_lacking(&data.packages, &obstacles, &published.held) {
+        (run.events)(Event::Note { message: note });
+    }
     for refused in &published.refused {
         let message = format!("{} is not published: {}", refused.cpv, refused.reason);
         (run.events)(Event::Note { message });
@@ -317,5 +393,44 @@ pub(super) fn failure(error: &PublishError) -> Failure {
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packages that need those with these indices.
+    fn packages(needs: &[&[usize]]) -> Vec<PublishedPackage> {
+        let package = |(at, needs): (usize, &&[usize])| PublishedPackage {
+            node: format!("f:pkg/a/p{at}-1"),
+            cpv: format!("a/p{at}-1"),
+            place: Lacking {
+                cp: format!("a/p{at}"),
+                slot: "0".to_owned(),
+            },
+            runtime: needs.iter().copied().collect(),
+        };
+        needs.iter().enumerate().map(package).collect()
+    }
+
+    #[test]
+    fn a_package_goes_with_all_that_it_needs_or_not_at_all() {
+        // Two that need each other, of which one needs what was not built; and a chain beside them.
+        let packages = packages(&[&[1], &[0, 2], &[], &[4], &[]]);
+        let found = obstacles(&packages, |at| at != 2);
+        use Obstacle::{Needs, NotBuilt};
+        assert_eq!(found, [Some(Needs(1)), Some(Needs(2)), Some(NotBuilt), None, None]);
+        let lines = of_lacking(&packages, &found, &["a/p0-1-7".to_owned()]);
+        assert_eq!(
+            lines,
+            [
+                "a/p0-1 is not published: it needs a/p1-1",
+                "a/p1-1 is not published: it needs a/p2-1",
+                "a/p2-1 is not published: it was not built",
+                "a/p0-1-7 stays, of the release before",
+            ]
+        );
+        assert_eq!(obstacles(&packages, |_| true), [None; 5]);
     }
 }

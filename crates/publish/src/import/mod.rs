@@ -135,6 +135,7 @@ pub fn import(import: &Import<'_>, progress: &mut dyn FnMut(&str)) -> Result<Imp
     let publication = Publication {
         folder: import.folder,
         candidates: &candidates,
+        lacking: &[],
         header: &header,
         epoch: import.epoch,
         deny: import.deny,

@@ -76,6 +76,7 @@ pub fn rollback(rollback: &Rollback<'_>, progress: &mut dyn FnMut(&str)) -> Resu
     let publication = Publication {
         folder,
         candidates: &candidates,
+        lacking: &[],
         header: &header,
         // Every stamp follows one that is there.
         epoch: 0,

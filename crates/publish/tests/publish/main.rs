@@ -6,6 +6,7 @@ mod failures;
 mod import;
 mod interrupted;
 mod kept;
+mod lacking;
 mod portage;
 mod readers;
 mod releases;

@@ -13,7 +13,7 @@ use farm_portage::gpkg::{
 };
 use farm_portage::index::{Index, Stanza};
 use farm_portage::normal::{NormalOptions, normalise};
-use farm_publish::{Candidate, Deny, Publication, PublishError, Published, ReleaseSigner, publish};
+use farm_publish::{Candidate, Deny, Lacking, Publication, PublishError, Published, ReleaseSigner, publish};
 use fs_err as fs;
 use tempfile::TempDir;
 
@@ -112,10 +112,28 @@ impl Lab {
         candidates: &[Candidate],
         progress: &mut dyn FnMut(&str),
     ) -> Result<Published, PublishError> {
+        self.publish_with(candidates, &[], progress)
+    }
+
+    pub(crate) fn publish_lacking(
+        &self,
+        candidates: &[Candidate],
+        lacking: &[Lacking],
+    ) -> Result<Published, PublishError> {
+        self.publish_with(candidates, lacking, &mut |_| {})
+    }
+
+    fn publish_with(
+        &self,
+        candidates: &[Candidate],
+        lacking: &[Lacking],
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Published, PublishError> {
         let header = header();
         let publication = Publication {
             folder: &self.folder,
             candidates,
+            lacking,
             header: &header,
             epoch: EPOCH,
             deny: &self.deny,

@@ -93,6 +93,7 @@ impl Publisher {
         let publication = Publication {
             folder: self.mirror.folder(),
             candidates: &candidates,
+            lacking: &[],
             header: &BTreeMap::new(),
             epoch: EPOCH,
             deny: &[],
