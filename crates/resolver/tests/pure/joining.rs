@@ -91,3 +91,27 @@ fn a_circle_is_reported_with_its_subject() {
     let bad = plan(&["a", "b"]).edge("a", "b", &[Build]).edge("b", "a", &[Build]);
     assert_eq!(join([("good", &good), ("bad", &bad)]).unwrap_err().0, "bad");
 }
+
+#[test]
+fn what_a_package_needs_at_run_time_is_found_through_the_root_and_in_circles() {
+    let one = plan(&["tool", "c", "b", "a"])
+        .installed(&["old"])
+        .edge("a", "+old", &[Runtime])
+        .edge("+old", "b", &[Runtime])
+        .edge("b", "c", &[Runtime])
+        .edge("c", "b", &[Runtime])
+        .edge("c", "tool", &[Build]);
+    let mut two = one.clone();
+    // The same `a`, for somebody who has another `b`.
+    two.packages[2].use_flags = vec!["big".into()];
+    let joined = join([("one", &one), ("two", &two)]).unwrap();
+    let place = |name: &str| joined.instances.iter().position(|one| one.name == name).unwrap();
+    let needs = |name: &str| -> Vec<&str> {
+        let needs = joined.instances[place(name)].runtime.iter();
+        needs.map(|&at| joined.instances[at].name.as_str()).collect()
+    };
+    assert_eq!(needs("c/tool-1"), [""; 0]);
+    assert_eq!(needs("c/b-1"), ["c/c-1"]);
+    assert_eq!(needs("c/c-1"), ["c/b-1", "c/b-1@two"]);
+    assert_eq!(needs("c/a-1"), ["c/b-1", "c/b-1@two"]);
+}
