@@ -61,11 +61,25 @@ fn a_task_dies_with_the_program() {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut task = fs_err::File::open(space.path("started")).unwrap();
     task.read_exact(&mut [0; 2]).unwrap();
+    // A task may be quicker than farm, which notes whom to end a moment after it has started him.
+    while !is_watched(child.id()) {
+        std::thread::yield_now();
+    }
     signal(&child, Signal::KILL);
     child.wait().unwrap();
     // Ends when the last process that holds the other end is gone.
     task.read_to_end(&mut Vec::new()).unwrap();
     assert!(!space.exists("farms/one/out"));
+}
+
+/// Whether a group stands in the table of those that end with this farm.
+fn is_watched(farm: u32) -> bool {
+    let descriptors = fs_err::read_dir(format!("/proc/{farm}/fd")).unwrap();
+    let table = descriptors.map(|entry| entry.unwrap().path()).find(|path| {
+        let leads_to = std::fs::read_link(path).unwrap_or_default();
+        leads_to.to_string_lossy().contains("farm-groups")
+    });
+    table.is_some_and(|table| fs_err::read(table).unwrap_or_default().iter().any(u8::is_ascii_digit))
 }
 
 #[test]
