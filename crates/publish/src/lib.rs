@@ -27,6 +27,8 @@
 //!
 //! * A package whose payload digest is in the newest release, signed by the same key, keeps its instance. Publishing the same
 //!   again writes nothing. Another key, or none, makes other bytes, and so a new instance.
+//! * Packages that belong to the release and cannot be published are named as `lacking`: what the newest release has in their place stays
+//!   while all that it needs is there.
 //! * A publication that fails leaves what clients see as it was. One that is killed leaves a folder `.farm-publish` that
 //!   the next one removes, and perhaps a release that is not in force, which the next one completes or follows.
 //! * A release is kept, which is to say that it can be looked at and published again, while it is one of the newest

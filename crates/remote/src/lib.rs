@@ -6,7 +6,7 @@
 //! # What clients may rely on
 //!
 //! What `farm_publish` promises, holds at the remote: every file of a release is there before the index that lists it, the index is
-//! replaced in one step, and a file is removed only when the newest record says that no client needs it. A push that dies leaves the
+//! replaced in one step, and a file is removed only when no record that is kept lists it. A push that dies leaves the
 //! old release in force and whole.
 //!
 //! # What publishers may rely on
