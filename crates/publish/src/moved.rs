@@ -1,6 +1,6 @@
 //! What moves when a published folder goes elsewhere: told by its records, for those who know nothing else of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fs_err as fs;
@@ -25,6 +25,10 @@ pub struct PackageFile {
     pub size: u64,
     /// Its time, in seconds since the epoch.
     pub mtime: u64,
+    /// The digest of its bytes.
+    pub digest: blake3::Hash,
+    /// `category/name-version`.
+    pub cpv: String,
 }
 
 /// What a record says of the files of its release.
@@ -64,6 +68,8 @@ impl ReleaseFiles {
             path: package.path,
             size: package.size,
             mtime: package.stamp.build_time,
+            digest: package.digest,
+            cpv: package.cpv,
         });
         Ok(Self {
             number: record.number,
@@ -85,13 +91,30 @@ impl ReleaseFiles {
 /// # Errors
 /// A record cannot be read.
 pub fn needed(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
-    let mut paths = BTreeSet::new();
+    let files = packages_of_all(folder)?;
+    Ok(files.into_iter().map(|package| package.path).collect())
+}
+
+/// The package files that the releases of a folder list, each once, by path.
+///
+/// # Errors
+/// A record cannot be read.
+pub fn packages_of_all(folder: &Path) -> Result<Vec<PackageFile>, PublishError> {
+    let mut files = BTreeMap::new();
     for number in record_numbers(folder)? {
-        let path = folder.join(record_path(number));
-        let release = ReleaseFiles::parse(&fs::read(&path)?, &path)?;
-        paths.extend(release.packages.into_iter().map(|package| package.path));
+        let release = packages_of(folder, number)?;
+        files.extend(release.into_iter().map(|package| (package.path.clone(), package)));
     }
-    Ok(paths)
+    Ok(files.into_values().collect())
+}
+
+/// The package files that a release lists.
+///
+/// # Errors
+/// Its record cannot be read.
+pub fn packages_of(folder: &Path, number: u64) -> Result<Vec<PackageFile>, PublishError> {
+    let path = folder.join(record_path(number));
+    Ok(ReleaseFiles::parse(&fs::read(&path)?, &path)?.packages)
 }
 
 /// Whether a path is one that a publication could have given to a package: nothing else may be removed.

@@ -1,10 +1,10 @@
 //! From a farm's manifest to the nodes that are known before Portage is asked.
 
 mod check;
+mod published;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use farm_engine::NodeSpec;
@@ -12,9 +12,9 @@ use farm_executor::Limits;
 use farm_manifest::Loaded;
 use farm_manifest::layers::LayerFile;
 use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource};
-use farm_remote::Address;
 
 pub use self::check::check;
+pub use self::published::{local_folder, published_to};
 pub(crate) use self::tasks::TaskFiles;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
@@ -29,7 +29,7 @@ use crate::rules::join::JoinData;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
-use crate::rules::{base, join, publish_remote, repo, resolve, root};
+use crate::rules::{base, join, repo, resolve, root};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
 /// What to do about a name that nobody pinned.
@@ -419,16 +419,7 @@ impl Lowering<'_> {
             return Ok(None);
         };
         let to = &publish.to.value;
-        let (folder, remote) = match local_folder(to, &self.context.workspace) {
-            Some(folder) => (folder.join(self.flavour()), None),
-            None => {
-                let address =
-                    Address::parse(to).map_err(|error| FarmError::input(error.to_string()).hint(error.hint()))?;
-                let address = address.join(self.flavour());
-                let mirrors = self.context.state.join(publish_remote::MIRRORS);
-                (mirrors.join(address.folder_name()), Some(address))
-            }
-        };
+        let (folder, remote) = published_to(to, self.flavour(), &self.context.workspace, &self.context.state)?;
         let deny = self.farm.publish.deny.iter().chain(&publish.deny);
         Ok(Some(PublishPkgsPlan {
             to: format!("{}/{}", to.trim_end_matches('/'), self.flavour()),
@@ -504,13 +495,4 @@ fn pinned_reference(reference: &str, pin: &str) -> String {
 
 fn unpinned(what: &str) -> FarmError {
     FarmError::input(format!("{what} is not in the lock file")).hint(UNPINNED_HINT)
-}
-
-/// The folder that an address means, if it means one.
-pub fn local_folder(to: &str, workspace: &std::path::Path) -> Option<PathBuf> {
-    match to.strip_prefix("file://") {
-        Some(path) => Some(workspace.join(path)),
-        None if !to.contains("://") => Some(workspace.join(to)),
-        None => None,
-    }
 }

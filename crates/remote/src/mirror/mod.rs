@@ -1,5 +1,6 @@
 //! The mirror: the local folder in which releases are made that go elsewhere.
 
+mod fetch;
 mod pull;
 mod push;
 mod settled;

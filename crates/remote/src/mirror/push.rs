@@ -49,7 +49,7 @@ impl Mirror {
         for number in numbers.range(pulled.newest + 1..) {
             self.claim(remote, *number)?;
         }
-        let packages = uploads(&release, &before);
+        let packages = self.at_hand(remote, uploads(&release, &before))?;
         let uploaded = remote.upload(&self.folder, &packages)?;
         self.push_small(remote, &records, &before)?;
         // Whoever claimed the next release knows this one from its record, and its index is the newer one.
@@ -69,6 +69,22 @@ impl Mirror {
             uploaded,
             removed: gone.len(),
         })
+    }
+
+    /// Those of the files that the mirror has. The others must be at the remote: a mirror need not hold what was uploaded from elsewhere.
+    fn at_hand(&self, remote: &dyn Remote, files: Vec<Upload>) -> Result<Vec<Upload>, RemoteError> {
+        let mut at_hand = Vec::new();
+        for file in files {
+            if self.size(&file.path)? == Some(file.size) {
+                at_hand.push(file);
+            } else if !file.settled && remote.size(&file.path)? != Some(file.size) {
+                return Err(RemoteError::Unfinished {
+                    place: self.place.clone(),
+                    path: file.path,
+                });
+            }
+        }
+        Ok(at_hand)
     }
 
     /// Makes the record of a release, which nobody else can have made then.
