@@ -29,7 +29,14 @@ pub fn lock_mirror(folder: &Path, holder: &str) -> Result<DirLock, LockError> {
     let what = holder.to_owned();
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
-    DirLock::acquire(&folder.with_file_name(name), &Holder { what, since })
+    let path = folder.with_file_name(name);
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent).map_err(|source| LockError::Io {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    DirLock::acquire(&path, &Holder { what, since })
 }
 
 /// Makes a release in the mirror of a remote, which is first brought to what others published, and moves it there.

@@ -1,8 +1,5 @@
 //! Bringing package files to the mirror: those that cannot be made again from farm's own packages.
 
-use std::fs::FileTimes;
-use std::time::{Duration, UNIX_EPOCH};
-
 use farm_publish::{PackageFile, packages_of_all};
 use fs_err as fs;
 
@@ -40,8 +37,14 @@ impl Mirror {
     /// The remote cannot be asked, or the mirror cannot be written. That a file is missing or damaged is none.
     pub fn fetch_all(&self, remote: &dyn Remote) -> Result<usize, RemoteError> {
         let files = packages_of_all(&self.folder)?;
-        let paths: Vec<String> = files.into_iter().map(|file| file.path).collect();
-        remote.download(&self.folder, &paths)
+        let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        let came = remote.download(&self.folder, &paths)?;
+        for file in &files {
+            if self.size(&file.path)?.is_some() {
+                self.set_time(&file.path, file.mtime)?;
+            }
+        }
+        Ok(came)
     }
 
     /// Compares a file that came with its record, and gives it its time. One that is another is removed.
@@ -60,9 +63,6 @@ impl Mirror {
             self.remove(&file.path)?;
             return Err(damaged("it is not what was put there"));
         }
-        let time = UNIX_EPOCH + Duration::from_secs(file.mtime);
-        let times = FileTimes::new().set_modified(time);
-        fs::File::options().write(true).open(&path)?.set_times(times)?;
-        Ok(())
+        self.set_time(&file.path, file.mtime)
     }
 }

@@ -190,7 +190,14 @@ impl Mirror {
         };
         let path = record_path(newest);
         let record = self.read(&path)?.unwrap_or_default();
-        Ok(ReleaseFiles::parse(&record, path.as_ref())?.is_indexed_by(&files))
+        let release = ReleaseFiles::parse(&record, path.as_ref())?;
+        let is_its = release.is_indexed_by(&files);
+        if is_its {
+            for path in INDEX_FILES {
+                self.set_time(path, release.timestamp)?;
+            }
+        }
+        Ok(is_its)
     }
 }
 

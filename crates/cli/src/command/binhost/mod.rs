@@ -19,8 +19,8 @@ use crate::output::Results;
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 const ABOUT_BINHOSTS: &str = "\
-The binhost is the one that the farm publishes to, with its flavour; of a farm that publishes nowhere, its local one. \
-`--folder` names another, for which no manifest is needed.
+The binhost is the one that the farm publishes to, with its flavour, wherever that is; of a farm that publishes nowhere, its local \
+one. `--folder` names another, for which no manifest is needed.
 
 A release is named by its number, by a tag, or by the word `current`, which is the one that clients see. A word that is \
 the name of a farm means the farm.";

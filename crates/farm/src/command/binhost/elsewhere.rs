@@ -26,6 +26,11 @@ pub(super) struct Here<'a> {
 }
 
 impl Here<'_> {
+    /// Whether the folder is a mirror, which need not hold all the files that clients see.
+    pub(super) fn is_mirror(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
     /// Sees to it that these package files are in the folder, as far as they are anywhere.
     pub(super) fn fetch(&self, files: &[PackageFile]) -> Result<(), FarmError> {
         match self.elsewhere {

@@ -5,17 +5,18 @@ mod elsewhere;
 mod http;
 mod place;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use farm_engine::FailureKind;
 use farm_publish::{
-    Audit, Diff, ErrorKind, ForeignBinhost, ForeignFolder, Import, ImportError, Imported, Pruned, ReleaseError,
-    ReleaseLine, ReleaseSigner, Rollback, RolledBack, Tagged,
+    Audit, Diff, ErrorKind, ForeignBinhost, ForeignFolder, Import, ImportError, Imported, PackageFile, Pruned,
+    PublishError, ReleaseError, ReleaseLine, ReleaseSigner, Rollback, RolledBack, Tagged,
 };
 use farm_signing::KeyRing;
 
 pub(crate) use self::elsewhere::Progress;
-use self::elsewhere::{change, look, look_at_all};
+use self::elsewhere::{Here, change, look, look_at_all};
 use self::http::HttpBinhost;
 use self::place::Binhost;
 pub use self::place::BinhostWords;
@@ -36,7 +37,12 @@ pub fn binhost_releases(
 ) -> Result<Vec<ReleaseLine>, FarmError> {
     let binhost = Binhost::find(setup, words, 0)?;
     look(setup, &binhost, progress, |here| {
-        Ok(farm_publish::releases(here.folder)?)
+        let mut releases = farm_publish::releases(here.folder)?;
+        if here.is_mirror() {
+            // What a mirror lacks is not gone.
+            releases.iter_mut().for_each(|release| release.missing = 0);
+        }
+        Ok(releases)
     })
 }
 
@@ -106,14 +112,42 @@ pub fn binhost_prune(
     progress: Progress<'_>,
 ) -> Result<Pruned, FarmError> {
     let binhost = Binhost::find(setup, words, 0)?;
+    let prune = |here: &Here<'_>| {
+        let records = if here.is_mirror() {
+            packages_by_release(here.folder)?
+        } else {
+            BTreeMap::new()
+        };
+        let mut pruned = farm_publish::prune(here.folder, keep, dry_run)?;
+        if here.is_mirror() {
+            count_by_records(&mut pruned, &records);
+        }
+        Ok(pruned)
+    };
     if dry_run {
-        return look(setup, &binhost, progress, |here| {
-            Ok(farm_publish::prune(here.folder, keep, true)?)
-        });
+        look(setup, &binhost, progress, prune)
+    } else {
+        change(setup, &binhost, progress, |here, _| prune(here))
     }
-    change(setup, &binhost, progress, |here, _| {
-        Ok(farm_publish::prune(here.folder, keep, false)?)
-    })
+}
+
+fn packages_by_release(folder: &Path) -> Result<BTreeMap<u64, Vec<PackageFile>>, ReleaseError> {
+    let numbers = farm_publish::record_numbers(folder)?.into_iter();
+    Ok(numbers
+        .map(|number| Ok((number, farm_publish::packages_of(folder, number)?)))
+        .collect::<Result<_, PublishError>>()?)
+}
+
+/// Says which files go by what the records say: a mirror need not hold them.
+fn count_by_records(pruned: &mut Pruned, records: &BTreeMap<u64, Vec<PackageFile>>) {
+    let of = |releases: &[u64]| -> BTreeMap<String, u64> {
+        let files = releases.iter().filter_map(|number| records.get(number)).flatten();
+        files.map(|file| (file.path.clone(), file.size)).collect()
+    };
+    let (mut gone, kept) = (of(&pruned.releases), of(&pruned.kept));
+    gone.retain(|path, _| !kept.contains_key(path));
+    pruned.bytes = gone.values().sum();
+    pruned.files = gone.into_keys().collect();
 }
 
 /// Publishes an older release again: the one that the words name, or the one before the one in force. `progress` is told of
