@@ -20,6 +20,7 @@ mod live;
 mod look;
 mod mistakes;
 #[path = "../container/support/nginx.rs"]
+#[expect(dead_code, reason = "here it only takes what is published")]
 mod nginx;
 mod rebuild;
 mod relative_speed;
