@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "every test program uses another part of it")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use farm_signing::{Gpg, NewKey, SigningKey};
@@ -66,6 +67,15 @@ impl Keys {
             passphrase: false,
         };
         new.make(&self.gpg()).unwrap()
+    }
+
+    /// Exports a secret key that has no passphrase to a file that is the user's alone.
+    pub(crate) fn export_secret(&self, name: &str) -> PathBuf {
+        let file = self.home().join("secret.asc");
+        let output = ["--yes", "--output", file.to_str().unwrap()];
+        self.run(&[&output[..], &["--armor", "--export-secret-keys", name]].concat());
+        fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        file
     }
 
     /// Runs gpg itself, which must succeed; gives what it prints.

@@ -1,0 +1,500 @@
+//! Keys in files: which of them sign, with what bytes, and what is said of the others. gpg makes the keys, and verifies.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use farm_portage::gpkg::{Signer as _, Verifier as _};
+use farm_signing::{ErrorKind, KeyFile, KeyRing, SigningError, SigningKey};
+use support::Keys;
+
+/// 2020-01-02, when the keys of these tests are a day old.
+const TIME: u64 = 1_577_923_200;
+
+/// As which gpg makes them.
+const MADE: [&str; 2] = ["--faked-system-time", "20200101T000000"];
+
+const UNPROTECTED: [&str; 4] = ["--pinentry-mode", "loopback", "--passphrase", ""];
+
+/// Makes a key of 2020 that does not expire, and gives its fingerprint.
+fn make(keys: &Keys, name: &str, algorithm: &str, usage: &str) -> String {
+    make_until(keys, name, algorithm, usage, "0")
+}
+
+fn make_until(keys: &Keys, name: &str, algorithm: &str, usage: &str, expires: &str) -> String {
+    let new = ["--quick-generate-key", name, algorithm, usage, expires];
+    keys.run(&[&UNPROTECTED[..], &MADE, &new].concat());
+    fingerprints(keys, name)[0].clone()
+}
+
+/// The fingerprints of a key and its subkeys.
+fn fingerprints(keys: &Keys, name: &str) -> Vec<String> {
+    let listed = keys.run(&["--with-colons", "--list-secret-keys", &format!("={name}")]);
+    let lines = listed.lines().filter(|line| line.starts_with("fpr:"));
+    lines.map(|line| line.split(':').nth(9).unwrap().to_owned()).collect()
+}
+
+fn add_subkey(keys: &Keys, primary: &str, algorithm: &str, usage: &str, expires: &str) {
+    let add = ["--quick-add-key", primary, algorithm, usage, expires];
+    keys.run(&[&UNPROTECTED[..], &add].concat());
+}
+
+/// Writes what gpg exports into a file that is the user's alone.
+fn export(keys: &Keys, name: &str, how: &[&str]) -> PathBuf {
+    let file = keys.home().join(name);
+    let output = ["--yes", "--output", file.to_str().unwrap()];
+    keys.run(&[&UNPROTECTED[..], &output, how].concat());
+    private(&file);
+    file
+}
+
+fn private(file: &Path) {
+    fs_err::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn exported(keys: &Keys) -> PathBuf {
+    export(keys, "secret.asc", &["--armor", "--export-secret-keys"])
+}
+
+fn find(file: &Path, name: &str) -> Result<SigningKey, SigningError> {
+    KeyFile::new(file, None).find(name)
+}
+
+/// The error behind the name of the file.
+fn error_of(file: &Path, name: &str) -> SigningError {
+    match find(file, name).unwrap_err() {
+        SigningError::InFile { error, .. } => *error,
+        error => error,
+    }
+}
+
+fn detached(key: &SigningKey, content: &[u8]) -> String {
+    String::from_utf8(key.at(TIME).detached(&mut &content[..]).unwrap()).unwrap()
+}
+
+fn clear(key: &SigningKey, text: &str) -> String {
+    String::from_utf8(key.at(TIME).clear_signed(text).unwrap()).unwrap()
+}
+
+const TEXT: &str = "DATA x 1\n- dashed\n-----\nFrom here\nblank at its end \t\n\nnot\tin between\n";
+
+/// Whether gpg takes both kinds of signatures for good ones of this key.
+fn verifies(key: &SigningKey) {
+    let trusting = Keys::trusting(key);
+    let ring = KeyRing::new(&trusting.gpg(), trusting.home());
+    for content in [&b""[..], b"content", b"\r\n \n"] {
+        let signature = detached(key, content);
+        let signer = ring.detached(signature.as_bytes(), &mut &content[..]).unwrap();
+        assert_eq!(signer, key.fingerprint());
+        assert!(ring.detached(signature.as_bytes(), &mut &b"other"[..]).is_err());
+    }
+    let message = clear(key, TEXT);
+    let (text, signer) = ring.clear_signed(message.as_bytes()).unwrap();
+    assert_eq!(signer, key.fingerprint());
+    // Blanks at the ends of lines are not signed, and gpg does not give them back.
+    assert_eq!(String::from_utf8(text).unwrap(), TEXT.replace(" \t\n", "\n"));
+    let changed = message.replace("DATA x", "DATA y");
+    assert!(ring.clear_signed(changed.as_bytes()).is_err());
+}
+
+#[test]
+fn gpg_verifies_what_a_file_signs_and_with_ed25519_and_rsa_makes_the_same() {
+    for (algorithm, is_same) in [
+        ("ed25519", true),
+        ("rsa3072", true),
+        ("nistp256", false),
+        ("nistp384", false),
+        ("nistp521", true),
+        ("secp256k1", false),
+    ] {
+        let keys = Keys::new();
+        let fingerprint = make(&keys, "a@example.org", algorithm, "sign");
+        let file = exported(&keys);
+        let key = find(&file, "a@example.org").unwrap();
+        key.try_out().unwrap();
+        assert_eq!(key.fingerprint(), fingerprint);
+        verifies(&key);
+
+        let by_gpg = SigningKey::find(&keys.gpg(), "a@example.org").unwrap();
+        assert_eq!(by_gpg.fingerprint(), key.fingerprint());
+        let again = find(&file, &fingerprint).unwrap();
+        for content in [&b""[..], b"content", &[7; 100_000]] {
+            let signature = detached(&key, content);
+            assert_eq!(detached(&again, content), signature, "{algorithm}: not the same twice");
+            assert_eq!(detached(&by_gpg, content) == signature, is_same, "{algorithm}");
+        }
+        for text in [TEXT, "", "no end of line", "\n\n", "a\r\nb\r\n"] {
+            let message = clear(&key, text);
+            assert_eq!(clear(&again, text), message, "{algorithm}: not the same twice");
+            assert_eq!(clear(&by_gpg, text) == message, is_same, "{algorithm}: {text:?}");
+        }
+        let public = |key: &SigningKey| String::from_utf8(key.public().unwrap()).unwrap();
+        assert_eq!(public(&key), public(&by_gpg), "{algorithm}");
+    }
+}
+
+/// One number in 256 begins with a byte of zeros, which is not written.
+#[test]
+fn short_numbers_are_written_as_gpg_writes_them() {
+    for algorithm in ["ed25519", "rsa2048"] {
+        let keys = Keys::new();
+        make(&keys, "a@example.org", algorithm, "sign");
+        let key = find(&exported(&keys), "a@example.org").unwrap();
+        let by_gpg = SigningKey::find(&keys.gpg(), "a@example.org").unwrap();
+        // The length of the packet is told by the first bytes, `iHUE` if no number is short.
+        let usual = detached(&key, b"0").lines().nth(2).unwrap()[..8].to_owned();
+        let mut short = (0_u32..).filter_map(|n| {
+            let content = n.to_le_bytes();
+            let signature = detached(&key, &content);
+            let first = signature.lines().nth(2)?;
+            (first.len() >= 8 && first[..8] != usual).then_some((content, signature))
+        });
+        for (content, signature) in short.by_ref().take(3) {
+            assert_eq!(detached(&by_gpg, &content), signature, "{algorithm}");
+        }
+    }
+}
+
+#[test]
+fn a_key_has_all_its_names_and_its_newest_subkey_signs() {
+    let keys = Keys::new();
+    let primary = make(&keys, "Farm <farm@example.org>", "ed25519", "cert");
+    let file = exported(&keys);
+    assert!(matches!(error_of(&file, &primary), SigningError::CannotSign(_)));
+    add_subkey(&keys, &primary, "ed25519", "sign", "0");
+    add_subkey(&keys, &primary, "cv25519", "encr", "0");
+    let file = exported(&keys);
+    let subkey = fingerprints(&keys, "Farm <farm@example.org>")[1].clone();
+    let key = find(&file, &primary).unwrap();
+    for name in [
+        primary.to_lowercase(),
+        format!("0x{}", &primary[24..]),
+        subkey.clone(),
+        format!("{subkey}!"),
+        "FARM@example.org".to_owned(),
+        "<farm@example.org>".to_owned(),
+    ] {
+        let found = find(&file, &name).unwrap();
+        assert_eq!((found.fingerprint(), &found), (primary.as_str(), &key), "{name}");
+    }
+    let by_gpg = SigningKey::find(&keys.gpg(), &primary).unwrap();
+    assert_eq!(detached(&key, b"content"), detached(&by_gpg, b"content"));
+    verifies(&key);
+    // The primary key cannot, and was named and nothing else.
+    assert!(matches!(
+        error_of(&file, &format!("{primary}!")),
+        SigningError::CannotSign(_)
+    ));
+    assert!(matches!(
+        error_of(&file, "arm@example.org"),
+        SigningError::NotInFile { .. }
+    ));
+    assert!(matches!(error_of(&file, "some words"), SigningError::BadName(_)));
+
+    // Where both can, the subkey does, unless somebody says otherwise.
+    let both = Keys::new();
+    let primary = make(&both, "b@example.org", "ed25519", "sign");
+    add_subkey(&both, &primary, "ed25519", "sign", "0");
+    let file = exported(&both);
+    for name in [primary.clone(), format!("{primary}!")] {
+        let by_gpg = SigningKey::find(&both.gpg(), &name).unwrap();
+        assert_eq!(
+            detached(&find(&file, &name).unwrap(), b"x"),
+            detached(&by_gpg, b"x"),
+            "{name}"
+        );
+    }
+    let (subkey, exactly) = (
+        find(&file, &primary).unwrap(),
+        find(&file, &format!("{primary}!")).unwrap(),
+    );
+    assert_ne!(subkey, exactly);
+}
+
+#[test]
+fn keys_that_are_over() {
+    let keys = Keys::new();
+    // A year after 2020 is over, whenever this runs.
+    let old = make_until(&keys, "old@example.org", "ed25519", "sign", "1y");
+    let file = exported(&keys);
+    let error = find(&file, &old).unwrap_err();
+    assert!(error.hint().unwrap().contains("export it again"), "{error}");
+    assert!(matches!(error_of(&file, &old), SigningError::Expired(key) if key == old));
+    // Made to last longer, it can; until it is exported again, the file cannot know.
+    keys.run(&[&UNPROTECTED[..], &["--quick-set-expire", &old, "0"]].concat());
+    assert!(find(&file, &old).is_err());
+    let key = find(&exported(&keys), &old).unwrap();
+    verifies(&key);
+
+    let subkeys = make(&keys, "sub@example.org", "ed25519", "cert");
+    let add = ["--quick-add-key", &subkeys, "ed25519", "sign", "1y"];
+    keys.run(&[&UNPROTECTED[..], &MADE, &add].concat());
+    assert!(matches!(error_of(&exported(&keys), &subkeys), SigningError::Expired(_)));
+
+    let revoked = make(&keys, "revoked@example.org", "ed25519", "sign");
+    let certificate = keys.home().join(format!("openpgp-revocs.d/{revoked}.rev"));
+    let text = fs_err::read_to_string(certificate)
+        .unwrap()
+        .replace(":-----BEGIN", "-----BEGIN");
+    let import = keys.home().join("revoke");
+    fs_err::write(&import, text).unwrap();
+    keys.run(&["--import", import.to_str().unwrap()]);
+    let file = exported(&keys);
+    let error = find(&file, &revoked).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+    assert!(
+        matches!(error_of(&file, "revoked@example.org"), SigningError::Revoked(_)),
+        "{error}"
+    );
+}
+
+#[test]
+fn no_signature_is_of_a_time_without_its_key() {
+    let keys = Keys::new();
+    make_until(&keys, "a@example.org", "ed25519", "sign", "2100-01-01");
+    let key = find(&exported(&keys), "a@example.org").unwrap();
+    let by_gpg = SigningKey::find(&keys.gpg(), "a@example.org").unwrap();
+    for time in [0, 1_577_836_799, 4_102_444_800, 5_000_000_000] {
+        let of = |key: &SigningKey| key.at(time).detached(&mut &b"x"[..]).unwrap();
+        assert_eq!(of(&key), of(&by_gpg), "{time}");
+    }
+}
+
+#[test]
+fn a_passphrase_comes_from_a_file() {
+    let keys = Keys::new();
+    let protected = ["--pinentry-mode", "loopback", "--passphrase", "a secret"];
+    let new = ["--quick-generate-key", "a@example.org", "ed25519", "sign", "0"];
+    keys.run(&[&protected[..], &MADE, &new].concat());
+    let file = keys.home().join("secret.gpg");
+    let export = [
+        "--output",
+        file.to_str().unwrap(),
+        "--export-secret-keys",
+        "a@example.org",
+    ];
+    keys.run(&[&protected[..], &export].concat());
+    private(&file);
+
+    // Without it the key is there, and cannot sign.
+    let key = find(&file, "a@example.org").unwrap();
+    let error = key.try_out().unwrap_err();
+    assert!(matches!(error, SigningError::NoPassphrase(_)), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Environment);
+    assert!(error.hint().unwrap().contains("FARM_SIGNING_PASSPHRASE_FILE"));
+
+    let passphrase = keys.home().join("passphrase");
+    let with = |text: &str| {
+        fs_err::write(&passphrase, text).unwrap();
+        private(&passphrase);
+        KeyFile::new(&file, Some(passphrase.clone()))
+            .find("a@example.org")
+            .unwrap()
+    };
+    for wrong in ["", "a secret \n", "another", "\na secret"] {
+        let error = with(wrong).try_out().unwrap_err();
+        assert!(
+            matches!(error, SigningError::WrongPassphrase { .. }),
+            "{wrong:?}: {error}"
+        );
+        assert!(!format!("{error} {error:?}").contains("a secret"), "{error:?}");
+    }
+    for right in ["a secret", "a secret\n", "a secret\r\n", "a secret\nand more\n"] {
+        let key = with(right);
+        key.try_out().unwrap();
+        verifies(&key);
+    }
+    // It is asked for once: what was read may go.
+    let key = with("a secret\n");
+    let signature = detached(&key, b"x");
+    fs_err::remove_file(&passphrase).unwrap();
+    fs_err::remove_file(&file).unwrap();
+    assert_eq!(detached(&key, b"x"), signature);
+}
+
+#[test]
+fn several_keys_in_one_file() {
+    let keys = Keys::new();
+    let first = make(&keys, "a@example.org", "ed25519", "sign");
+    let second = make(&keys, "b@example.org", "rsa2048", "sign");
+    let one_block = exported(&keys);
+    let alone = |name: &str| {
+        let file = export(&keys, "one.asc", &["--armor", "--export-secret-keys", name]);
+        fs_err::read_to_string(file).unwrap()
+    };
+    let blocks = keys.home().join("blocks.asc");
+    fs_err::write(
+        &blocks,
+        format!("# ours\n{}\n{}", alone(&first), alone(&second).replace('\n', "\r\n")),
+    )
+    .unwrap();
+    private(&blocks);
+    let binary = export(&keys, "secret.gpg", &["--export-secret-keys"]);
+    for file in [&one_block, &blocks, &binary] {
+        assert_eq!(find(file, "a@example.org").unwrap().fingerprint(), first);
+        verifies(&find(file, &second).unwrap());
+        let error = find(file, &"A".repeat(40)).unwrap_err();
+        let said = error.to_string();
+        assert!(matches!(error, SigningError::NotInFile { .. }), "{said}");
+        assert!(
+            said.contains(&format!("{first} (a@example.org)")) && said.contains(&second),
+            "{said}"
+        );
+    }
+    // A name of both.
+    keys.run(&[&UNPROTECTED[..], &["--quick-add-uid", &second, "a@example.org"]].concat());
+    let file = exported(&keys);
+    let SigningError::Ambiguous { fingerprints, .. } = error_of(&file, "a@example.org") else {
+        panic!();
+    };
+    assert_eq!(fingerprints.len(), 2);
+    // One that cannot sign any more is no second meaning.
+    keys.run(&["--yes", "--quick-set-expire", &second, "seconds=1"]);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(find(&exported(&keys), "a@example.org").unwrap().fingerprint(), first);
+}
+
+#[test]
+fn a_key_of_which_the_secret_is_elsewhere() {
+    let keys = Keys::new();
+    let primary = make(&keys, "a@example.org", "ed25519", "sign");
+    add_subkey(&keys, &primary, "ed25519", "sign", "0");
+    // As people keep it on machines that sign: the primary key is at home.
+    let file = export(&keys, "subkeys.asc", &["--armor", "--export-secret-subkeys", &primary]);
+    let key = find(&file, &primary).unwrap();
+    key.try_out().unwrap();
+    verifies(&key);
+    assert!(matches!(
+        error_of(&file, &format!("{primary}!")),
+        SigningError::NoSecretKey(_)
+    ));
+
+    let alone = Keys::new();
+    let primary = make(&alone, "b@example.org", "ed25519", "sign");
+    let stub = export(&alone, "subkeys.asc", &["--armor", "--export-secret-subkeys", &primary]);
+    assert!(matches!(error_of(&stub, &primary), SigningError::NoSecretKey(_)));
+    let public = export(&alone, "public.asc", &["--armor", "--export", &primary]);
+    let error = find(&public, "b@example.org").unwrap_err();
+    assert!(error.hint().unwrap().contains("--export-secret-keys"), "{error}");
+    assert!(matches!(
+        error_of(&public, "b@example.org"),
+        SigningError::NoSecretKey(_)
+    ));
+}
+
+#[test]
+fn files_that_are_no_keys() {
+    let keys = Keys::new();
+    let primary = make(&keys, "a@example.org", "ed25519", "sign");
+    let text = fs_err::read(exported(&keys)).unwrap();
+    let binary = fs_err::read(export(&keys, "secret.gpg", &["--export-secret-keys"])).unwrap();
+    let file = keys.home().join("other");
+    let error = |bytes: &[u8]| {
+        fs_err::write(&file, bytes).unwrap();
+        private(&file);
+        find(&file, &primary).map(|key| key.try_out())
+    };
+    for (what, bytes) in [
+        ("nothing", &b""[..]),
+        ("text", b"some text\n"),
+        (
+            "an SSH key",
+            b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n",
+        ),
+        ("text cut off", &text[..text.len() - 30]),
+        ("packets cut off", &binary[..binary.len() - 1]),
+        ("packets cut off early", &binary[..20]),
+        (
+            "a signature",
+            b"-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----\n",
+        ),
+        (
+            "bad armour",
+            b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n!!!!\n-----END PGP PRIVATE KEY BLOCK-----\n",
+        ),
+    ] {
+        let error = error(bytes).unwrap_err();
+        assert!(matches!(error, SigningError::NoKeys(_)), "{what}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Input);
+    }
+    // Whatever byte is changed, no key comes of it that signs and does not verify. (The last ones are the subkeyless key's signature.)
+    let mut refused = 0;
+    for at in (0..binary.len()).step_by(3) {
+        let mut changed = binary.clone();
+        changed[at] ^= 0x11;
+        match error(&changed) {
+            Ok(Ok(())) => verifies(&find(&file, &primary).unwrap()),
+            Ok(Err(_)) | Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > binary.len() / 3 / 2, "{refused} of {}", binary.len() / 3);
+    let error = find(&keys.home().join("nowhere"), &primary).unwrap_err();
+    assert!(matches!(error, SigningError::KeyFile(_)), "{error}");
+    assert!(error.to_string().contains("nowhere") && error.kind() == ErrorKind::Environment);
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_refused() {
+    let keys = Keys::new();
+    let primary = make(&keys, "a@example.org", "ed25519", "sign");
+    let file = exported(&keys);
+    for mode in [0o640, 0o604, 0o660] {
+        fs_err::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let error = find(&file, &primary).unwrap_err();
+        assert!(matches!(error, SigningError::OpenToOthers { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("{mode:04o}")), "{error}");
+        assert!(error.hint().unwrap().contains("chmod 600"));
+        assert_eq!(error.kind(), ErrorKind::Environment);
+    }
+    fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap();
+    find(&file, &primary).unwrap();
+    // What somebody else owns is that one's business, as far as one is root and can try.
+    fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    if std::os::unix::fs::chown(&file, Some(65_534), None).is_ok() {
+        find(&file, &primary).unwrap();
+    }
+}
+
+#[test]
+fn nothing_that_is_shown_has_the_secret() {
+    let keys = Keys::new();
+    let primary = make(&keys, "a@example.org", "nistp256", "sign");
+    let file = KeyFile::new(exported(&keys), None);
+    let key = file.find(&primary).unwrap();
+    key.try_out().unwrap();
+    let shown = format!("{file:?} {key:?}");
+    assert!(shown.contains(&primary) && shown.len() < 700, "{shown}");
+}
+
+#[test]
+fn keys_of_kinds_that_sign_differently_each_time_or_not_at_all() {
+    let keys = Keys::new();
+    let primary = make(&keys, "a@example.org", "brainpoolP256r1", "sign");
+    let file = exported(&keys);
+    let error = find(&file, &primary).unwrap_err();
+    assert!(error.to_string().to_lowercase().contains("brainpool"), "{error}");
+    assert!(matches!(error_of(&file, &primary), SigningError::Unsupported { .. }));
+    assert!(error.hint().unwrap().contains("Ed25519"));
+}
+
+#[test]
+fn many_sign_at_once() {
+    let keys = Keys::new();
+    make(&keys, "a@example.org", "rsa2048", "sign");
+    let key = find(&exported(&keys), "a@example.org").unwrap();
+    let alone: Vec<String> = (0..16_u8).map(|n| detached(&key, &[n; 1000])).collect();
+    let together: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..16_u8)
+            .map(|n| {
+                scope.spawn({
+                    let key = &key;
+                    move || detached(key, &[n; 1000])
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    assert_eq!(alone, together);
+}
