@@ -39,7 +39,7 @@ pub(crate) fn choose(listed: &[Listed], wanted: &KeyName, name: &str) -> Result<
     }
     match (usable.pop(), listed.first()) {
         (Some(chosen), _) => Ok(Some(chosen)),
-        (None, Some(unusable)) => Err(why_not(unusable, name)),
+        (None, Some(unusable)) => Err(why_not(unusable, wanted, name)),
         (None, None) => Ok(None),
     }
 }
@@ -65,10 +65,12 @@ fn signing_part<'a>(key: &'a Listed, wanted: &KeyName) -> Option<&'a Part> {
 }
 
 /// Why a key that is there cannot sign.
-fn why_not(key: &Listed, name: &str) -> SigningError {
+fn why_not(key: &Listed, wanted: &KeyName, name: &str) -> SigningError {
     let primary = key.parts.first().cloned().unwrap_or_default();
     let fingerprint = primary.fingerprint.clone();
-    let signing = || key.parts.iter().filter(|part| part.signs());
+    let exactly = matches!(wanted, KeyName::Digits { exactly: true, .. });
+    let is_meant = |part: &&Part| !exactly || wanted.is_of(&part.fingerprint);
+    let signing = || key.parts.iter().filter(is_meant).filter(|part| part.signs());
     if primary.is('r') {
         SigningError::Revoked(fingerprint)
     } else if primary.is('e') {

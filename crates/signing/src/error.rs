@@ -231,7 +231,7 @@ impl SigningError {
             Self::Ambiguous { .. } => "give one of these fingerprints".to_owned(),
             Self::Revoked(_) | Self::CannotSign(_) => "name another key".to_owned(),
             Self::Unsupported { .. } => {
-                "keys of Ed25519, RSA and ECDSA (NIST's curves) can; GnuPG signs with others if FARM_SIGNING_KEY_FILE is not set"
+                "keys of Ed25519, RSA, and ECDSA with P-256 or P-384 can; if FARM_SIGNING_KEY_FILE is not set, GnuPG signs"
                     .to_owned()
             }
             _ => return self.hint(),

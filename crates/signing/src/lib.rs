@@ -18,9 +18,8 @@
 //!
 //! A signature tells when it was made. [`SigningKey::at`] has it tell a time that is given, and of two signatures of the
 //! same bytes with the same time every byte is the same: GnuPG signs with Ed25519 and RSA without any chance, and with ECDSA
-//! and DSA as RFC 6979 has it. So does the library, and with Ed25519 and RSA the signature has the same bytes, whoever makes it. With
-//! ECDSA the two derive RFC 6979's number by different hashes, and each has its own signature. (Of smart cards nothing is known. What
-//! is different is published as a new instance.)
+//! and DSA as RFC 6979 has it. With a key in a file the bytes are the same as GnuPG's: only such kinds of keys sign from a file of which
+//! that is so. (Of smart cards nothing is known. What is different is published as a new instance.)
 //! The time is never one at which the key was not there yet, or had expired, which no verifier would take. That a key has expired, or was
 //! revoked, is found out by the real time before: a signature that looks older than it is must not outlive its key.
 

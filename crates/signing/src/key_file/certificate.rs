@@ -9,6 +9,7 @@ use pgp::types::{KeyDetails, KeyVersion, SignedUser, Tag};
 
 use super::packets::Key;
 use super::part::SecretPart;
+use crate::SigningError;
 use crate::colons::{Listed, Part};
 use crate::key_name::KeyName;
 
@@ -49,6 +50,11 @@ impl Certificate {
     /// The secret part with this fingerprint.
     pub(super) fn part(&self, fingerprint: &str) -> Option<&Arc<SecretPart>> {
         self.parts.iter().find(|part| part.fingerprint() == fingerprint)
+    }
+
+    /// What keeps a part of it from signing, if it is of a kind that does not sign.
+    pub(super) fn unsupported(&self) -> Option<SigningError> {
+        self.parts.iter().find_map(|part| part.unsupported())
     }
 
     /// The key as people know it: its fingerprint, and whose it is.

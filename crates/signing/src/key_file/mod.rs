@@ -72,7 +72,12 @@ impl KeyFile {
             file: self.path.clone(),
             error: Box::new(error),
         };
-        let Some(chosen) = choose(&listed, &wanted, name).map_err(in_file)? else {
+        let chosen = choose(&listed, &wanted, name).map_err(|error| match error {
+            // Of a curve that the library does not know, it cannot check what the key says of itself.
+            SigningError::CannotSign(_) => in_file(found.iter().find_map(|key| key.unsupported()).unwrap_or(error)),
+            error => in_file(error),
+        })?;
+        let Some(chosen) = chosen else {
             return Err(SigningError::NotInFile {
                 name: name.to_owned(),
                 file: self.path.clone(),
@@ -84,11 +89,8 @@ impl KeyFile {
             .iter()
             .find_map(|certificate| certificate.part(&chosen.part.fingerprint))
             .ok_or_else(|| in_file(SigningError::NoSecretKey(name.to_owned())))?;
-        if let Some(algorithm) = part.unsupported() {
-            return Err(in_file(SigningError::Unsupported {
-                key: chosen.part.fingerprint.clone(),
-                algorithm,
-            }));
+        if let Some(error) = part.unsupported() {
+            return Err(in_file(error));
         }
         let public = found
             .iter()

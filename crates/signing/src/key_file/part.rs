@@ -68,19 +68,27 @@ impl SecretPart {
         }
     }
 
-    /// What kind of key this is, if it is none of those that the library signs with, and each time the same.
-    pub(super) fn unsupported(&self) -> Option<String> {
+    /// An error, if this is a kind of key that signs, but not through the library, or not each time the same.
+    pub(super) fn unsupported(&self) -> Option<SigningError> {
         let (parameters, algorithm) = match &self.secret {
             Secret::Primary(key) => (key.public_params(), key.algorithm()),
             Secret::Subkey(key) => (key.public_params(), key.algorithm()),
         };
-        match parameters {
-            PublicParams::RSA(_) | PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. }) => None,
-            PublicParams::ECDSA(parameters) if parameters.is_supported() => None,
-            PublicParams::ECDSA(EcdsaPublicParams::Unsupported { curve, .. })
-            | PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Unsupported { curve, .. }) => Some(curve.to_string()),
-            _ => Some(format!("{algorithm:?}")),
+        if !algorithm.can_sign() {
+            return None;
         }
+        let algorithm = match parameters {
+            PublicParams::RSA(_) | PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. }) => None,
+            PublicParams::ECDSA(EcdsaPublicParams::P256 { .. } | EcdsaPublicParams::P384 { .. }) => None,
+            // Its signatures with P-521 have chance in them.
+            PublicParams::ECDSA(parameters) => Some(parameters.curve().to_string()),
+            PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Unsupported { curve, .. }) => Some(curve.to_string()),
+            _ => Some(format!("{algorithm:?}")),
+        };
+        Some(SigningError::Unsupported {
+            key: self.fingerprint(),
+            algorithm: algorithm?,
+        })
     }
 
     /// The secret without its passphrase. Asks for the passphrase at most once, and holds others up only meanwhile.

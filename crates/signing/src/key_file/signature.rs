@@ -1,5 +1,5 @@
-//! The bytes of a signature, in the form that gpg gives them (RFC 4880, sections 5.2, 6 and 7). So whoever signs Ed25519 or RSA, the
-//! signature is the same.
+//! The bytes of a signature, in the form that gpg gives them (RFC 4880, sections 5.2, 6 and 7): whichever of the two signs, the bytes are
+//! the same.
 
 use std::io::Read;
 
