@@ -250,6 +250,10 @@ fn a_key_file_needs_no_gpg() {
     );
     let other = with_file(&keyed, &[]);
     insta::assert_snapshot!(without_key(&other, &fingerprint), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: there is no key `other@example.org` in $SPACE/workspace/secret.asc, but FINGERPRINT (hep <hep@example.org>)
+    hint: name one of these with `sign:`, or export the other one: `gpg --armor --export-secret-keys other@example.org >> $SPACE/workspace/secret.asc`
+    --- status 2
     ");
     assert!(!keyed.0.exists(".farm"), "nothing is written either");
 }
@@ -259,10 +263,24 @@ fn a_key_file_that_is_not_fit() {
     let keyed = Keyed::new(", sign: hep@example.org");
     in_file(&keyed, 0o644);
     insta::assert_snapshot!(with_file(&keyed, &[]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: $SPACE/workspace/secret.asc can be read by others (its mode is 0644), and must be yours alone
+    hint: `chmod 600 $SPACE/workspace/secret.asc`; where an orchestrator mounts it, that has a setting for its mode (0400)
+    --- status 3
     ");
     insta::assert_snapshot!(with_file(&keyed, &[("FARM_SIGNING_KEY_FILE", "nowhere")]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: cannot read the key that signs: failed to open file `$SPACE/workspace/nowhere`: No such file or directory (os error 2)
+    hint: FARM_SIGNING_KEY_FILE names it, and FARM_SIGNING_PASSPHRASE_FILE the file with its passphrase
+    --- status 3
     ");
-    insta::assert_snapshot!(with_file(&keyed, &[("FARM_SIGNING_KEY_FILE", "farms/f/farm.yaml")]).text(), @r"
+    keyed.0.write("secret.asc", "no key\n");
+    fs_err::set_permissions(keyed.0.path("secret.asc"), Permissions::from_mode(0o600)).unwrap();
+    insta::assert_snapshot!(with_file(&keyed, &[]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: $SPACE/workspace/secret.asc has no OpenPGP key in it, or is damaged
+    hint: `gpg --armor --export-secret-keys KEY > $SPACE/workspace/secret.asc` writes one
+    --- status 2
     ");
 }
 
