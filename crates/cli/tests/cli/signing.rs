@@ -231,8 +231,18 @@ fn with_file(keyed: &Keyed, more: &[(&str, &str)]) -> Ended {
 
 #[test]
 fn a_key_file_needs_no_gpg() {
-    let keyed = Keyed::new(", sign: hep@example.org");
+    let keyed = Keyed::new(", sign: other@example.org");
     let fingerprint = in_file(&keyed, 0o600);
+    let other = with_file(&keyed, &[]);
+    insta::assert_snapshot!(without_key(&other, &fingerprint), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: there is no key `other@example.org` in $SPACE/workspace/secret.asc, but FINGERPRINT (hep <hep@example.org>)
+    hint: name one of these with `sign:`, or export the other one: `gpg --armor --export-secret-keys other@example.org >> $SPACE/workspace/secret.asc`
+    --- status 2
+    ");
+    assert!(!keyed.0.exists(".farm"), "nothing is written either");
+    let manifest = keyed.0.read("farms/f/farm.yaml").replace("other@", "hep@");
+    keyed.0.write("farms/f/farm.yaml", &manifest);
     let ended = with_file(&keyed, &[]);
     // This farm has no packages, which is the next thing to be said.
     assert!(
@@ -243,19 +253,6 @@ fn a_key_file_needs_no_gpg() {
     // Without the file, gpg is asked.
     let without = with_file(&keyed, &[("FARM_SIGNING_KEY_FILE", "")]);
     assert!(without.stderr.contains("cannot run gpg"), "{}", without.text());
-
-    keyed.0.write(
-        "farms/f/farm.yaml",
-        &keyed.0.read("farms/f/farm.yaml").replace("hep@", "other@"),
-    );
-    let other = with_file(&keyed, &[]);
-    insta::assert_snapshot!(without_key(&other, &fingerprint), @r"
-    --- stderr
-    error: farms/f/farm.yaml:4: there is no key `other@example.org` in $SPACE/workspace/secret.asc, but FINGERPRINT (hep <hep@example.org>)
-    hint: name one of these with `sign:`, or export the other one: `gpg --armor --export-secret-keys other@example.org >> $SPACE/workspace/secret.asc`
-    --- status 2
-    ");
-    assert!(!keyed.0.exists(".farm"), "nothing is written either");
 }
 
 #[test]
