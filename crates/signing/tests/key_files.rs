@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use farm_portage::gpkg::{Signer as _, Verifier as _};
 use farm_signing::{ErrorKind, KeyFile, KeyRing, SigningError, SigningKey};
+use pgp::composed::{Deserializable as _, SignedSecretKey};
+use pgp::packet::SubpacketType;
+use pgp::ser::Serialize as _;
 use support::Keys;
 
 /// 2020-01-02, when the keys of these tests are a day old.
@@ -190,6 +193,28 @@ fn a_key_has_all_its_names_and_its_newest_subkey_signs() {
     ));
     assert!(matches!(error_of(&file, "some words"), SigningError::BadName(_)));
 
+    // Of several, the newest does, wherever it stands.
+    let several = Keys::new();
+    let primary = make(&several, "c@example.org", "ed25519", "cert");
+    for made in ["20210101T000000", "20230101T000000", "20220101T000000"] {
+        let add = [
+            "--faked-system-time",
+            made,
+            "--quick-add-key",
+            &primary,
+            "ed25519",
+            "sign",
+            "0",
+        ];
+        several.run(&[&UNPROTECTED[..], &add].concat());
+    }
+    let newest = fingerprints(&several, "c@example.org")[2].clone();
+    let file = exported(&several);
+    assert_eq!(
+        find(&file, &primary).unwrap(),
+        find(&file, &format!("{newest}!")).unwrap()
+    );
+
     // Where both can, the subkey does, unless somebody says otherwise.
     let both = Keys::new();
     let primary = make(&both, "b@example.org", "ed25519", "sign");
@@ -208,6 +233,32 @@ fn a_key_has_all_its_names_and_its_newest_subkey_signs() {
         find(&file, &format!("{primary}!")).unwrap(),
     );
     assert_ne!(subkey, exactly);
+}
+
+/// Whoever binds somebody else's subkey to a key of his own could claim its signatures, were it not asked.
+#[test]
+fn a_subkey_must_agree_to_belong_to_the_key() {
+    let keys = Keys::new();
+    let primary = make(&keys, "a@example.org", "ed25519", "cert");
+    add_subkey(&keys, &primary, "ed25519", "sign", "0");
+    let binary = fs_err::read(export(&keys, "secret.gpg", &["--export-secret-keys"])).unwrap();
+    let mut key = SignedSecretKey::from_bytes(&binary[..]).unwrap();
+    let binding = &mut key.secret_subkeys[0].signatures[0];
+    let unhashed = &binding.config().unwrap().unhashed_subpackets;
+    let agreed = unhashed
+        .iter()
+        .position(|subpacket| subpacket.typ() == SubpacketType::EmbeddedSignature);
+    let file = keys.home().join("other.gpg");
+    let write = |key: &SignedSecretKey| {
+        fs_err::write(&file, key.to_bytes().unwrap()).unwrap();
+        private(&file);
+    };
+    binding.unhashed_subpacket_remove(agreed.unwrap()).unwrap();
+    write(&key);
+    assert!(matches!(error_of(&file, &primary), SigningError::CannotSign(_)));
+    // What the library writes is a key as long as nothing is missing.
+    write(&SignedSecretKey::from_bytes(&binary[..]).unwrap());
+    find(&file, &primary).unwrap().try_out().unwrap();
 }
 
 #[test]
@@ -303,12 +354,13 @@ fn a_passphrase_comes_from_a_file() {
         key.try_out().unwrap();
         verifies(&key);
     }
-    // It is asked for once: what was read may go.
-    let key = with("a secret\n");
-    let signature = detached(&key, b"x");
+    // Both are read once: they may go.
+    let source = KeyFile::new(&file, Some(passphrase.clone()));
+    let signature = detached(&source.find("a@example.org").unwrap(), b"x");
     fs_err::remove_file(&passphrase).unwrap();
     fs_err::remove_file(&file).unwrap();
-    assert_eq!(detached(&key, b"x"), signature);
+    let again = source.clone().find("a@example.org").unwrap();
+    assert_eq!(detached(&again, b"x"), signature);
 }
 
 #[test]
@@ -416,6 +468,10 @@ fn files_that_are_no_keys() {
         assert!(matches!(error, SigningError::NoKeys(_)), "{what}: {error}");
         assert_eq!(error.kind(), ErrorKind::Input);
     }
+    // Within a user id, which may have any length.
+    let name = binary.windows(13).position(|bytes| bytes == b"a@example.org").unwrap();
+    let cut_off = error(&binary[..name + 4]).unwrap_err();
+    assert!(matches!(cut_off, SigningError::NoKeys(_)), "{cut_off}");
     // Whatever byte is changed, no key comes of it whose signatures do not verify.
     let trusting = Keys::trusting(&find(&exported(&keys), &primary).unwrap());
     let ring = KeyRing::new(&trusting.gpg(), trusting.home());
@@ -467,7 +523,10 @@ fn nothing_that_is_shown_has_the_secret() {
     let key = file.find(&primary).unwrap();
     key.try_out().unwrap();
     let shown = format!("{file:?} {key:?}");
-    assert!(shown.contains(&primary) && shown.len() < 700, "{shown}");
+    assert!(shown.contains(&primary), "{shown}");
+    for word in ["Plain", "Secret", "ECDSA", "P256"] {
+        assert!(!shown.contains(word), "{shown}");
+    }
 }
 
 #[test]
