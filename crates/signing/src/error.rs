@@ -172,7 +172,7 @@ impl SigningError {
     /// Says what to do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoGpg { .. } => "install GnuPG: `apt-get install gnupg`, or `emerge app-crypt/gnupg`; or name a file with the key: FARM_SIGNING_KEY_FILE".to_owned(),
+            Self::NoGpg { .. } => "install GnuPG: `apt-get install gnupg`, or `emerge app-crypt/gnupg`; to sign, a file with the key is enough (FARM_SIGNING_KEY_FILE)".to_owned(),
             Self::BadName(_) | Self::Ambiguous { .. } => {
                 "`gpg --list-secret-keys` prints the fingerprints; give one of them".to_owned()
             }

@@ -494,6 +494,28 @@ fn files_that_are_no_keys() {
 }
 
 #[test]
+fn a_secret_that_does_not_belong_to_its_public_key() {
+    let keys = Keys::new();
+    let primary = make(&keys, "a@example.org", "ed25519", "sign");
+    let mut binary = fs_err::read(export(&keys, "secret.gpg", &["--export-secret-keys"])).unwrap();
+    // The first packet ends with the 32 bytes of the secret and their sum, which stays what it was.
+    let end = 2 + usize::from(binary[1]);
+    let secret = &mut binary[end - 24..end - 2];
+    let (more, less) = (
+        secret.iter().position(|byte| *byte < 255),
+        secret.iter().rposition(|byte| *byte > 0),
+    );
+    secret[more.unwrap()] += 1;
+    secret[less.unwrap()] -= 1;
+    let file = keys.home().join("damaged.gpg");
+    fs_err::write(&file, &binary).unwrap();
+    private(&file);
+    let error = find(&file, &primary).unwrap().try_out().unwrap_err();
+    assert!(error.to_string().contains("is damaged"), "{error}");
+    assert!(error.hint().unwrap().contains("--export-secret-keys"));
+}
+
+#[test]
 fn a_secret_that_others_can_read_is_refused() {
     let keys = Keys::new();
     let primary = make(&keys, "a@example.org", "ed25519", "sign");

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pgp::composed::{ArmorOptions, SignedPublicKey, SignedSecretKey};
-use pgp::packet::{PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData};
+use pgp::packet::{PublicKey, PublicSubkey, Signature, SignatureConfig, SignatureType, SubpacketData};
 use pgp::types::{KeyDetails, KeyVersion, SignedUser, Tag};
 
 use super::packets::Key;
@@ -105,7 +105,7 @@ impl Certificate {
             signs: flags.unwrap_or(true),
             lifetime,
         };
-        let mut parts = vec![self.listed_part(primary, state, now)];
+        let mut parts = vec![self.listed_part(primary, &state, now)];
         for subkey in &self.public_key.public_subkeys {
             let of_kind = |kind: SignatureType| subkey.signatures.iter().filter(move |s| s.typ() == Some(kind));
             let holds = |signature: &&Signature| signature.verify_subkey_binding(primary, &subkey.key).is_ok();
@@ -118,12 +118,12 @@ impl Certificate {
                 }),
                 lifetime: binding.and_then(|binding| Statement::of(binding).lifetime),
             };
-            parts.push(self.listed_part(&subkey.key, state, now));
+            parts.push(self.listed_part(&subkey.key, &state, now));
         }
         Listed { parts }
     }
 
-    fn listed_part(&self, key: &impl KeyDetails, state: State, now: u64) -> Part {
+    fn listed_part(&self, key: &impl KeyDetails, state: &State, now: u64) -> Part {
         let created = u64::from(key.created_at().as_secs());
         let expires = state
             .lifetime
@@ -211,7 +211,7 @@ impl Statement {
         let subpackets = signature
             .config()
             .into_iter()
-            .flat_map(|config| config.hashed_subpackets());
+            .flat_map(SignatureConfig::hashed_subpackets);
         let mut flags = subpackets.filter_map(|subpacket| match &subpacket.data {
             SubpacketData::KeyFlags(flags) => Some(flags.sign()),
             _ => None,
