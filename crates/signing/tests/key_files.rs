@@ -261,6 +261,97 @@ fn a_subkey_must_agree_to_belong_to_the_key() {
     find(&file, &primary).unwrap().try_out().unwrap();
 }
 
+/// Whether key ring and file come to the same: what signs, or what is said instead.
+fn comes_to_the_same(keys: &Keys, name: &str) {
+    let by_gpg = SigningKey::find(&keys.gpg(), name);
+    let file = exported(keys);
+    match (by_gpg, find(&file, name)) {
+        (Ok(by_gpg), Ok(by_file)) => {
+            assert_eq!(by_gpg.fingerprint(), by_file.fingerprint(), "{name}");
+            assert_eq!(detached(&by_gpg, b"x"), detached(&by_file, b"x"), "{name}");
+        }
+        (Err(by_gpg), Err(SigningError::InFile { error, .. })) => {
+            assert_eq!(by_gpg.to_string(), error.to_string(), "{name}");
+        }
+        (by_gpg, by_file) => panic!("{name}: {by_gpg:?}, but {by_file:?}"),
+    }
+}
+
+#[test]
+fn what_signs_is_what_gpg_would_take() {
+    let keys = Keys::new();
+    let at = |made: &str, more: &[&str]| keys.run(&[&UNPROTECTED[..], &["--faked-system-time", made], more].concat());
+    let key = |name: &str, usage: &str, expires: &str| {
+        at(
+            "20200101T000000",
+            &["--quick-generate-key", name, "ed25519", usage, expires],
+        );
+        fingerprints(&keys, name)[0].clone()
+    };
+    let subkey = |primary: &str, usage: &str, made: &str, expires: &str| {
+        let algorithm = if usage == "encr" { "cv25519" } else { "ed25519" };
+        at(made, &["--quick-add-key", primary, algorithm, usage, expires]);
+    };
+    // Each name is an address of its own; what it has, the code says.
+    key("only@example.org", "sign", "0");
+    let old_subkey = key("old-subkey@example.org", "sign", "0");
+    subkey(&old_subkey, "sign", "20200102T000000", "1y");
+    let dead_primary = key("dead-primary@example.org", "sign", "1y");
+    subkey(&dead_primary, "sign", "20200102T000000", "0");
+    let longer = key("longer@example.org", "sign", "1y");
+    keys.run(&[&UNPROTECTED[..], &["--quick-set-expire", &longer, "0"]].concat());
+    let shorter = key("shorter@example.org", "sign", "0");
+    at("20200110T000000", &["--quick-set-expire", &shorter, "1m"]);
+    let subkey_longer = key("subkey-longer@example.org", "cert", "0");
+    subkey(&subkey_longer, "sign", "20200102T000000", "1m");
+    at("20200103T000000", &["--quick-set-expire", &subkey_longer, "0", "*"]);
+    let others = key("other-uses@example.org", "cert", "0");
+    subkey(&others, "auth", "20200102T000000", "0");
+    subkey(&others, "encr", "20200103T000000", "0");
+    let two_names = key("two@example.org", "sign", "0");
+    at("20200110T000000", &["--quick-add-uid", &two_names, "names@example.org"]);
+    at(
+        "20200111T000000",
+        &["--quick-revoke-uid", &two_names, "two@example.org"],
+    );
+    let revoked_subkey = key("revoked-subkey@example.org", "sign", "0");
+    subkey(&revoked_subkey, "sign", "20200102T000000", "0");
+    let revoke = [
+        &UNPROTECTED[..],
+        &["--yes", "--command-fd", "0", "--edit-key", &revoked_subkey],
+    ]
+    .concat();
+    keys.gpg_fed(&revoke, b"key 1\nrevkey\ny\n0\n\ny\nsave\n");
+    let listed = keys.run(&["--with-colons", "--list-keys", &revoked_subkey]);
+    assert!(listed.contains("\nsub:r:"), "{listed}");
+
+    for name in [
+        "only",
+        "old-subkey",
+        "dead-primary",
+        "longer",
+        "shorter",
+        "subkey-longer",
+        "other-uses",
+        "names",
+        "revoked-subkey",
+    ] {
+        comes_to_the_same(&keys, &format!("{name}@example.org"));
+    }
+    for primary in [
+        old_subkey,
+        dead_primary,
+        shorter,
+        subkey_longer,
+        others,
+        two_names,
+        revoked_subkey,
+    ] {
+        comes_to_the_same(&keys, &primary);
+        comes_to_the_same(&keys, &format!("{primary}!"));
+    }
+}
+
 #[test]
 fn keys_that_are_over() {
     let keys = Keys::new();

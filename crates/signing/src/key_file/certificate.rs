@@ -100,6 +100,7 @@ impl Certificate {
         let flags = statements.iter().find_map(|statement| statement.flags);
         let lifetime = statements.iter().find_map(|statement| statement.lifetime);
         let state = State {
+            // That it is there is enough. It may be of somebody who was asked to revoke the key in need, and whose own key is not here.
             is_revoked: !self.public_key.details.revocation_signatures.is_empty(),
             is_bound: !statements.is_empty(),
             signs: flags.unwrap_or(true),

@@ -83,7 +83,8 @@ impl Keys {
         self.gpg_fed(arguments, b"")
     }
 
-    fn gpg_fed(&self, arguments: &[&str], input: &[u8]) -> String {
+    /// The same with something to read.
+    pub(crate) fn gpg_fed(&self, arguments: &[&str], input: &[u8]) -> String {
         let file = self.home().join("input");
         fs_err::write(&file, input).unwrap();
         let output = self
