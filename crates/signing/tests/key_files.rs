@@ -298,12 +298,17 @@ fn what_signs_is_what_gpg_would_take() {
     subkey(&old_subkey, "sign", "20200102T000000", "1y");
     let dead_primary = key("dead-primary@example.org", "sign", "1y");
     subkey(&dead_primary, "sign", "20200102T000000", "0");
+    // gpg puts the new end in the place of the old one, but a key that was fetched again has both.
+    let before = |primary: &str| export(&keys, &format!("{primary}.asc"), &["--armor", "--export", primary]);
     let longer = key("longer@example.org", "sign", "1y");
+    let mut older = vec![before(&longer)];
     keys.run(&[&UNPROTECTED[..], &["--quick-set-expire", &longer, "0"]].concat());
     let shorter = key("shorter@example.org", "sign", "0");
+    older.push(before(&shorter));
     at("20200110T000000", &["--quick-set-expire", &shorter, "1m"]);
     let subkey_longer = key("subkey-longer@example.org", "cert", "0");
     subkey(&subkey_longer, "sign", "20200102T000000", "1m");
+    older.push(before(&subkey_longer));
     at("20200103T000000", &["--quick-set-expire", &subkey_longer, "0", "*"]);
     let others = key("other-uses@example.org", "cert", "0");
     subkey(&others, "auth", "20200102T000000", "0");
@@ -325,6 +330,9 @@ fn what_signs_is_what_gpg_would_take() {
     let listed = keys.run(&["--with-colons", "--list-keys", &revoked_subkey]);
     assert!(listed.contains("\nsub:r:"), "{listed}");
 
+    for file in &older {
+        keys.run(&["--import", file.to_str().unwrap()]);
+    }
     for name in [
         "only",
         "old-subkey",
