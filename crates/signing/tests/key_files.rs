@@ -505,6 +505,27 @@ fn several_keys_in_one_file() {
 }
 
 #[test]
+fn a_key_that_is_there_several_times() {
+    let keys = Keys::new();
+    let primary = make_until(&keys, "a@example.org", "ed25519", "sign", "1y");
+    let text = |how: &str| {
+        let file = export(&keys, "one.asc", &["--armor", how, &primary]);
+        fs_err::read_to_string(file).unwrap()
+    };
+    let old = text("--export-secret-keys");
+    keys.run(&[&UNPROTECTED[..], &["--quick-set-expire", &primary, "0"]].concat());
+    let (new, public) = (text("--export-secret-keys"), text("--export"));
+    let file = keys.home().join("several.asc");
+    let found = |blocks: &[&String]| {
+        fs_err::write(&file, blocks.iter().map(|block| block.as_str()).collect::<String>()).unwrap();
+        private(&file);
+        find(&file, "a@example.org").is_ok()
+    };
+    assert!(found(&[&old, &new]) && found(&[&new, &new]) && found(&[&public, &new, &public]));
+    assert!(!found(&[&new, &old]) && !found(&[&public, &public]));
+}
+
+#[test]
 fn a_key_of_which_the_secret_is_elsewhere() {
     let keys = Keys::new();
     let primary = make(&keys, "a@example.org", "ed25519", "sign");

@@ -47,6 +47,11 @@ impl Certificate {
         fingerprint(&self.public_key.primary_key)
     }
 
+    /// Whether any part of it has a secret.
+    pub(super) fn has_secret(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
     /// The secret part with this fingerprint.
     pub(super) fn part(&self, fingerprint: &str) -> Option<&Arc<SecretPart>> {
         self.parts.iter().find(|part| part.fingerprint() == fingerprint)

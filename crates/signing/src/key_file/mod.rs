@@ -112,9 +112,26 @@ impl KeyFile {
         }
         let bytes = secret_file(&self.path)?;
         let keys = packets::keys(&bytes).ok_or_else(|| SigningError::NoKeys(self.path.clone()))?;
-        let certificates = Arc::new(keys.into_iter().map(Certificate::new).collect());
+        let certificates = Arc::new(each_once(keys.into_iter().map(Certificate::new)));
         Ok(Arc::clone(read.insert(certificates)))
     }
+}
+
+/// Of a key that was exported to the file several times the last one counts, unless it has no secret any more.
+fn each_once(all: impl Iterator<Item = Certificate>) -> Vec<Certificate> {
+    let mut certificates: Vec<Certificate> = Vec::new();
+    for later in all {
+        let fingerprint = later.fingerprint();
+        match certificates
+            .iter_mut()
+            .find(|earlier| earlier.fingerprint() == fingerprint)
+        {
+            Some(earlier) if later.has_secret() || !earlier.has_secret() => *earlier = later,
+            Some(_) => {}
+            None => certificates.push(later),
+        }
+    }
+    certificates
 }
 
 /// Reads a file that nobody else may read.
