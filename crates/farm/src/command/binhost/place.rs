@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use farm_manifest::{Loaded, Overrides};
 use farm_remote::Address;
-use farm_signing::SigningKey;
 
 use super::super::{FarmError, Setup, Words};
 use super::denied::Denied;
@@ -156,7 +155,7 @@ impl Binhost {
         let Some(name) = &self.sign else {
             return Ok(None);
         };
-        let key = SigningKey::find(&setup.gpg, name)?;
+        let key = setup.keys.find(name)?;
         key.try_out()?;
         Ok(Some(PackageSigner(key)))
     }
