@@ -17,6 +17,7 @@ use crate::rules::package::PackageData;
 use crate::rules::publish_images::PublishImagesData;
 use crate::rules::publish_pkgs::PublishPkgsData;
 use crate::rules::repo::RepoSourcePinned;
+use crate::rules::stage3::Stage3Data;
 
 /// What a node does.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,8 @@ pub enum Action {
         /// What it is made of.
         lock: Box<HostedLock>,
     },
+    /// A stage3 archive.
+    BaseStage3(Box<Stage3Data>),
     /// The binfarm root: base, literal files, scripts.
     Root(Arc<RootData>),
     /// An ebuild repository.

@@ -10,6 +10,7 @@ use farm_remote::Access;
 use farm_signing::Gpg;
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
+use crate::rules::stage3::sweep_parts;
 use crate::rules::task::{TaskFolders, Watchdog};
 use crate::signing::Signing;
 
@@ -177,8 +178,9 @@ impl Context {
         Ok(folder.path().join(next.to_string()))
     }
 
-    /// Removes the temporary folders that runs of this workspace left which were killed. The caller holds the workspace's lock.
+    /// Removes the temporary folders and half of files that runs of this workspace left which were killed. The caller holds the workspace's lock.
     pub fn sweep_scratch(&self) {
+        sweep_parts(&self.state);
         let prefix = self.scratch_prefix();
         for folder in [&*self.scratch, Path::new(IN_MEMORY)] {
             let Ok(entries) = fs_err::read_dir(folder) else {

@@ -15,7 +15,7 @@ use crate::elsewhere::{self, Asked};
 use crate::names::{Wanted, farm, local};
 use crate::place::Place;
 use crate::rules::{
-    base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, task,
+    base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, stage3, task,
 };
 
 /// The engine's driver for farms.
@@ -123,6 +123,7 @@ impl Driver for FarmDriver<'_> {
         match &node.action {
             Action::BaseImage { reference } => base::run_image(context, run, &node.name, reference),
             Action::BaseHosted { lock } => base::run_hosted(context, run, &node.name, lock),
+            Action::BaseStage3(data) => stage3::run(context, run, &node.name, data),
             Action::Root(data) => root::run(context, run, node, data),
             Action::Repo { name, source } => repo::run(context, run, node, name, source),
             Action::Resolve(data) => resolve::run(context, run, node, data),

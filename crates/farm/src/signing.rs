@@ -27,6 +27,16 @@ impl Signing {
         }
     }
 
+    /// What is called.
+    ///
+    /// # Errors
+    ///
+    /// A bug of ours: nobody said what that is.
+    pub(crate) fn gpg(&self) -> Result<&Gpg, Failure> {
+        let nobody = || Failure::new(FailureKind::Bug, "nobody said which gpg finds keys");
+        self.gpg.as_ref().ok_or_else(nobody)
+    }
+
     /// The key that a manifest names. Said once, remembered for the run.
     ///
     /// # Errors
@@ -37,11 +47,8 @@ impl Signing {
         if let Some(known) = found.get(name) {
             return known.clone();
         }
-        let gpg = self.gpg.as_ref();
-        let key = gpg.map_or_else(
-            || Err(Failure::new(FailureKind::Bug, "nobody said which gpg finds keys")),
-            |gpg| SigningKey::find(gpg, name).map_err(|error| failure(&error)),
-        );
+        let found_by = |gpg| SigningKey::find(gpg, name).map_err(|error| failure(&error));
+        let key = self.gpg().and_then(found_by);
         found.insert(name.to_owned(), key.clone());
         key
     }

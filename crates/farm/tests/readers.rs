@@ -13,7 +13,7 @@ const FARM: &str = r#"
 farm: all
 include: [common]
 binfarm:
-  base: { image: "example.invalid/base:1" }
+  base: { stage3: base.tar.xz, keyring: keys.asc }
   profile: gentoo:default
   root: root.d
   scripts: [setup.sh]
@@ -39,6 +39,7 @@ const FILES: &[(&str, &str)] = &[
     ("farms/settings.yaml", "salt: x\n"),
     ("farms/common/shared.txt", ""),
     ("farms/all/root.d/etc/conf", ""),
+    ("farms/all/keys.asc", "keys\n"),
     ("farms/all/setup.sh", "#!/bin/sh\n"),
     ("farms/all/libs.set", "dev-libs/a\n"),
     ("farms/all/tools", "dev-util/b\n"),
@@ -106,7 +107,7 @@ fn whatever_is_read_has_a_reader() {
 fn each_file_has_its_own() {
     let (folder, loaded, _) = farm();
     let all = ["plan/libs", "plan/binfarm"];
-    let table: [(&str, Vec<Reader>); 21] = [
+    let table: [(&str, Vec<Reader>); 24] = [
         ("farms/all/farm.yaml", vec![Reader::Farm]),
         ("farms/common/farm.yaml", vec![Reader::Farm]),
         ("farms/settings.yaml", vec![Reader::Farm]),
@@ -119,6 +120,9 @@ fn each_file_has_its_own() {
         ("farms/all/setup.sh", vec![plans(&["root"])]),
         ("farms/all/root.d/new", vec![plans(&["root"])]),
         ("farms/all/packed.tar.gz", vec![plans(&["repo/packed"])]),
+        ("farms/all/base.tar.xz", vec![plans(&["base"])]),
+        ("farms/all/base.tar.xz.asc", vec![node("base")]),
+        ("farms/all/keys.asc", vec![node("base")]),
         ("farms/all/gentoo/profiles/x", vec![plans(&["repo/gentoo"])]),
         ("farms/all/gentoo/metadata/layout.conf", vec![plans(&["repo/gentoo"])]),
         ("farms/all/gentoo/README", vec![node("repo/gentoo")]),

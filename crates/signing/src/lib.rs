@@ -2,8 +2,8 @@
 //!
 //! Farm has no cryptography of its own and never sees a secret key: whatever GnuPG can sign with (a key ring, a smart card,
 //! an agent on another machine), farm can. [`Gpg`] says which `gpg` is called, with which environment and key ring;
-//! [`SigningKey`] is a key of it that can sign now, [`KeyRing`] checks signatures as Portage does, and
-//! [`NewKey`] makes a first key.
+//! [`SigningKey`] is a key of it that can sign now, [`KeyRing`] checks signatures as Portage does,
+//! [`PublicKeys`] checks those of files by the keys of another file, and [`NewKey`] makes a first key.
 //!
 //! # Signatures are reproducible
 //!
@@ -20,12 +20,15 @@ mod key;
 mod key_name;
 mod key_ring;
 mod new_key;
+mod public_keys;
 mod sign;
 mod status;
+mod verdict;
 
 pub use error::{ErrorKind, SigningError};
 pub use gpg::Gpg;
 pub use key::{SigningKey, is_name_of};
 pub use key_ring::KeyRing;
 pub use new_key::{EXPIRES_AFTER, NewKey};
+pub use public_keys::PublicKeys;
 pub use sign::SignerAt;

@@ -28,4 +28,5 @@ mod settled_random;
 mod signals;
 mod signing;
 mod space;
+mod stage3;
 mod task_files;

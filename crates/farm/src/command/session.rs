@@ -164,7 +164,7 @@ impl Session {
         session.wanted = wanted;
         session.farms = farms;
         session.notes = notes;
-        let changes = session.lower(access, pinning)?;
+        let changes = session.lower(access, pinning, events)?;
         Ok((session, changes))
     }
 
@@ -235,7 +235,7 @@ impl Session {
         Ok(session)
     }
 
-    fn lower(&mut self, access: Access, pinning: Pinning) -> Result<Vec<String>, FarmError> {
+    fn lower(&mut self, access: Access, pinning: Pinning, events: &dyn EventSink) -> Result<Vec<String>, FarmError> {
         let mut all_changes = Vec::new();
         for (name, loaded) in &self.farms {
             let path = self.workspace.lock_file(name);
@@ -243,7 +243,7 @@ impl Session {
             let mut lock = FarmLock::read(&path)?;
             let former = lock.clone();
             if access != Access::Read {
-                all_changes.extend(pin(&self.context, &loaded.farm, &mut lock, pinning)?);
+                all_changes.extend(pin(&self.context, loaded, &mut lock, pinning, events)?);
             }
             if access == Access::Write && lock != former {
                 lock.write(&path)?;

@@ -29,7 +29,8 @@ use crate::rules::join::JoinData;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
-use crate::rules::{base, join, publish_remote, repo, resolve, root};
+use crate::rules::stage3::{Stage3Data, Stage3Source};
+use crate::rules::{base, join, publish_remote, repo, resolve, root, stage3};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
 /// What to do about a name that nobody pinned.
@@ -252,8 +253,13 @@ impl Lowering<'_> {
                     .ok_or_else(|| unpinned("the base"))?;
                 Ok(base::hosted_node(self.node("base"), lock.clone(), self.context.epoch))
             }
-            Base::Stage3(_) => {
-                Err(FarmError::input("a base from a stage3 archive is not built yet").hint("use `image:`"))
+            Base::Stage3(stage3) => {
+                let keys = self.loaded.keyring.as_deref().unwrap_or_default();
+                let source = Stage3Source::of(stage3, keys);
+                let pin = self.lock.stage3.get(&source.archive).copied();
+                let pin = pin.ok_or_else(|| unpinned(&source.archive))?;
+                let data = Stage3Data { source, pin };
+                Ok(stage3::node(self.node("base"), data, self.context.epoch))
             }
         }
     }
