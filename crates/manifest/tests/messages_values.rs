@@ -154,6 +154,15 @@ fn stage3_values() {
 }
 
 #[test]
+fn stage_values() {
+    insta::assert_snapshot!(all_bad(&[
+        "stages: { s: { subjects: [none], kernel: none } }\n",
+        "stages: { s: { from: image/none, remove: [x, /, /a/../b] } }\n",
+        "stages: { a/b: { from: base, scripts: [none.sh] } }\n",
+    ]));
+}
+
+#[test]
 fn included_farms() {
     let workspace = Workspace::with(
         "farm: hep\ninclude: [base, bsae]\nvars: { A: 2 }\nflavour: two\ntasks: { t: { run: x }, u: { run: y } }\n",

@@ -267,7 +267,8 @@ fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<farm_portage::at
     atoms
 }
 
-fn scripts(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<Utf8PathBuf>> {
+/// Reads the paths of scripts; the files are looked at when they are read.
+pub(super) fn scripts(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<Utf8PathBuf>> {
     let texts = reader.texts(node, "`scripts`");
     texts
         .into_iter()

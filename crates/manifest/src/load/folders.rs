@@ -61,11 +61,6 @@ pub(super) fn read(
         if let Some(root) = &binfarm.root {
             folders.root = root_tree(disk, root, diagnostics)?;
         }
-        for script in &binfarm.scripts {
-            if let Some(file) = self::script(disk, script, sources, diagnostics)? {
-                folders.scripts.insert(script.value.clone(), file);
-            }
-        }
         for repo in &binfarm.repos {
             if let RepoSource::Path(path) = &repo.source
                 && !disk.at(&path.value).is_dir()
@@ -75,6 +70,14 @@ pub(super) fn read(
                         .help("the path is relative to the folder of the manifest"),
                 );
             }
+        }
+    }
+    let of_binfarm = farm.binfarm.iter().flat_map(|binfarm| &binfarm.scripts);
+    for script in of_binfarm.chain(farm.stages.iter().flat_map(|stage| &stage.scripts)) {
+        if !folders.scripts.contains_key(&script.value)
+            && let Some(file) = self::script(disk, script, sources, diagnostics)?
+        {
+            folders.scripts.insert(script.value.clone(), file);
         }
     }
     Ok(folders)

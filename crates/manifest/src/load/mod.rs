@@ -55,7 +55,7 @@ pub struct Loaded {
     pub layers: BTreeMap<String, Layer>,
     /// The literal files laid over the base (`binfarm.root`).
     pub root: Option<RootTree>,
-    /// The scripts of the binfarm by their path, as `binfarm.scripts` has it.
+    /// The scripts of the binfarm and of stages by their path, as the farm has it.
     pub scripts: BTreeMap<Utf8PathBuf, LayerFile>,
     /// The public keys by which a stage3 archive is checked (`keyring`), as the file has them.
     pub keyring: Option<Vec<u8>>,
