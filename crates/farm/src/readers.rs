@@ -8,6 +8,7 @@
 //! | manifests, `farms/settings.yaml`, the lock file | the whole farm |
 //! | layers, set files | every plan, and all that plans bring forth; user patches only the packages they are for |
 //! | the stage3 archive of the base | `base`, and all that plans bring forth; its signature and the keys only `base` |
+//! | scripts of a stage | the image that it is packed from |
 //! | literal files and scripts of the root | `root`, and all that plans bring forth |
 //! | folders of repositories | an ebuild's folder its packages, an eclass those that inherit it; `profiles`, `metadata`, `licenses` and `sets` all packages |
 //! | inputs and outputs of tasks | the task |
@@ -131,6 +132,11 @@ impl<'a> Readers<'a> {
                     self.files.push((path.into(), reader));
                 }
             }
+        }
+        for stage in farm.stages.iter().filter(|stage| stage.kernel.is_none()) {
+            let root = Reader::Node(format!("stage-root/{}", stage.name.value));
+            self.files
+                .extend(stage.scripts.iter().map(|script| (script.value.clone(), root.clone())));
         }
         for repo in &binfarm.repos {
             let name = repo.name.value.clone();

@@ -71,8 +71,8 @@ pub fn pin(
             }
         }
     }
-    for image in &farm.images {
-        if let ImageFrom::Reference(reference) = &image.from.value {
+    for from in farm.starts() {
+        if let ImageFrom::Reference(reference) = &from.value {
             pins.image(reference)?;
         }
     }

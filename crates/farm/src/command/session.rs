@@ -431,18 +431,20 @@ fn notes_on(loaded: &Loaded) -> Vec<String> {
 /// What the manifest has words for and farm does not build yet.
 fn not_built_yet(loaded: &Loaded) -> Vec<String> {
     let farm = &loaded.farm;
-    [
-        ("kernels", &farm.kernels),
-        ("stages", &farm.stages),
-        ("disks", &farm.disks),
-    ]
-    .into_iter()
-    .filter(|(_, entries)| !entries.is_empty())
-    .map(|(word, entries)| {
-        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        format!("{}: {word} are not built yet: {}", farm.name.value, names.join(", "))
-    })
-    .collect()
+    let name = &farm.name.value;
+    let later = [("kernels", &farm.kernels), ("disks", &farm.disks)]
+        .into_iter()
+        .filter(|(_, entries)| !entries.is_empty())
+        .map(|(word, entries)| {
+            let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+            format!("{name}: {word} are not built yet: {}", names.join(", "))
+        });
+    let with_kernel = farm.stages.iter().filter(|stage| stage.kernel.is_some());
+    let with_kernel = with_kernel.map(|stage| {
+        let stage = &stage.name.value;
+        format!("{name}: stage/{stage} is not built: it has a kernel, and kernels are not built yet")
+    });
+    later.chain(with_kernel).collect()
 }
 
 /// Goals that the manifest alone can tell to be wrong.
@@ -483,9 +485,20 @@ fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
                         .collect(),
                 )?;
             }
-            Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
+            Target::Stage(wanted) => {
+                known(
+                    "stage",
+                    wanted,
+                    farm.stages.iter().map(|stage| stage.name.value.as_str()).collect(),
+                )?;
+                if farm.stage(wanted).is_some_and(|stage| stage.kernel.is_some()) {
+                    let message = format!("{target} has a kernel, and kernels are not built yet");
+                    return Err(FarmError::input(message).hint("leave out `kernel:` for now"));
+                }
+            }
+            Target::Kernel(_) | Target::Disk(_) => {
                 return Err(FarmError::input(format!(
-                    "{target}: stages, kernels and disks are not built yet"
+                    "{target}: kernels and disks are not built yet"
                 )));
             }
             Target::PublishPkgs if farm.publish.pkgs.is_none() => {

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use camino::Utf8PathBuf;
 use farm_engine::NodeSpec;
 use farm_executor::Limits;
-use farm_manifest::Loaded;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource, Stage};
+use farm_manifest::{Loaded, Spanned};
 use farm_remote::Address;
 
 pub use self::check::check;
@@ -29,6 +30,7 @@ use crate::rules::join::JoinData;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
+use crate::rules::stage::StagePlan;
 use crate::rules::stage3::{Stage3Data, Stage3Source};
 use crate::rules::{base, join, publish_remote, repo, resolve, root, stage3};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
@@ -175,8 +177,8 @@ impl Lowering<'_> {
             repos.push((name.clone(), self.node(&format!("repo/{name}"))));
         }
         let mut bases = BTreeSet::new();
-        for image in &self.farm.images {
-            if let ImageFrom::Reference(reference) = &image.from.value
+        for from in self.farm.starts() {
+            if let ImageFrom::Reference(reference) = &from.value
                 && bases.insert(reference)
             {
                 nodes.push(base::image_node(
@@ -233,6 +235,7 @@ impl Lowering<'_> {
             container,
             sources: self.sources(),
             images: self.images(binfarm),
+            stages: self.stages().map(|stage| self.stage(stage)).collect(),
             publish_pkgs: self.publish_pkgs()?,
             publish_images: self.publish_images(),
             late,
@@ -272,20 +275,10 @@ impl Lowering<'_> {
             .flat_map(|root| &root.files)
             .map(|(path, file)| (path.to_string(), file_node(file)))
             .collect();
-        let scripts = binfarm
-            .scripts
-            .iter()
-            .filter_map(|path| {
-                Some((
-                    path.value.file_name()?.to_owned(),
-                    self.loaded.scripts.get(&path.value)?.bytes.clone(),
-                ))
-            })
-            .collect();
         RootData {
             base: self.node("base"),
             files,
-            scripts,
+            scripts: self.scripts(&binfarm.scripts),
             container: container.clone(),
             tag: self.tag("root"),
         }
@@ -364,6 +357,7 @@ impl Lowering<'_> {
             subjects,
             with_settings,
             strip: Vec::new(),
+            scripts: Vec::new(),
             config: ImageConfigPlan {
                 user: binfarm.user.as_ref().map(|user| user.value.clone()),
                 ..ImageConfigPlan::default()
@@ -377,6 +371,7 @@ impl Lowering<'_> {
         };
         let mut images = vec![plain("binfarm", false, tools), plain("env", true, Vec::new())];
         images.extend(self.farm.images.iter().map(|image| self.image(image)));
+        images.extend(self.stages().filter_map(|stage| self.stage_root(stage)));
         images
     }
 
@@ -392,12 +387,7 @@ impl Lowering<'_> {
         };
         ImagePlan {
             local: format!("image/{name}"),
-            from: match &image.from.value {
-                ImageFrom::Base => self.node("base"),
-                ImageFrom::Binfarm => self.node("binfarm"),
-                ImageFrom::Image(other) => self.node(&format!("image/{other}")),
-                ImageFrom::Reference(reference) => self.node(&format!("base/{reference}")),
-            },
+            from: self.start(&image.from.value),
             subjects: image.subjects.iter().map(|subject| subject.value.clone()).collect(),
             with_settings: false,
             // A set: in what order things are left out says nothing.
@@ -408,6 +398,7 @@ impl Lowering<'_> {
                 .collect::<BTreeSet<_>>()
                 .into_iter()
                 .collect(),
+            scripts: Vec::new(),
             config: ImageConfigPlan {
                 entrypoint: texts(&image.entrypoint),
                 cmd: texts(&image.cmd),
@@ -418,6 +409,57 @@ impl Lowering<'_> {
             },
             tag: self.tag(name),
         }
+    }
+
+    /// The node whose image others start from.
+    fn start(&self, from: &ImageFrom) -> String {
+        match from {
+            ImageFrom::Base => self.node("base"),
+            ImageFrom::Binfarm => self.node("binfarm"),
+            ImageFrom::Image(other) => self.node(&format!("image/{other}")),
+            ImageFrom::Reference(reference) => self.node(&format!("base/{reference}")),
+        }
+    }
+
+    /// The stages that can be built: those with a kernel cannot yet.
+    fn stages(&self) -> impl Iterator<Item = &Stage> {
+        self.farm.stages.iter().filter(|stage| stage.kernel.is_none())
+    }
+
+    /// The image that a stage is packed from, unless it is that which it starts from.
+    fn stage_root(&self, stage: &Stage) -> Option<ImagePlan> {
+        if stage.subjects.is_empty() && stage.scripts.is_empty() {
+            return None;
+        }
+        Some(ImagePlan {
+            local: format!("stage-root/{}", stage.name.value),
+            from: self.start(&stage.from.value),
+            subjects: stage.subjects.iter().map(|subject| subject.value.clone()).collect(),
+            with_settings: false,
+            strip: Vec::new(),
+            scripts: self.scripts(&stage.scripts),
+            config: ImageConfigPlan::default(),
+            tag: self.tag(&format!("stage-{}", stage.name.value)),
+        })
+    }
+
+    fn stage(&self, stage: &Stage) -> StagePlan {
+        let made = self.stage_root(stage).map(|plan| self.node(&plan.local));
+        StagePlan {
+            name: stage.name.value.clone(),
+            image: made.unwrap_or_else(|| self.start(&stage.from.value)),
+            remove: stage.remove.iter().map(|path| path.value.clone()).collect(),
+            sign: stage.sign.as_ref().map(|sign| sign.value.clone()),
+        }
+    }
+
+    /// File names and contents, in the order they are run.
+    fn scripts(&self, paths: &[Spanned<Utf8PathBuf>]) -> Vec<(String, Vec<u8>)> {
+        let script = |path: &Spanned<Utf8PathBuf>| {
+            let file = self.loaded.scripts.get(&path.value)?;
+            Some((path.value.file_name()?.to_owned(), file.bytes.clone()))
+        };
+        paths.iter().filter_map(script).collect()
     }
 
     fn publish_pkgs(&self) -> Result<Option<PublishPkgsPlan>, FarmError> {

@@ -29,6 +29,8 @@ subjects:
   apps: { needs: [libs], packages: { app-misc/app: {} } }
 images:
   app: { from: base, subjects: [apps], strip: [repos, docs], entrypoint: [/usr/bin/app] }
+stages:
+  app: { from: image/app, subjects: [apps], scripts: [bootstrap.sh], remove: [/usr/share/doc, "/var/cache/*"], sign: 0123456789ABCDEF }
 tasks:
   host: { in: host, inputs: [in, "*.txt"], run: "cat in > out", env: { LEVEL: "9" }, outputs: [out] }
   next: { in: host, inputs: [out], run: [cp, out, copy], outputs: [copy] }
