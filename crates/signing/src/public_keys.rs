@@ -21,8 +21,8 @@ pub struct PublicKeys {
     _home: TempDir,
 }
 
-/// What holds of every call: with these keys and no others, whatever a configuration of the machine says, and without starting
-/// an agent, which would outlive the key ring.
+/// What holds of every call: with these keys and no others, whatever a configuration of the machine says, and without starting a
+/// gpg-agent, which would outlive the key ring.
 const CONFINED: [&str; 5] = [
     "--no-autostart",
     "--no-auto-key-retrieve",

@@ -29,4 +29,5 @@ mod signals;
 mod signing;
 mod space;
 mod stage3;
+mod stages;
 mod task_files;
