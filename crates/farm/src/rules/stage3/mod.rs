@@ -64,7 +64,7 @@ pub fn run(context: &Context, run: &Run<'_>, name: &str, data: &Stage3Data) -> R
             .create_new(true)
             .open(&path)
             .map_err(|error| io_failure("unpack an archive", &error))?;
-        let unpacked = unpack::unpack(context, archive, &mut tar)?;
+        let unpacked = unpack::unpack(&context.cancel, archive, &mut tar)?;
         tar.seek(SeekFrom::Start(0))
             .map_err(|error| io_failure("read a layer", &error))?;
 

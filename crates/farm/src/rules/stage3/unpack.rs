@@ -7,11 +7,12 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use farm_engine::{Failure, FailureKind};
+use farm_executor::CancelToken;
 use farm_image::{Index, Sha256, Sha256Writer, TarError};
 use fs_err as fs;
 
 use super::source::{Hashing, Verified};
-use crate::context::{Context, chain, io_failure};
+use crate::context::{chain, io_failure};
 use crate::fetcher;
 
 /// A tar that was checked.
@@ -30,9 +31,9 @@ pub(super) struct Unpacked {
 ///
 /// The input's: it is no root file system, or no archive at all. The environment's: the disk, or an archive that was changed under
 /// farm's hands.
-pub(super) fn unpack(context: &Context, archive: Verified, out: &mut fs::File) -> Result<Unpacked, Failure> {
+pub(super) fn unpack(cancel: &CancelToken, archive: Verified, out: &mut fs::File) -> Result<Unpacked, Failure> {
     let Verified { mut file, pin, .. } = archive;
-    let mut content = Hashing::new(&mut file, &context.cancel);
+    let mut content = Hashing::new(&mut file, cancel);
     let mut to = Sha256Writer::new(io::BufWriter::with_capacity(1 << 16, out));
     let mut programs = Programs::default();
     let read = pass(&mut content, &mut to, &mut programs);
@@ -205,7 +206,110 @@ impl Programs {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::io::{Seek, SeekFrom};
+
+    use farm_image::{Parents, TreeNode, tree_tar};
+
+    use super::super::Stage3Pin;
     use super::*;
+
+    /// A root with a program, and another file.
+    fn root(file: &str, node: TreeNode<'static>) -> Vec<u8> {
+        let shell = TreeNode::file(0o755, header(2, 1, [62, 0]));
+        let nodes = BTreeMap::from([("usr/bin/bash".into(), shell), (file.into(), node)]);
+        let mut tar = Vec::new();
+        tree_tar(nodes, Parents::Include, 0, &mut tar).unwrap();
+        tar
+    }
+
+    /// The archive as if its signature were good, and what is unpacked of it.
+    fn unpacked_as(bytes: &[u8], pinned: &[u8]) -> Result<(Unpacked, Vec<u8>), Failure> {
+        let file = |bytes: &[u8]| {
+            let mut file = fs::File::from_parts(tempfile::tempfile().unwrap(), "unnamed");
+            file.write_all(bytes).unwrap();
+            file.seek(SeekFrom::Start(0)).unwrap();
+            file
+        };
+        let archive = Verified {
+            file: file(bytes),
+            pin: Stage3Pin {
+                digest: Sha256::of(pinned),
+                size: pinned.len() as u64,
+            },
+            signer: String::new(),
+        };
+        let mut out = file(b"");
+        let unpacked = unpack(&CancelToken::new(), archive, &mut out)?;
+        let mut tar = Vec::new();
+        out.seek(SeekFrom::Start(0)).unwrap();
+        out.read_to_end(&mut tar).unwrap();
+        Ok((unpacked, tar))
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        let failure = unpacked_as(bytes, bytes).map(|_| ()).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Input, "{}", failure.message);
+        failure.message
+    }
+
+    #[test]
+    fn the_layer_is_the_archives_own_tar() {
+        // Blocks behind the end belong to it.
+        let tar = [root("etc/conf", TreeNode::file(0o644, "x")), vec![0; 4096]].concat();
+        let gzip = {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(&tar).unwrap();
+            encoder.finish().unwrap()
+        };
+        let bzip2 = {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            encoder.write_all(&tar).unwrap();
+            encoder.finish().unwrap()
+        };
+        let xz = {
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
+            encoder.write_all(&tar).unwrap();
+            encoder.finish().unwrap()
+        };
+        let zstd = zstd::encode_all(tar.as_slice(), 1).unwrap();
+        for archive in [&tar, &gzip, &bzip2, &xz, &zstd] {
+            let (unpacked, layer) = unpacked_as(archive, archive).unwrap();
+            assert_eq!(layer, tar);
+            assert_eq!((unpacked.diff_id, unpacked.size), (Sha256::of(&tar), tar.len() as u64));
+            assert_eq!(unpacked.architecture, "amd64");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_root_is_refused() {
+        assert!(refused(b"").contains("no program"));
+        assert!(refused(&[7; 2000]).contains("cannot be unpacked"));
+        let tar = root("etc/conf", TreeNode::file(0o644, "x"));
+        assert!(refused(&tar[..tar.len() - 1600]).contains("it ends within a"));
+        let zstd = zstd::encode_all(tar.as_slice(), 1).unwrap();
+        assert!(refused(&zstd[..zstd.len() - 9]).contains("cannot be unpacked"));
+        assert!(refused(&root("etc/.wh.conf", TreeNode::file(0o644, ""))).contains("`etc/.wh.conf`"));
+        let mut climbing = tar::Builder::new(Vec::new());
+        let mut member = tar::Header::new_ustar();
+        member.set_size(0);
+        member.as_old_mut().name[..9].copy_from_slice(b"../passwd");
+        member.set_cksum();
+        climbing.append(&member, io::empty()).unwrap();
+        assert!(refused(&climbing.into_inner().unwrap()).contains("climbs with `..`"));
+    }
+
+    #[test]
+    fn what_was_not_signed_is_not_used() {
+        let signed = root("etc/conf", TreeNode::file(0o644, "x"));
+        let other = root("etc/conf", TreeNode::file(0o644, "y"));
+        // Neither what is right in itself, nor what is not: nobody signed it.
+        for changed in [other, b"\xfd7zXZ\0 no archive".to_vec()] {
+            let failure = unpacked_as(&changed, &signed).map(|_| ()).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Environment);
+            assert!(failure.message.contains("changed while"), "{}", failure.message);
+        }
+    }
 
     fn header(class: u8, data: u8, machine: [u8; 2]) -> Vec<u8> {
         let mut header = b"\x7fELF".to_vec();
