@@ -138,7 +138,8 @@ impl ImageStore for DockerExecutor {
         match archive.open() {
             Ok(()) => {}
             Err(OpenError::Cancelled) => return Err(ExecutorError::Cancelled),
-            Err(OpenError::Engine(error)) if is_missing(&error) => {
+            // Docker has no status of its own for an image that is not there.
+            Err(OpenError::Engine(_)) if self.inspect(&image.0)?.is_none() => {
                 return Err(ExecutorError::NoSuchImage { image: image.0.clone() });
             }
             Err(OpenError::Engine(error)) => return Err(self.fault(&operation(), &error)),

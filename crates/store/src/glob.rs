@@ -111,7 +111,7 @@ pub fn expand<S: AsRef<str>>(folder: &Path, patterns: &[S], witness: &Witness) -
 pub struct Pattern(GlobMatcher);
 
 impl Pattern {
-    /// Reads a pattern or a path, as [`matches`] does.
+    /// Reads a pattern or a path, as [`matches()`] does.
     ///
     /// # Errors
     /// [`GlobError::Invalid`] and [`GlobError::Outside`].
