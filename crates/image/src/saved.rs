@@ -90,7 +90,7 @@ impl SavedTree {
                         .map_err(TarError::from)?;
                     manifest = Some(json);
                 }
-                MemberKind::File { size } if !is_json(&member.path) && size >= 512 => {
+                MemberKind::File { .. } if !is_description(&member.path) => {
                     if let Some(found) = contents.layer(content, decompress)? {
                         layers.insert(member.path, found);
                     }
@@ -171,9 +171,10 @@ impl SavedTree {
     }
 }
 
-/// Files that describe layers.
-fn is_json(path: &Path) -> bool {
+/// Files that describe layers, as far as their names tell: some JSON has names as layers have them.
+fn is_description(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
+        || path.file_name().is_some_and(|name| name == "VERSION")
 }
 
 /// Resolves `..` by words alone, as in an archive that nobody unpacked.
@@ -493,5 +494,13 @@ mod tests {
         ]);
         let tree = SavedTree::read(&mut archive.as_slice(), &plain, &std::env::temp_dir()).unwrap();
         assert_eq!(written(&tree, |_, _| true), ["a 1 a"]);
+        // Compressed, an empty layer is very short.
+        let archive = layer(&[
+            ("blobs/sha256/1", 0, What::File("")),
+            ("blobs/sha256/2", 0, What::File(r#"{"architecture":"amd64"}"#)),
+            ("manifest.json", 0, What::File(r#"[{"Layers":["blobs/sha256/1"]}]"#)),
+        ]);
+        let tree = SavedTree::read(&mut archive.as_slice(), &plain, &std::env::temp_dir()).unwrap();
+        assert!(tree.index().is_empty());
     }
 }

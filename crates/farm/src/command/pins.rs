@@ -51,8 +51,7 @@ pub fn pin(
             Base::Image(reference) => pins.image(&reference.value)?,
             Base::Hosted(hosted) => pins.hosted(&hosted_spec(hosted))?,
             Base::Stage3(stage3) => {
-                let keys = loaded.keyring.as_deref().unwrap_or_default();
-                pins.stage3(&Stage3Source::of(stage3, keys))?;
+                pins.stage3(&Stage3Source::of(stage3, loaded))?;
             }
         }
         for repo in &binfarm.repos {

@@ -257,8 +257,7 @@ impl Lowering<'_> {
                 Ok(base::hosted_node(self.node("base"), lock.clone(), self.context.epoch))
             }
             Base::Stage3(stage3) => {
-                let keys = self.loaded.keyring.as_deref().unwrap_or_default();
-                let source = Stage3Source::of(stage3, keys);
+                let source = Stage3Source::of(stage3, self.loaded);
                 let pin = self.lock.stage3.get(&source.archive).copied();
                 let pin = pin.ok_or_else(|| unpinned(&source.archive))?;
                 let data = Stage3Data { source, pin };
@@ -439,7 +438,8 @@ impl Lowering<'_> {
             strip: Vec::new(),
             scripts: self.scripts(&stage.scripts),
             config: ImageConfigPlan::default(),
-            tag: self.tag(&format!("stage-{}", stage.name.value)),
+            // A folder of its own among the names: an image may be called as a stage is.
+            tag: self.tag(&stage.name.value).replacen("farm/", "farm/stage/", 1),
         })
     }
 

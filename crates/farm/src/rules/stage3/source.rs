@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use farm_engine::{Failure, FailureKind};
 use farm_executor::CancelToken;
 use farm_image::Sha256;
+use farm_manifest::Loaded;
 use farm_manifest::model::Stage3Base;
 use farm_signing::{ErrorKind, PublicKeys, SigningError};
 use fs_err as fs;
@@ -41,6 +42,8 @@ pub struct Stage3Source {
     pub keyring: String,
     /// What that file holds.
     pub keys: Vec<u8>,
+    /// The proxy of all fetches, if the manifest names one.
+    pub proxy: Option<String>,
 }
 
 /// What an archive was when it was pinned.
@@ -65,14 +68,15 @@ pub struct Verified {
 }
 
 impl Stage3Source {
-    /// The source that a manifest and the keys it names make.
+    /// The source that a manifest names as its base.
     #[must_use]
-    pub fn of(base: &Stage3Base, keys: &[u8]) -> Self {
+    pub fn of(base: &Stage3Base, loaded: &Loaded) -> Self {
         Self {
             archive: base.archive.value.clone(),
             signature: base.signature(),
             keyring: base.keyring.value.to_string(),
-            keys: keys.to_owned(),
+            keys: loaded.keyring.clone().unwrap_or_default(),
+            proxy: loaded.farm.distfiles.proxy.as_ref().map(|proxy| proxy.value.clone()),
         }
     }
 
@@ -139,7 +143,7 @@ impl Stage3Source {
             };
         }
         let target = part(context).map_err(|error| io_failure("keep a signature", &error))?;
-        match fetcher::download(context, address, None, target.path()) {
+        match fetcher::download(context, address, self.proxy.as_deref(), target.path()) {
             Ok(()) => {
                 let bytes = read(target.path()).map_err(|error| io_failure("read a signature", &error))?;
                 Ok((bytes, true))
@@ -180,7 +184,7 @@ impl Stage3Source {
         }
         progress(&format!("fetching {}", self.archive));
         let part = part(context).map_err(|error| io_failure("keep an archive", &error))?;
-        fetcher::download(context, &self.archive, None, part.path()).map_err(|why| {
+        fetcher::download(context, &self.archive, self.proxy.as_deref(), part.path()).map_err(|why| {
             let message = format!("{} is not to be had: {why}", self.archive);
             Failure::new(FailureKind::Environment, message).hint("check the address and the network")
         })?;
