@@ -133,7 +133,7 @@ impl<'a> Readers<'a> {
                 }
             }
         }
-        for stage in farm.stages.iter().filter(|stage| stage.kernel.is_none()) {
+        for stage in farm.buildable_stages() {
             let root = Reader::Node(format!("stage-root/{}", stage.name.value));
             self.files
                 .extend(stage.scripts.iter().map(|script| (script.value.clone(), root.clone())));

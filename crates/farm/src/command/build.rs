@@ -223,7 +223,7 @@ fn stages_can_be_signed(setup: &Setup, session: &Session, dry_run: bool) -> Resu
         let Some(loaded) = session.farms.get(farm) else {
             continue;
         };
-        for stage in loaded.farm.stages.iter().filter(|stage| stage.kernel.is_none()) {
+        for stage in loaded.farm.buildable_stages() {
             let Some(sign) = &stage.sign else { continue };
             let local = format!("stage/{}", stage.name.value);
             let signed = |place: &str| match Place::parse(place) {

@@ -108,7 +108,7 @@ pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<V
                 format!("an image with {}", subjects.join(", ")),
             );
         }
-        for stage in farm.stages.iter().filter(|stage| stage.kernel.is_none()) {
+        for stage in farm.buildable_stages() {
             let subjects: Vec<&str> = stage.subjects.iter().map(|subject| subject.value.as_str()).collect();
             let about = match subjects.as_slice() {
                 [] => "a root file system as an archive".to_owned(),

@@ -1,9 +1,10 @@
 //! From a farm's manifest to the nodes that are known before Portage is asked.
 
 mod check;
+mod images;
 mod tasks;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use camino::Utf8PathBuf;
 use farm_engine::NodeSpec;
 use farm_executor::Limits;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource, Stage};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, ImageFrom, Repo, RepoSource};
 use farm_manifest::{Loaded, Spanned};
 use farm_remote::Address;
 
@@ -25,12 +26,10 @@ use crate::fetcher::Sources;
 use crate::files::{FileNode, Files};
 use crate::lockfile::FarmLock;
 use crate::names::{TOOLS_SUBJECT, image_word};
-use crate::rules::image::{ImageConfigPlan, ImagePlan};
 use crate::rules::join::JoinData;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
-use crate::rules::stage::StagePlan;
 use crate::rules::stage3::{Stage3Data, Stage3Source};
 use crate::rules::{base, join, publish_remote, repo, resolve, root, stage3};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
@@ -235,7 +234,7 @@ impl Lowering<'_> {
             container,
             sources: self.sources(),
             images: self.images(binfarm),
-            stages: self.stages().map(|stage| self.stage(stage)).collect(),
+            stages: self.stages(),
             publish_pkgs: self.publish_pkgs()?,
             publish_images: self.publish_images(),
             late,
@@ -346,110 +345,6 @@ impl Lowering<'_> {
             mirrors: distfiles.mirrors.iter().map(|mirror| mirror.value.clone()).collect(),
             proxy: distfiles.proxy.as_ref().map(|proxy| proxy.value.clone()),
             ..Sources::default()
-        }
-    }
-
-    fn images(&self, binfarm: &Binfarm) -> Vec<ImagePlan> {
-        let plain = |local: &str, with_settings: bool, subjects: Vec<String>| ImagePlan {
-            local: local.to_owned(),
-            from: self.node("root"),
-            subjects,
-            with_settings,
-            strip: Vec::new(),
-            scripts: Vec::new(),
-            config: ImageConfigPlan {
-                user: binfarm.user.as_ref().map(|user| user.value.clone()),
-                ..ImageConfigPlan::default()
-            },
-            tag: self.tag(local),
-        };
-        let tools = if binfarm.packages.is_empty() {
-            Vec::new()
-        } else {
-            vec![TOOLS_SUBJECT.to_owned()]
-        };
-        let mut images = vec![plain("binfarm", false, tools), plain("env", true, Vec::new())];
-        images.extend(self.farm.images.iter().map(|image| self.image(image)));
-        images.extend(self.stages().filter_map(|stage| self.stage_root(stage)));
-        images
-    }
-
-    fn image(&self, image: &Image) -> ImagePlan {
-        let name = &image.name.value;
-        let texts =
-            |values: &[farm_manifest::Spanned<String>]| values.iter().map(|value| value.value.clone()).collect();
-        let map = |values: &BTreeMap<String, farm_manifest::Spanned<String>>| {
-            values
-                .iter()
-                .map(|(name, value)| (name.clone(), value.value.clone()))
-                .collect()
-        };
-        ImagePlan {
-            local: format!("image/{name}"),
-            from: self.start(&image.from.value),
-            subjects: image.subjects.iter().map(|subject| subject.value.clone()).collect(),
-            with_settings: false,
-            // A set: in what order things are left out says nothing.
-            strip: image
-                .strip
-                .iter()
-                .map(|strip| strip.value)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect(),
-            scripts: Vec::new(),
-            config: ImageConfigPlan {
-                entrypoint: texts(&image.entrypoint),
-                cmd: texts(&image.cmd),
-                env: map(&image.env),
-                user: image.user.as_ref().map(|user| user.value.clone()),
-                workdir: image.workdir.as_ref().map(|workdir| workdir.value.clone()),
-                labels: map(&image.labels),
-            },
-            tag: self.tag(name),
-        }
-    }
-
-    /// The node whose image others start from.
-    fn start(&self, from: &ImageFrom) -> String {
-        match from {
-            ImageFrom::Base => self.node("base"),
-            ImageFrom::Binfarm => self.node("binfarm"),
-            ImageFrom::Image(other) => self.node(&format!("image/{other}")),
-            ImageFrom::Reference(reference) => self.node(&format!("base/{reference}")),
-        }
-    }
-
-    /// The stages that can be built: those with a kernel cannot yet.
-    fn stages(&self) -> impl Iterator<Item = &Stage> {
-        self.farm.stages.iter().filter(|stage| stage.kernel.is_none())
-    }
-
-    /// The image that a stage is packed from, unless it is that which it starts from.
-    fn stage_root(&self, stage: &Stage) -> Option<ImagePlan> {
-        if stage.subjects.is_empty() && stage.scripts.is_empty() {
-            return None;
-        }
-        Some(ImagePlan {
-            local: format!("stage-root/{}", stage.name.value),
-            from: self.start(&stage.from.value),
-            subjects: stage.subjects.iter().map(|subject| subject.value.clone()).collect(),
-            with_settings: false,
-            strip: Vec::new(),
-            scripts: self.scripts(&stage.scripts),
-            config: ImageConfigPlan::default(),
-            // A folder of its own among the names: an image may be called as a stage is.
-            tag: self.tag(&stage.name.value).replacen("farm/", "farm/stage/", 1),
-        })
-    }
-
-    fn stage(&self, stage: &Stage) -> StagePlan {
-        let made = self.stage_root(stage).map(|plan| self.node(&plan.local));
-        StagePlan {
-            name: stage.name.value.clone(),
-            image: made.unwrap_or_else(|| self.start(&stage.from.value)),
-            remove: stage.remove.iter().map(|path| path.value.clone()).collect(),
-            sign: stage.sign.as_ref().map(|sign| sign.value.clone()),
         }
     }
 

@@ -248,15 +248,11 @@ pub fn run(
     staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
     staged.insert("assemble.sh".to_owned(), FileNode::program(ASSEMBLE));
     staged.extend(root::staged_scripts(&data.plan.scripts));
-    let argv: &[&str] = if data.plan.scripts.is_empty() {
-        &["/bin/sh", "/.farm/assemble.sh"]
-    } else {
-        &[
-            "/bin/sh",
-            "-c",
-            "/bin/sh /.farm/assemble.sh && exec /bin/sh /.farm/run-scripts.sh",
-        ]
+    let scripts = match data.plan.scripts.as_slice() {
+        [] => "",
+        _ => " && exec /bin/sh /.farm/run-scripts.sh",
     };
+    let command = format!("/bin/sh /.farm/assemble.sh{scripts}");
     let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &packages)?.files(STAGING, staged);
     let mut files: Vec<Box<dyn TarSource>> = vec![Box::new(packages)];
     let concerned: BTreeSet<String> = data
@@ -297,7 +293,7 @@ pub fn run(
                 name: &spec.name,
                 image: lower_image.clone(),
                 files,
-                argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+                argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command],
                 env: BTreeMap::new(),
                 network: Network::None,
                 container: &data.container,

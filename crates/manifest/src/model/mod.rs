@@ -78,10 +78,15 @@ impl Farm {
         self.stages.iter().find(|stage| stage.name.value == name)
     }
 
-    /// What is started from other than the binfarm's base: of each image and each stage what it names.
+    /// The stages that can be built: those with a kernel cannot yet.
+    pub fn buildable_stages(&self) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().filter(|stage| stage.kernel.is_none())
+    }
+
+    /// What is started from: of each image, and of each stage that can be built, what it names.
     pub fn starts(&self) -> impl Iterator<Item = &Spanned<ImageFrom>> {
         let images = self.images.iter().map(|image| &image.from);
-        images.chain(self.stages.iter().map(|stage| &stage.from))
+        images.chain(self.buildable_stages().map(|stage| &stage.from))
     }
 
     /// Finds a task by its name.
