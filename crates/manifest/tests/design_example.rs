@@ -202,6 +202,7 @@ fn the_example_of_the_design_is_read() {
             "profiles/type/opt/make.conf",
             "profiles/analysis/package.license",
             "farms/hep/bootstrap.sh",
+            "farms/hep/x.sh",
         ]
     );
     assert_eq!(loaded.env_file("debugsyms").as_deref(), Some("debugsyms.conf"));
