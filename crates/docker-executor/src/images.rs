@@ -7,6 +7,7 @@ use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuil
 use farm_executor::{CancelToken, ExecutorError, ImageId, ImageInfo, ImageStore, Progress, PushedImage};
 
 use crate::DockerExecutor;
+use crate::bridge::OpenError;
 use crate::container::for_reading;
 use crate::credentials;
 use crate::fault::is_missing;
@@ -124,6 +125,29 @@ impl ImageStore for DockerExecutor {
             Err(error) if is_missing(&error) => Ok(()),
             Err(error) => Err(self.fault(&format!("removing image {image}"), &error)),
         }
+    }
+
+    fn save(
+        &self,
+        image: &ImageId,
+        sink: &mut dyn FnMut(&mut dyn Read) -> std::io::Result<()>,
+    ) -> Result<(), ExecutorError> {
+        let operation = || format!("saving image {image}");
+        let cancel = CancelToken::new();
+        let mut archive = self.bridge.reader(self.slow.export_image(&image.0), &cancel);
+        match archive.open() {
+            Ok(()) => {}
+            Err(OpenError::Cancelled) => return Err(ExecutorError::Cancelled),
+            // Docker has no status of its own for an image that is not there.
+            Err(OpenError::Engine(_)) if self.inspect(&image.0)?.is_none() => {
+                return Err(ExecutorError::NoSuchImage { image: image.0.clone() });
+            }
+            Err(OpenError::Engine(error)) => return Err(self.fault(&operation(), &error)),
+        }
+        sink(&mut archive).map_err(|source| ExecutorError::Stream {
+            what: operation(),
+            source,
+        })
     }
 
     fn read_path(

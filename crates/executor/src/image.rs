@@ -110,6 +110,14 @@ pub trait ImageStore {
     /// Removes an image by id or name (all its tags); an image that is not there is not an error.
     fn remove_image(&self, image: &str) -> Result<(), ExecutorError>;
 
+    /// Streams an image as a docker-archive with all its layers, as `docker save` gives it. Unlike [`read_path`](Self::read_path) this is what
+    /// the image holds, and not what a container of it would show.
+    fn save(
+        &self,
+        image: &ImageId,
+        sink: &mut dyn FnMut(&mut dyn Read) -> std::io::Result<()>,
+    ) -> Result<(), ExecutorError>;
+
     /// Streams a path of an image's file system as a tar: `/` is the whole root. Nothing of the image is run.
     ///
     /// Entry names are relative to the parent of `path` (as `docker cp` gives them), for `/` relative to the root.

@@ -17,6 +17,8 @@ use crate::rules::package::PackageData;
 use crate::rules::publish_images::PublishImagesData;
 use crate::rules::publish_pkgs::PublishPkgsData;
 use crate::rules::repo::RepoSourcePinned;
+use crate::rules::stage::{PackData, StageData};
+use crate::rules::stage3::Stage3Data;
 
 /// What a node does.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,8 @@ pub enum Action {
         /// What it is made of.
         lock: Box<HostedLock>,
     },
+    /// A stage3 archive.
+    BaseStage3(Box<Stage3Data>),
     /// The binfarm root: base, literal files, scripts.
     Root(Arc<RootData>),
     /// An ebuild repository.
@@ -52,6 +56,10 @@ pub enum Action {
     Package(Box<PackageData>),
     /// An image.
     Image(Box<ImageData>),
+    /// A root file system as an archive of the store.
+    StageArchive(Box<PackData>),
+    /// That archive where people find it.
+    Stage(Box<StageData>),
     /// A task.
     Task(Box<TaskData>),
     /// Packages to a folder: the local binhost, or where they are published.

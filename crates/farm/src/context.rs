@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
 use farm_remote::Access;
-use farm_signing::KeySource;
+use farm_signing::{Gpg, KeySource};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
+use crate::rules::stage3::sweep_parts;
 use crate::rules::task::{TaskFolders, Watchdog};
 use crate::signing::Signing;
 
@@ -96,10 +97,10 @@ impl Context {
         }
     }
 
-    /// The same with keys that are found there.
+    /// The same with keys that are found there, and signatures that this gpg checks.
     #[must_use]
-    pub fn signing_with(mut self, source: KeySource) -> Self {
-        self.signing = Signing::new(source);
+    pub fn signing_with(mut self, gpg: Gpg, source: KeySource) -> Self {
+        self.signing = Signing::new(gpg, source);
         self
     }
 
@@ -177,8 +178,9 @@ impl Context {
         Ok(folder.path().join(next.to_string()))
     }
 
-    /// Removes the temporary folders that runs of this workspace left which were killed. The caller holds the workspace's lock.
+    /// Removes the temporary folders and half of files that runs of this workspace left which were killed. The caller holds the workspace's lock.
     pub fn sweep_scratch(&self) {
+        sweep_parts(&self.state);
         let prefix = self.scratch_prefix();
         for folder in [&*self.scratch, Path::new(IN_MEMORY)] {
             let Ok(entries) = fs_err::read_dir(folder) else {

@@ -15,7 +15,8 @@ use crate::elsewhere::{self, Asked};
 use crate::names::{Wanted, farm, local};
 use crate::place::Place;
 use crate::rules::{
-    base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, task,
+    base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, stage, stage3,
+    task,
 };
 
 /// The engine's driver for farms.
@@ -123,6 +124,7 @@ impl Driver for FarmDriver<'_> {
         match &node.action {
             Action::BaseImage { reference } => base::run_image(context, run, &node.name, reference),
             Action::BaseHosted { lock } => base::run_hosted(context, run, &node.name, lock),
+            Action::BaseStage3(data) => stage3::run(context, run, &node.name, data),
             Action::Root(data) => root::run(context, run, node, data),
             Action::Repo { name, source } => repo::run(context, run, node, name, source),
             Action::Resolve(data) => resolve::run(context, run, node, data),
@@ -131,6 +133,8 @@ impl Driver for FarmDriver<'_> {
             Action::Fetch(data) => fetch::run(context, run, &node.name, data),
             Action::Package(data) => package::run(context, run, node, data),
             Action::Image(data) => image::run(context, run, node, data),
+            Action::StageArchive(data) => stage::pack(context, run, node, data),
+            Action::Stage(data) => stage::run(context, run, node, data),
             Action::Task(data) => task::run(context, run, node, data, self.guards),
             Action::PublishPkgs(data) => publish_pkgs::run(context, run, node, data),
             Action::PublishImages(data) => publish_images::run(context, run, node, data),
@@ -236,15 +240,18 @@ impl FarmDriver<'_> {
                 .find(|found| *found != Presence::Present)
                 .unwrap_or(Presence::Present),
             Place::Files { .. } => Presence::Lost("only tasks leave files in the workspace".to_owned()),
-            Place::Image { .. } | Place::Processor { .. } | Place::Published { .. } | Place::Pushed { .. } => {
-                self.find_elsewhere(node, place)
-            }
+            Place::Image { .. }
+            | Place::Processor { .. }
+            | Place::Published { .. }
+            | Place::Pushed { .. }
+            | Place::Stage(_) => self.find_elsewhere(node, place),
         }
     }
 
     fn find_elsewhere(&self, node: &NodeSpec<Action>, place: &Place) -> Presence {
         let name = match &node.action {
             Action::PublishPkgs(data) => data.plan.sign.as_deref(),
+            Action::Stage(data) => data.sign.as_deref(),
             action => action.image_name(),
         };
         let Some(answer) = elsewhere::ask(self.context, place, name) else {

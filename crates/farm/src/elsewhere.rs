@@ -1,4 +1,5 @@
-//! Outputs that lie where no `stat` reaches: images and processor of an engine, folders that are published, images in a registry.
+//! Outputs of which no `stat` tells whether they are there: images and processor of an engine, folders that are published, images in a
+//! registry, and what somebody signed.
 
 use farm_engine::Presence;
 use farm_executor::ImageId;
@@ -6,14 +7,14 @@ use farm_executor::ImageId;
 use crate::context::Context;
 use crate::place::Place;
 use crate::processor;
-use crate::rules::{publish_images, publish_pkgs};
+use crate::rules::{publish_images, publish_pkgs, stage};
 
 /// What was asked about one such output, so that it can be asked again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
     /// The place as guards keep it.
     pub place: String,
-    /// What is expected of it: of an image the name under which people look for it, of a publication the key that signs it.
+    /// What is expected of it: of an image the name under which people look for it, of a publication or a stage the key that signs it.
     pub name: Option<String>,
 }
 
@@ -35,13 +36,14 @@ impl From<Presence> for Answer {
 }
 
 /// Asks whoever knows; `None` for a place where `stat` reaches. `name` is the one an image should have, or the key that should have
-/// signed a publication.
+/// signed a publication or a stage.
 #[must_use]
 pub fn ask(context: &Context, place: &Place, name: Option<&str>) -> Option<Answer> {
     match place {
         Place::Nowhere | Place::Store { .. } | Place::Blobs { .. } | Place::Files { .. } => None,
         Place::Image { id, .. } => Some(ask_engine(context, id, name)),
         Place::Processor { processor, root } => Some(processor::presence(context, processor, root).into()),
+        Place::Stage(placed) => Some(stage::presence(context, placed, name).into()),
         Place::Published { to, index } => Some(publish_pkgs::presence(context, to, index, name).into()),
         Place::Pushed { reference, digest } => Some(publish_images::presence(context, reference, digest).into()),
     }

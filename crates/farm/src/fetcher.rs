@@ -228,7 +228,12 @@ pub(crate) fn agent(proxy: Option<&str>) -> Result<ureq::Agent, String> {
     Ok(config.into())
 }
 
-fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path) -> Result<(), String> {
+/// Puts what is at an address into the file `target`, unchecked.
+///
+/// # Errors
+///
+/// Why it is not to be had, in words.
+pub(crate) fn download(context: &Context, address: &str, proxy: Option<&str>, target: &Path) -> Result<(), String> {
     if let Some(path) = address.strip_prefix("file://") {
         return copy_content(Path::new(path), target).map_err(|error| error.to_string());
     }
@@ -277,15 +282,21 @@ fn unverified_archive(context: &Context, url: &str, target: &Path) -> Result<Pat
 }
 
 /// Undoes whatever compression the first bytes tell of; a plain tar passes as it is.
-pub fn decompressed(mut file: fs::File) -> std::io::Result<Box<dyn Read>> {
-    let mut magic = [0; 6];
-    let read = file.read(&mut magic)?;
-    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(0))?;
-    Ok(match &magic[..read] {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::new(file)?),
-        [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(file)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(liblzma::read::XzDecoder::new_multi_decoder(file)),
-        _ => Box::new(file),
+pub fn decompressed<'a>(mut input: impl Read + 'a) -> std::io::Result<Box<dyn Read + 'a>> {
+    let mut magic = Vec::new();
+    input.by_ref().take(6).read_to_end(&mut magic)?;
+    let kind = magic.clone();
+    let input = std::io::BufReader::with_capacity(1 << 16, std::io::Cursor::new(magic).chain(input));
+    Ok(match kind.as_slice() {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let mut decoder = zstd::Decoder::with_buffer(input)?;
+            // As `zstd -d --long=31` has it: an archive may well have been made with a large window.
+            decoder.window_log_max(31)?;
+            Box::new(decoder)
+        }
+        [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
+        _ => Box::new(input),
     })
 }

@@ -9,6 +9,8 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::rules::stage3::Stage3Pin;
+
 /// The format this version reads and writes.
 const VERSION: u32 = 1;
 
@@ -28,6 +30,9 @@ pub struct FarmLock {
     /// Archive addresses to SHA-256, hexadecimal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub archives: BTreeMap<String, String>,
+    /// Stage3 archives by address or path. Of each the signature was good when it was pinned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stage3: BTreeMap<String, Stage3Pin>,
     /// Hosted bases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosted: Vec<HostedLock>,
@@ -40,6 +45,7 @@ impl Default for FarmLock {
             images: BTreeMap::new(),
             git: BTreeMap::new(),
             archives: BTreeMap::new(),
+            stage3: BTreeMap::new(),
             hosted: Vec::new(),
         }
     }
@@ -129,6 +135,11 @@ mod tests {
         assert_eq!(FarmLock::read(&path).unwrap(), FarmLock::default());
         let mut lock = FarmLock::default();
         lock.images.insert("gentoo/portage:1".into(), "sha256:00".into());
+        let pin = Stage3Pin {
+            digest: farm_image::Sha256::of(b"an archive"),
+            size: 10,
+        };
+        lock.stage3.insert("https://example.org/stage3.tar.xz".into(), pin);
         lock.write(&path).unwrap();
         assert_eq!(FarmLock::read(&path).unwrap(), lock);
         fs::write(&path, "version = 9\nfuture = 1\n").unwrap();

@@ -27,7 +27,10 @@ impl Goal {
     /// The word's own description of what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let first = text.split('/').next().unwrap_or(text);
-        if matches!(first, "plan" | "fetch" | "repo" | "root" | "base") {
+        if matches!(
+            first,
+            "plan" | "fetch" | "repo" | "root" | "base" | "stage-root" | "stage-archive"
+        ) {
             return Ok(Self::Node(text.to_owned()));
         }
         Target::parse(text).map(Self::Target).map_err(|error| error.to_string())
@@ -39,7 +42,7 @@ impl Goal {
         match self {
             Self::Everything => true,
             Self::Target(target) => !matches!(target, Target::Task(_)),
-            Self::Node(name) => name.starts_with("fetch/"),
+            Self::Node(name) => ["fetch/", "stage-"].iter().any(|kind| name.starts_with(kind)),
         }
     }
 }

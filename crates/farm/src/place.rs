@@ -7,6 +7,8 @@ use farm_executor::ImageId;
 use farm_store::Blob;
 use serde::{Deserialize, Serialize};
 
+use crate::rules::stage::PlacedStage;
+
 /// Where an output is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in", rename_all = "kebab-case")]
@@ -51,6 +53,8 @@ pub enum Place {
         /// The digest of the file that says what there is.
         index: Digest,
     },
+    /// An archive with its checksum and its signature, in the workspace's state.
+    Stage(PlacedStage),
     /// An image in a registry.
     Pushed {
         /// `NAME:TAG`.
@@ -95,6 +99,7 @@ impl Place {
             | Self::Image { .. }
             | Self::Processor { .. }
             | Self::Published { .. }
+            | Self::Stage(_)
             | Self::Pushed { .. } => Vec::new(),
         }
     }

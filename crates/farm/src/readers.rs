@@ -7,6 +7,8 @@
 //! |---|---|
 //! | manifests, `farms/settings.yaml`, the lock file | the whole farm |
 //! | layers, set files | every plan, and all that plans bring forth; user patches only the packages they are for |
+//! | the stage3 archive of the base | `base`, and all that plans bring forth; its signature and the keys only `base` |
+//! | scripts of a stage | the image that it is packed from |
 //! | literal files and scripts of the root | `root`, and all that plans bring forth |
 //! | folders of repositories | an ebuild's folder its packages, an eclass those that inherit it; `profiles`, `metadata`, `licenses` and `sets` all packages |
 //! | inputs and outputs of tasks | the task |
@@ -16,7 +18,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use farm_manifest::Loaded;
-use farm_manifest::model::{Packages, RepoSource};
+use farm_manifest::model::{Base, Packages, RepoSource};
 
 use crate::lower::{TaskFiles, local_folder};
 use crate::names::TOOLS_SUBJECT;
@@ -119,6 +121,23 @@ impl<'a> Readers<'a> {
                 .iter()
                 .map(|path| (path.value.clone(), Folder::Of(root.clone()))),
         );
+        if let Base::Stage3(stage3) = &binfarm.base {
+            // Signature and keys decide whether there is a base, and not what it is.
+            let base = Reader::Node("base".to_owned());
+            self.files.push((stage3.keyring.value.clone(), base.clone()));
+            let plans = Reader::Plans(vec!["base".to_owned()]);
+            for (address, reader) in [(stage3.signature(), base), (stage3.archive.value.clone(), plans)] {
+                let path = address.strip_prefix("file://").unwrap_or(&address);
+                if !path.contains("://") {
+                    self.files.push((path.into(), reader));
+                }
+            }
+        }
+        for stage in farm.buildable_stages() {
+            let root = Reader::Node(format!("stage-root/{}", stage.name.value));
+            self.files
+                .extend(stage.scripts.iter().map(|script| (script.value.clone(), root.clone())));
+        }
         for repo in &binfarm.repos {
             let name = repo.name.value.clone();
             match &repo.source {

@@ -6,25 +6,37 @@ use std::sync::{Mutex, PoisonError};
 use farm_engine::{Failure, FailureKind};
 use farm_portage::gpkg::Signer;
 use farm_publish::ReleaseSigner;
-use farm_signing::{ErrorKind, KeySource, SigningError, SigningKey};
+use farm_signing::{ErrorKind, Gpg, KeySource, SigningError, SigningKey};
 
 use crate::command::FarmError;
 
 /// The keys that were asked for in a run.
 #[derive(Debug, Default)]
 pub struct Signing {
+    gpg: Option<Gpg>,
     source: Option<KeySource>,
     found: Mutex<BTreeMap<String, Result<SigningKey, Failure>>>,
 }
 
 impl Signing {
-    /// Looks for keys there.
+    /// Looks for keys that sign in `source`; `gpg` checks signatures.
     #[must_use]
-    pub fn new(source: KeySource) -> Self {
+    pub fn new(gpg: Gpg, source: KeySource) -> Self {
         Self {
+            gpg: Some(gpg),
             source: Some(source),
             found: Mutex::default(),
         }
+    }
+
+    /// What checks signatures.
+    ///
+    /// # Errors
+    ///
+    /// A bug of ours: nobody said what that is.
+    pub(crate) fn gpg(&self) -> Result<&Gpg, Failure> {
+        let nobody = || Failure::new(FailureKind::Bug, "nobody said which gpg checks signatures");
+        self.gpg.as_ref().ok_or_else(nobody)
     }
 
     /// The key that a manifest names. Said once, remembered for the run.

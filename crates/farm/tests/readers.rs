@@ -13,7 +13,7 @@ const FARM: &str = r#"
 farm: all
 include: [common]
 binfarm:
-  base: { image: "example.invalid/base:1" }
+  base: { stage3: base.tar.xz, keyring: keys.asc }
   profile: gentoo:default
   root: root.d
   scripts: [setup.sh]
@@ -24,6 +24,8 @@ binfarm:
     packed: { archive: packed.tar.gz }
 subjects:
   libs: { packages: libs.set, config: [opt, type/dbg] }
+stages:
+  node: { from: base, scripts: [finish.sh] }
 tasks:
   own: { in: host, inputs: ['src/*.c', doc/], run: 'true > own.out', outputs: [own.out] }
 publish:
@@ -39,7 +41,9 @@ const FILES: &[(&str, &str)] = &[
     ("farms/settings.yaml", "salt: x\n"),
     ("farms/common/shared.txt", ""),
     ("farms/all/root.d/etc/conf", ""),
+    ("farms/all/keys.asc", "keys\n"),
     ("farms/all/setup.sh", "#!/bin/sh\n"),
+    ("farms/all/finish.sh", "#!/bin/sh\n"),
     ("farms/all/libs.set", "dev-libs/a\n"),
     ("farms/all/tools", "dev-util/b\n"),
     ("farms/all/gentoo/profiles/repo_name", "gentoo\n"),
@@ -106,7 +110,7 @@ fn whatever_is_read_has_a_reader() {
 fn each_file_has_its_own() {
     let (folder, loaded, _) = farm();
     let all = ["plan/libs", "plan/binfarm"];
-    let table: [(&str, Vec<Reader>); 21] = [
+    let table: [(&str, Vec<Reader>); 25] = [
         ("farms/all/farm.yaml", vec![Reader::Farm]),
         ("farms/common/farm.yaml", vec![Reader::Farm]),
         ("farms/settings.yaml", vec![Reader::Farm]),
@@ -119,6 +123,10 @@ fn each_file_has_its_own() {
         ("farms/all/setup.sh", vec![plans(&["root"])]),
         ("farms/all/root.d/new", vec![plans(&["root"])]),
         ("farms/all/packed.tar.gz", vec![plans(&["repo/packed"])]),
+        ("farms/all/base.tar.xz", vec![plans(&["base"])]),
+        ("farms/all/base.tar.xz.asc", vec![node("base")]),
+        ("farms/all/keys.asc", vec![node("base")]),
+        ("farms/all/finish.sh", vec![node("stage-root/node")]),
         ("farms/all/gentoo/profiles/x", vec![plans(&["repo/gentoo"])]),
         ("farms/all/gentoo/metadata/layout.conf", vec![plans(&["repo/gentoo"])]),
         ("farms/all/gentoo/README", vec![node("repo/gentoo")]),

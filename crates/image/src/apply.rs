@@ -63,14 +63,14 @@ pub fn apply(lower: &Index, layer: &mut dyn Read) -> Result<Index, TarError> {
 
 /// The removals of a layer.
 #[derive(Default)]
-struct Marks {
-    whiteouts: BTreeSet<PathBuf>,
-    opaque: BTreeSet<PathBuf>,
+pub(crate) struct Marks {
+    pub(crate) whiteouts: BTreeSet<PathBuf>,
+    pub(crate) opaque: BTreeSet<PathBuf>,
 }
 
 impl Marks {
     /// Takes `path` if it is a mark and says so.
-    fn take(&mut self, path: &Path) -> bool {
+    pub(crate) fn take(&mut self, path: &Path) -> bool {
         let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
             return false;
         };

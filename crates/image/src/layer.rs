@@ -221,7 +221,7 @@ fn write_layer(
     for (path, entry) in members {
         entries += 1;
         match entry {
-            Some(entry) => append(&mut tar, &path, entry, content).map_err(LayerError::Write)?,
+            Some(entry) => append(&mut tar, &path, entry, None, content).map_err(LayerError::Write)?,
             None => append_mark(&mut tar, &path).map_err(LayerError::Write)?,
         }
         if plan.opaque.contains(&path) {
@@ -250,10 +250,12 @@ fn append_mark<W: Write>(tar: &mut TarWriter<W>, path: &Path) -> io::Result<()> 
     )
 }
 
-fn append<W: Write>(
+/// Appends an entry of an index as a tar has it: what a file with several names holds is with the first of them.
+pub(crate) fn append<W: Write>(
     tar: &mut TarWriter<W>,
     path: &Path,
     entry: &Entry,
+    time: Option<u64>,
     content: &mut dyn FnMut(&Path) -> io::Result<Box<dyn Read>>,
 ) -> io::Result<()> {
     let attributes = Attributes {
@@ -261,6 +263,7 @@ fn append<W: Write>(
         uid: entry.uid,
         gid: entry.gid,
         capability: entry.capability.as_deref(),
+        time,
     };
     match &entry.kind {
         EntryKind::File {

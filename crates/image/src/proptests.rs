@@ -58,6 +58,7 @@ impl Tree {
                             uid: u32::from(byte) * 3_000_000,
                             gid: 7,
                             capability: (number % 4 == 3).then_some(&capability[..]),
+                            time: None,
                         };
                         tar.append(
                             path,

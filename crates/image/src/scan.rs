@@ -14,6 +14,8 @@ pub(crate) struct Found {
     /// For every name of a hard-linked file, the name under which the stream held its content.
     pub(crate) content_at: BTreeMap<PathBuf, PathBuf>,
     pub(crate) dropped_xattrs: u64,
+    /// The times of what the stream itself had, and not of folders that must be there for the sake of others.
+    pub(crate) times: BTreeMap<PathBuf, u64>,
 }
 
 /// Takes BLAKE3 and length of what is read through it.
@@ -71,12 +73,14 @@ pub(crate) fn scan(stream: &mut dyn Read, strip: &Path, consume: &mut Consume<'_
         names,
         content_at,
         dropped_xattrs,
+        times,
         ..
     } = scanner;
     Ok(Found {
         index: Index::from_parts(entries, &names),
         content_at,
         dropped_xattrs,
+        times,
     })
 }
 
@@ -87,6 +91,7 @@ struct Scanner {
     content_at: BTreeMap<PathBuf, PathBuf>,
     next_number: u64,
     dropped_xattrs: u64,
+    times: BTreeMap<PathBuf, u64>,
 }
 
 impl Scanner {
@@ -127,6 +132,7 @@ impl Scanner {
             capability: member.capability,
         };
         self.content_at.insert(path.clone(), path.clone());
+        self.times.insert(path.clone(), member.time);
         self.place(path, entry)
     }
 
@@ -144,6 +150,8 @@ impl Scanner {
         let content = self.content_at.get(&target).cloned().unwrap_or_else(|| target.clone());
         self.place(path.clone(), entry)?;
         self.content_at.insert(path.clone(), content);
+        let time = self.times.get(&target).copied().unwrap_or(0);
+        self.times.insert(path.clone(), time);
         let number = *self.names.entry(target).or_insert_with(|| {
             self.next_number += 1;
             self.next_number

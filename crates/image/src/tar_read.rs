@@ -49,6 +49,8 @@ pub(crate) struct Member {
     pub(crate) gid: u32,
     pub(crate) capability: Option<Vec<u8>>,
     pub(crate) other_xattrs: u64,
+    /// When it was changed, in whole seconds since 1970; 0 for before that.
+    pub(crate) time: u64,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,7 @@ struct Extensions {
     gid: Option<u64>,
     capability: Option<Vec<u8>>,
     other_xattrs: u64,
+    time: Option<u64>,
     sparse: bool,
 }
 
@@ -230,6 +233,7 @@ fn parse_pax(mut records: &[u8], into: &mut Extensions) -> Result<(), &'static s
             b"size" => into.size = Some(number(value).ok_or(broken)?),
             b"uid" => into.uid = Some(number(value).ok_or(broken)?),
             b"gid" => into.gid = Some(number(value).ok_or(broken)?),
+            b"mtime" => into.time = Some(whole_seconds(value).ok_or(broken)?),
             b"SCHILY.xattr.security.capability" => into.capability = Some(value.to_vec()),
             _ if key.starts_with(b"SCHILY.xattr.") => into.other_xattrs += 1,
             _ if key.starts_with(b"GNU.sparse.") => into.sparse = true,
@@ -237,6 +241,13 @@ fn parse_pax(mut records: &[u8], into: &mut Extensions) -> Result<(), &'static s
         }
     }
     Ok(())
+}
+
+/// Reads a PAX time, which may have a fraction and a sign.
+fn whole_seconds(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok()?;
+    let seconds: i64 = text.split('.').next()?.parse().ok()?;
+    Some(u64::try_from(seconds).unwrap_or(0))
 }
 
 fn member(header: &Header, extensions: Extensions, size: u64) -> Result<Member, TarError> {
@@ -318,6 +329,7 @@ fn member(header: &Header, extensions: Extensions, size: u64) -> Result<Member, 
         gid: owner(&old.gid, header.gid(), extensions.gid)?,
         capability: extensions.capability,
         other_xattrs: extensions.other_xattrs,
+        time: extensions.time.or(header.mtime().ok()).unwrap_or(0),
     })
 }
 

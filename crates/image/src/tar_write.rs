@@ -1,7 +1,7 @@
 //! Writes tar archives whose bytes depend on nothing but what is in them.
 //!
 //! ustar headers (POSIX.1-1988) with PAX records (POSIX.1-2001) for what does not fit: names over 100 bytes or beyond ASCII,
-//! large numbers, capabilities. Owners have no names, every time is the epoch.
+//! large numbers, capabilities. Owners have no names, and whatever is given no time has the epoch.
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -10,13 +10,15 @@ use std::path::Path;
 
 use tar::{EntryType, Header};
 
-/// Owner, mode and capability of a member.
+/// Owner, mode, capability and time of a member.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Attributes<'a> {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) capability: Option<&'a [u8]>,
+    /// Seconds since 1970; the archive's own where there is none.
+    pub(crate) time: Option<u64>,
 }
 
 /// Kind and content of a member.
@@ -143,7 +145,7 @@ impl<W: Write> TarWriter<W> {
             attributes.gid
         }));
         header.set_size(size);
-        header.set_mtime(self.epoch);
+        header.set_mtime(attributes.time.unwrap_or(self.epoch));
         let fields = header.as_old_mut();
         // What is cut here stands whole in a PAX record.
         let put = |field: &mut [u8; NAME], text: &[u8]| {

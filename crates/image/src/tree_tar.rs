@@ -167,6 +167,7 @@ pub fn tree_tar(
             uid: node.uid,
             gid: node.gid,
             capability: None,
+            time: None,
         };
         let body_of = |tar: &mut TarWriter<_>| match node.kind {
             NodeKind::Dir => tar.append(&path, attributes, Body::Dir),

@@ -61,6 +61,7 @@ fn workspace() -> Workspace {
     Workspace::with(EXAMPLE)
         .file("farms/hep/root.d/etc/portage/repos.conf/hep.conf", "[hep]\n")
         .file("farms/hep/root.d/var/src/.keep", "")
+        .file("farms/hep/x.sh", "#!/bin/sh -e\ntrue\n")
         .file("farms/hep/bootstrap.sh", "#!/bin/sh -e\nlocale-gen\n")
         .folder("farms/hep/overlay/profiles")
         .file(
@@ -151,7 +152,12 @@ fn the_example_of_the_design_is_read() {
     );
 
     assert_eq!(farm.kernels[0].name, "desktop");
-    assert_eq!(farm.stages[0].name, "node");
+    let stage = farm.stage("node").unwrap();
+    assert_eq!(stage.from.value, ImageFrom::Base);
+    assert_eq!(stage.scripts[0].value, "farms/hep/x.sh");
+    assert_eq!(stage.remove[0].value, "x");
+    assert_eq!(stage.kernel.as_ref().unwrap().value, "desktop");
+    assert_eq!(stage.sign.as_ref().unwrap().value, "KEYID");
     assert_eq!(farm.disks[0].name, "usb");
 
     let task = farm.task("validate").unwrap();
@@ -196,6 +202,7 @@ fn the_example_of_the_design_is_read() {
             "profiles/type/opt/make.conf",
             "profiles/analysis/package.license",
             "farms/hep/bootstrap.sh",
+            "farms/hep/x.sh",
         ]
     );
     assert_eq!(loaded.env_file("debugsyms").as_deref(), Some("debugsyms.conf"));

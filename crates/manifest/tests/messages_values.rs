@@ -139,7 +139,26 @@ fn publish_values() {
 #[test]
 fn not_yet() {
     insta::assert_snapshot!(all_bad_whole(&[
-        "farm: hep\nrebuild: abi\nbinfarm: { base: { stage3: stage3.tar.xz }, toolchain: { a/b: {} }, update: world, rebuild: [a/b], bootstrap: { a/b: { use: [x] } } }\n",
+        "farm: hep\nrebuild: abi\nbinfarm: { base: { image: \"a:1\" }, toolchain: { a/b: {} }, update: world, rebuild: [a/b], bootstrap: { a/b: { use: [x] } } }\n",
+    ]));
+}
+
+#[test]
+fn stage3_values() {
+    insta::assert_snapshot!(all_bad_whole(&[
+        "farm: hep\nbinfarm: { base: { stage3: stage3.tar.xz } }\n",
+        "farm: hep\nbinfarm: { base: { stage3: \"ftp://example.org/stage3.tar.xz\", signature: \"gpg://x\", keyring: keys.asc } }\n",
+        "farm: hep\nbinfarm: { base: { stage3: ../../../stage3.tar.xz, keyring: keys.asc } }\n",
+        "farm: hep\nbinfarm: { base: { stage3: stage3.tar.xz, keyring: none.asc } }\n",
+    ]));
+}
+
+#[test]
+fn stage_values() {
+    insta::assert_snapshot!(all_bad(&[
+        "stages: { s: { subjects: [none], kernel: none } }\n",
+        "stages: { s: { from: image/none, remove: [x, /, /a/../b] } }\n",
+        "stages: { a/b: { from: base, scripts: [none.sh] } }\n",
     ]));
 }
 

@@ -46,6 +46,7 @@ fn manifest_with(section: &str, key: &str) -> Option<String> {
         "package" => format!("{start}subjects: {{ s: {{ packages: {{ a/b: {value} }} }} }}\n"),
         "dep" => format!("{start}subjects: {{ s: {{ packages: {{ a/b: {{ deps: {{ a/c: {value} }} }} }} }} }}\n"),
         "image" => format!("{start}images: {{ i: {value} }}\n"),
+        "stage" => format!("{start}stages: {{ s: {value} }}\n"),
         "task" => format!("{start}tasks: {{ t: {value} }}\n"),
         "publish" => format!("{start}publish: {value}\n"),
         "publish-pkgs" => format!("{start}publish: {{ pkgs: {value} }}\n"),

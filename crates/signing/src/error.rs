@@ -138,9 +138,24 @@ pub enum SigningError {
     /// Nobody here has the key (input).
     #[error("it was made by {0}, which is not in the key ring")]
     UnknownKey(String),
-    /// The key is there, but it expired, or was revoked (input).
-    #[error("it was made by {0}, which has expired or was revoked")]
-    DeadKey(String),
+    /// What should be a detached signature is OpenPGP data of another kind, such as a text that is signed in clear (input).
+    #[error("it is something else than a detached signature")]
+    NotDetached,
+    /// There are several signatures, so that nobody knows which of them is meant (input).
+    #[error("there are several signatures")]
+    SeveralSignatures,
+    /// The key is there, but it has expired (input).
+    #[error("it was made by {0}, a key that has expired")]
+    ExpiredKey(String),
+    /// The key is there, but it was revoked (input).
+    #[error("it was made by {0}, a key that was revoked")]
+    RevokedKey(String),
+    /// The signature itself was to hold for a time that is over (input).
+    #[error("the signature, made by {0}, has expired")]
+    ExpiredSignature(String),
+    /// What should be public keys has none that can be used (input).
+    #[error("there is no OpenPGP public key in it")]
+    NoPublicKeys,
     /// The key is there, but nobody said that it is trusted (input).
     #[error("it was made by {0}, which is not trusted")]
     Untrusted(String),

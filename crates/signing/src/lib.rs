@@ -3,7 +3,8 @@
 //! With GnuPG, farm never sees a secret key: whatever it can sign with (a key ring, a smart card, an agent on another machine), farm
 //! can. [`Gpg`] says which `gpg` is called, with which environment and key ring. [`KeyFile`] is for machines that have the secret key as
 //! a file and no key ring, perhaps no gpg: an OpenPGP library (rPGP) reads it and signs. [`SigningKey`] is a key of either that can
-//! sign now, [`KeyRing`] checks signatures as Portage does, and [`NewKey`] makes a first key.
+//! sign now, [`KeyRing`] checks signatures as Portage does, [`PublicKeys`] checks those of files by the keys of
+//! another file, and [`NewKey`] makes a first key.
 //!
 //! # A key in a file
 //!
@@ -32,8 +33,10 @@ mod key_file;
 mod key_name;
 mod key_ring;
 mod new_key;
+mod public_keys;
 mod sign;
 mod status;
+mod verdict;
 
 pub use error::{ErrorKind, SigningError};
 pub use gpg::Gpg;
@@ -41,4 +44,5 @@ pub use key::{KeySource, SigningKey, is_name_of};
 pub use key_file::KeyFile;
 pub use key_ring::KeyRing;
 pub use new_key::{EXPIRES_AFTER, NewKey};
+pub use public_keys::PublicKeys;
 pub use sign::SignerAt;

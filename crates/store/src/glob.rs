@@ -106,6 +106,25 @@ pub fn expand<S: AsRef<str>>(folder: &Path, patterns: &[S], witness: &Witness) -
     })
 }
 
+/// One pattern, ready to be compared with many paths.
+#[derive(Clone, Debug)]
+pub struct Pattern(GlobMatcher);
+
+impl Pattern {
+    /// Reads a pattern or a path, as [`matches()`] does.
+    ///
+    /// # Errors
+    /// [`GlobError::Invalid`] and [`GlobError::Outside`].
+    pub fn new(pattern: &str) -> Result<Self, GlobError> {
+        Ok(Self(compile(pattern, &normalise(pattern)?)?))
+    }
+
+    /// Whether the relative path `path` is what it names.
+    pub fn matches(&self, path: &Path) -> bool {
+        self.0.is_match(path)
+    }
+}
+
 fn compile(pattern: &str, normal: &str) -> Result<GlobMatcher, GlobError> {
     let glob = GlobBuilder::new(normal)
         .literal_separator(true)

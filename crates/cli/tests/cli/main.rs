@@ -32,4 +32,6 @@ mod settled_random;
 mod signals;
 mod signing;
 mod space;
+mod stage3;
+mod stages;
 mod task_files;

@@ -209,7 +209,7 @@ fn what_cannot_be_needed() {
       |
       = help: name the subject that brings it (`pkgs/SUBJECT`), or `binhost`
 
-    error: needs `disk/d`: stages, kernels and disks are not built yet
+    error: needs `disk/d`: kernels and disks are not built yet
      --> farms/f/farm.yaml:8:54
       |
     8 |   pkgs: { to: 'file:///p', needs: [pkg/sci-libs/gsl, disk/d] }
@@ -221,7 +221,7 @@ fn what_cannot_be_needed() {
     11 |   t: { in: host, needs: [publish-pkgs, disk/d], run: 'true' }
        |                          ^^^^^^^^^^^^
 
-    error: needs `disk/d`: stages, kernels and disks are not built yet
+    error: needs `disk/d`: kernels and disks are not built yet
       --> farms/f/farm.yaml:11:40
        |
     11 |   t: { in: host, needs: [publish-pkgs, disk/d], run: 'true' }

@@ -16,16 +16,16 @@ tasks:
 ";
 
 /// The program as it serves.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     stderr: BufReader<ChildStderr>,
     /// `HOST:PORT`.
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Serving {
     /// Starts it on a free port, and waits until it listens.
-    fn start(space: &Space, arguments: &[&str]) -> Self {
+    pub(crate) fn start(space: &Space, arguments: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
         let mut child = space.command(&all).stderr(Stdio::piped()).spawn().unwrap();
@@ -54,6 +54,12 @@ impl Serving {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(self) {
+        signal(&self.child, Signal::TERM);
+        let _ = self.end();
     }
 
     /// Its exit status, and what it said last.

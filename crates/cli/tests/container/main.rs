@@ -19,6 +19,7 @@ mod refusals;
 mod remotes;
 mod serving;
 mod signed;
+mod stages;
 mod stand_ins;
 mod support;
 mod truth_table;

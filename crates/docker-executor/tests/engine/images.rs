@@ -104,6 +104,38 @@ fn paths_are_read_without_running_anything() {
 }
 
 #[test]
+fn an_image_is_saved_with_all_its_layers() {
+    let lab = Lab::new();
+    // Containers get an /etc/hosts of their own, which is no part of the image.
+    let layers = [
+        tar_of(&[("etc/", b""), ("etc/hosts", b"of the image")]),
+        tar_of(&[("upper", b"2")]),
+    ];
+    let id = lab.load(&layers, |_| {});
+    let save = |id: &ImageId| {
+        let mut found = Default::default();
+        lab.engine
+            .save(id, &mut |archive| {
+                found = entries(archive)?;
+                Ok(())
+            })
+            .map(|()| found)
+    };
+    let saved = save(&id).unwrap();
+    assert!(saved.contains_key("manifest.json"));
+    for layer in &layers {
+        assert!(saved.values().any(|bytes| bytes == layer), "{:?}", saved.keys());
+    }
+    let broken = lab
+        .engine
+        .save(&id, &mut |_| Err(io::Error::other("no room")))
+        .unwrap_err();
+    assert!(matches!(broken, ExecutorError::Stream { .. }), "{broken:?}");
+    let error = save(&ImageId(format!("sha256:{}", "0".repeat(64)))).unwrap_err();
+    assert!(matches!(error, ExecutorError::NoSuchImage { .. }), "{error:?}");
+}
+
+#[test]
 fn names_come_and_go() {
     let lab = Lab::new();
     let id = lab.image(|_| {});

@@ -1,8 +1,8 @@
 //! `farm build`, `farm publish-pkgs`, `farm publish-image`.
 
 use farm_engine::{Event, EventSink, Options, Summary};
-use farm_manifest::Loaded;
 use farm_manifest::model::Target;
+use farm_manifest::{Loaded, Spanned};
 
 use super::pins::Pinning;
 use super::recording::{Recording, recorded};
@@ -104,6 +104,7 @@ fn build_recorded(
             "packages are published by `farm publish-pkgs`, not by `farm build`",
         ));
     }
+    stages_can_be_signed(setup, &session, options.dry_run)?;
     let (summary, session) = run(setup, session, options, events)?;
     let changed = session.save();
     tell_changed(&changed, events);
@@ -211,6 +212,37 @@ fn may_publish(loaded: &Loaded, setup: &Setup, unsigned: bool, dry_run: bool) ->
         );
         return Err(FarmError::input(message).hint("leave out one of the two: --unsigned, or `sign:`"));
     }
+    can_sign(setup, loaded, sign, dry_run)
+}
+
+/// Whether the keys can sign now that stages of what is wanted are to be signed by. Those that signed what is there already are not asked.
+fn stages_can_be_signed(setup: &Setup, session: &Session, dry_run: bool) -> Result<(), FarmError> {
+    use farm_engine::GuardStore as _;
+    for (farm, wanted) in &session.wanted {
+        let Some(loaded) = session.farms.get(farm) else {
+            continue;
+        };
+        for stage in loaded.farm.buildable_stages() {
+            let Some(sign) = &stage.sign else { continue };
+            let local = format!("stage/{}", stage.name.value);
+            let signed = |place: &str| match Place::parse(place) {
+                Some(Place::Stage(placed)) => placed
+                    .signature
+                    .is_some_and(|signature| farm_signing::is_name_of(&sign.value, &signature.signer)),
+                _ => false,
+            };
+            let guard = session.guards.newest(&format!("{farm}:{local}"));
+            let is_signed = guard.is_some_and(|guard| guard.outputs.iter().any(|output| signed(&output.place)));
+            if wanted.wants(&local, "stage", &[]) && !is_signed {
+                can_sign(setup, loaded, sign, dry_run)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a key that a manifest names can sign now.
+fn can_sign(setup: &Setup, loaded: &Loaded, sign: &Spanned<String>, dry_run: bool) -> Result<(), FarmError> {
     let usable = || {
         let key = setup.keys.find(&sign.value)?;
         // A dry run asks nobody for a passphrase.
@@ -219,7 +251,7 @@ fn may_publish(loaded: &Loaded, setup: &Setup, unsigned: bool, dry_run: bool) ->
     usable().map_err(|error| {
         let error = FarmError::from(error);
         FarmError {
-            message: format!("{place}: {}", error.message),
+            message: format!("{}: {}", loaded.sources.place(sign.span), error.message),
             ..error
         }
     })

@@ -108,6 +108,14 @@ pub fn targets(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<V
                 format!("an image with {}", subjects.join(", ")),
             );
         }
+        for stage in farm.buildable_stages() {
+            let subjects: Vec<&str> = stage.subjects.iter().map(|subject| subject.value.as_str()).collect();
+            let about = match subjects.as_slice() {
+                [] => "a root file system as an archive".to_owned(),
+                subjects => format!("a root file system with {} as an archive", subjects.join(", ")),
+            };
+            line(&format!("stage/{}", stage.name.value), "stage", about);
+        }
         for task in &farm.tasks {
             line(&format!("task/{}", task.name.value), "task", "a task".to_owned());
         }

@@ -1,13 +1,16 @@
 //! Turning names into what they mean for good: image digests, commits, archive hashes, Debian packages.
 
+use farm_engine::{Event, EventSink};
 use farm_hosted::HostedSpec;
-use farm_manifest::model::{Base, Farm, GitPin, ImageFrom, RepoSource};
+use farm_manifest::Loaded;
+use farm_manifest::model::{Base, GitPin, ImageFrom, RepoSource};
 
 use super::FarmError;
 use crate::context::{Context, executor_failure};
 use crate::fetcher;
 use crate::lockfile::FarmLock;
 use crate::rules::repo::git;
+use crate::rules::stage3::{Stage3Pin, Stage3Source};
 
 /// What to do about names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +30,17 @@ pub const DEBIAN_ARCHITECTURE: &str = "amd64";
 /// # Errors
 ///
 /// The environment's, mostly: a registry, a repository or a mirror out of reach.
-pub fn pin(context: &Context, farm: &Farm, lock: &mut FarmLock, pinning: Pinning) -> Result<Vec<String>, FarmError> {
+pub fn pin(
+    context: &Context,
+    loaded: &Loaded,
+    lock: &mut FarmLock,
+    pinning: Pinning,
+    events: &dyn EventSink,
+) -> Result<Vec<String>, FarmError> {
+    let farm = &loaded.farm;
     let mut pins = Pins {
         context,
+        events,
         former: lock.clone(),
         lock: FarmLock::default(),
         pinning,
@@ -39,7 +50,9 @@ pub fn pin(context: &Context, farm: &Farm, lock: &mut FarmLock, pinning: Pinning
         match &binfarm.base {
             Base::Image(reference) => pins.image(&reference.value)?,
             Base::Hosted(hosted) => pins.hosted(&hosted_spec(hosted))?,
-            Base::Stage3(_) => {}
+            Base::Stage3(stage3) => {
+                pins.stage3(&Stage3Source::of(stage3, loaded))?;
+            }
         }
         for repo in &binfarm.repos {
             match &repo.source {
@@ -57,8 +70,8 @@ pub fn pin(context: &Context, farm: &Farm, lock: &mut FarmLock, pinning: Pinning
             }
         }
     }
-    for image in &farm.images {
-        if let ImageFrom::Reference(reference) = &image.from.value {
+    for from in farm.starts() {
+        if let ImageFrom::Reference(reference) = &from.value {
             pins.image(reference)?;
         }
     }
@@ -98,6 +111,7 @@ fn merged(mut former: FarmLock, made: FarmLock) -> FarmLock {
     former.images.extend(made.images);
     former.git.extend(made.git);
     former.archives.extend(made.archives);
+    former.stage3.extend(made.stage3);
     for lock in made.hosted {
         if !former.hosted.contains(&lock) {
             former.hosted.push(lock);
@@ -108,6 +122,7 @@ fn merged(mut former: FarmLock, made: FarmLock) -> FarmLock {
 
 struct Pins<'a> {
     context: &'a Context,
+    events: &'a dyn EventSink,
     former: FarmLock,
     lock: FarmLock,
     pinning: Pinning,
@@ -173,6 +188,27 @@ impl Pins<'_> {
         };
         self.note(url, former.as_deref(), &pinned);
         self.lock.archives.insert(url.to_owned(), pinned);
+        Ok(())
+    }
+
+    /// What is pinned was signed: an archive without a good signature never gets into the lock file.
+    fn stage3(&mut self, source: &Stage3Source) -> Result<(), FarmError> {
+        let name = &source.archive;
+        let former = self.former.stage3.get(name).copied();
+        let pinned = match former.filter(|_| self.pinning == Pinning::AddMissing) {
+            Some(pinned) => pinned,
+            None => {
+                let mut progress = |line: &str| {
+                    self.events.event(&Event::Note {
+                        message: line.to_owned(),
+                    });
+                };
+                source.verified(self.context, None, &mut progress)?.pin
+            }
+        };
+        let word = |pin: Stage3Pin| pin.digest.to_string();
+        self.note(name, former.map(word).as_deref(), &word(pinned));
+        self.lock.stage3.insert(name.clone(), pinned);
         Ok(())
     }
 

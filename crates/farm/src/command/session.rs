@@ -166,7 +166,7 @@ impl Session {
         session.wanted = wanted;
         session.farms = farms;
         session.notes = notes;
-        let changes = session.lower(access, pinning)?;
+        let changes = session.lower(access, pinning, events)?;
         Ok((session, changes))
     }
 
@@ -213,7 +213,7 @@ impl Session {
             id,
             Box::new(move |labels| connect(labels)),
         )
-        .signing_with(setup.keys.clone())
+        .signing_with(setup.gpg.clone(), setup.keys.clone())
         .publishing_with(setup.remotes.clone());
         let unflushed = context.store.unflushed().clone();
         let mut session = Self {
@@ -237,7 +237,7 @@ impl Session {
         Ok(session)
     }
 
-    fn lower(&mut self, access: Access, pinning: Pinning) -> Result<Vec<String>, FarmError> {
+    fn lower(&mut self, access: Access, pinning: Pinning, events: &dyn EventSink) -> Result<Vec<String>, FarmError> {
         let mut all_changes = Vec::new();
         for (name, loaded) in &self.farms {
             let path = self.workspace.lock_file(name);
@@ -245,7 +245,7 @@ impl Session {
             let mut lock = FarmLock::read(&path)?;
             let former = lock.clone();
             if access != Access::Read {
-                all_changes.extend(pin(&self.context, &loaded.farm, &mut lock, pinning)?);
+                all_changes.extend(pin(&self.context, loaded, &mut lock, pinning, events)?);
             }
             if access == Access::Write && lock != former {
                 lock.write(&path)?;
@@ -433,18 +433,20 @@ fn notes_on(loaded: &Loaded) -> Vec<String> {
 /// What the manifest has words for and farm does not build yet.
 fn not_built_yet(loaded: &Loaded) -> Vec<String> {
     let farm = &loaded.farm;
-    [
-        ("kernels", &farm.kernels),
-        ("stages", &farm.stages),
-        ("disks", &farm.disks),
-    ]
-    .into_iter()
-    .filter(|(_, entries)| !entries.is_empty())
-    .map(|(word, entries)| {
-        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        format!("{}: {word} are not built yet: {}", farm.name.value, names.join(", "))
-    })
-    .collect()
+    let name = &farm.name.value;
+    let later = [("kernels", &farm.kernels), ("disks", &farm.disks)]
+        .into_iter()
+        .filter(|(_, entries)| !entries.is_empty())
+        .map(|(word, entries)| {
+            let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+            format!("{name}: {word} are not built yet: {}", names.join(", "))
+        });
+    let with_kernel = farm.stages.iter().filter(|stage| stage.kernel.is_some());
+    let with_kernel = with_kernel.map(|stage| {
+        let stage = &stage.name.value;
+        format!("{name}: stage/{stage} is not built: it has a kernel, and kernels are not built yet")
+    });
+    later.chain(with_kernel).collect()
 }
 
 /// Goals that the manifest alone can tell to be wrong.
@@ -485,9 +487,20 @@ fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
                         .collect(),
                 )?;
             }
-            Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
+            Target::Stage(wanted) => {
+                known(
+                    "stage",
+                    wanted,
+                    farm.stages.iter().map(|stage| stage.name.value.as_str()).collect(),
+                )?;
+                if farm.stage(wanted).is_some_and(|stage| stage.kernel.is_some()) {
+                    let message = format!("{target} has a kernel, and kernels are not built yet");
+                    return Err(FarmError::input(message).hint("leave out `kernel:` for now"));
+                }
+            }
+            Target::Kernel(_) | Target::Disk(_) => {
                 return Err(FarmError::input(format!(
-                    "{target}: stages, kernels and disks are not built yet"
+                    "{target}: kernels and disks are not built yet"
                 )));
             }
             Target::PublishPkgs if farm.publish.pkgs.is_none() => {

@@ -32,14 +32,14 @@ pub fn check(loaded: &Loaded, workspace: &Path) -> Result<(), FarmError> {
             layers(loaded, binfarm, &mut mistakes);
             root(loaded, binfarm, &mut mistakes);
         }
-        None => mistakes.extend(farm.images.iter().map(|image| {
-            let message = format!(
-                "the image `{}` needs a `binfarm:`, which the farm has not",
-                image.name.value
-            );
-            Diagnostic::error(image.name.span, message)
-                .help("say what everything starts from: `binfarm: { base: ... }`")
-        })),
+        None => {
+            let images = farm.images.iter().map(|image| ("image", &image.name));
+            let stages = farm.stages.iter().map(|stage| ("stage", &stage.name));
+            mistakes.extend(images.chain(stages).map(|(what, name)| {
+                let message = format!("the {what} `{}` needs a `binfarm:`, which the farm has not", name.value);
+                Diagnostic::error(name.span, message).help("say what everything starts from: `binfarm: { base: ... }`")
+            }));
+        }
     }
     address(farm, &mut mistakes);
     tasks::check(farm, workspace, &mut mistakes)?;
@@ -65,8 +65,9 @@ pub(super) fn refused(loaded: &Loaded, mistakes: Vec<Diagnostic>) -> FarmError {
 fn needs(farm: &Farm, mistakes: &mut Vec<Diagnostic>) {
     let mut refuse = |need: &Spanned<Target>, of_task: bool| {
         let (why, help) = match &need.value {
-            Target::Stage(_) | Target::Kernel(_) | Target::Disk(_) => {
-                ("stages, kernels and disks are not built yet", None)
+            Target::Kernel(_) | Target::Disk(_) => ("kernels and disks are not built yet", None),
+            Target::Stage(name) if farm.stage(name).is_some_and(|stage| stage.kernel.is_some()) => {
+                ("this stage has a kernel, and kernels are not built yet", None)
             }
             Target::Pkg(_) => (
                 "packages cannot be needed one by one yet",

@@ -1,17 +1,19 @@
 //! From a farm's manifest to the nodes that are known before Portage is asked.
 
 mod check;
+mod images;
 mod published;
 mod tasks;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use camino::Utf8PathBuf;
 use farm_engine::NodeSpec;
 use farm_executor::Limits;
-use farm_manifest::Loaded;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, ImageFrom, Repo, RepoSource};
+use farm_manifest::{Loaded, Spanned};
 
 pub use self::check::check;
 pub use self::published::{local_folder, published_to};
@@ -24,12 +26,12 @@ use crate::fetcher::Sources;
 use crate::files::{FileNode, Files};
 use crate::lockfile::FarmLock;
 use crate::names::{TOOLS_SUBJECT, image_word};
-use crate::rules::image::{ImageConfigPlan, ImagePlan};
 use crate::rules::join::JoinData;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
-use crate::rules::{base, join, repo, resolve, root};
+use crate::rules::stage3::{Stage3Data, Stage3Source};
+use crate::rules::{base, join, repo, resolve, root, stage3};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
 /// What to do about a name that nobody pinned.
@@ -174,8 +176,8 @@ impl Lowering<'_> {
             repos.push((name.clone(), self.node(&format!("repo/{name}"))));
         }
         let mut bases = BTreeSet::new();
-        for image in &self.farm.images {
-            if let ImageFrom::Reference(reference) = &image.from.value
+        for from in self.farm.starts() {
+            if let ImageFrom::Reference(reference) = &from.value
                 && bases.insert(reference)
             {
                 nodes.push(base::image_node(
@@ -232,6 +234,7 @@ impl Lowering<'_> {
             container,
             sources: self.sources(),
             images: self.images(binfarm),
+            stages: self.stages(),
             publish_pkgs: self.publish_pkgs()?,
             publish_images: self.publish_images(),
             late,
@@ -252,8 +255,12 @@ impl Lowering<'_> {
                     .ok_or_else(|| unpinned("the base"))?;
                 Ok(base::hosted_node(self.node("base"), lock.clone(), self.context.epoch))
             }
-            Base::Stage3(_) => {
-                Err(FarmError::input("a base from a stage3 archive is not built yet").hint("use `image:`"))
+            Base::Stage3(stage3) => {
+                let source = Stage3Source::of(stage3, self.loaded);
+                let pin = self.lock.stage3.get(&source.archive).copied();
+                let pin = pin.ok_or_else(|| unpinned(&source.archive))?;
+                let data = Stage3Data { source, pin };
+                Ok(stage3::node(self.node("base"), data, self.context.epoch))
             }
         }
     }
@@ -266,20 +273,10 @@ impl Lowering<'_> {
             .flat_map(|root| &root.files)
             .map(|(path, file)| (path.to_string(), file_node(file)))
             .collect();
-        let scripts = binfarm
-            .scripts
-            .iter()
-            .filter_map(|path| {
-                Some((
-                    path.value.file_name()?.to_owned(),
-                    self.loaded.scripts.get(&path.value)?.bytes.clone(),
-                ))
-            })
-            .collect();
         RootData {
             base: self.node("base"),
             files,
-            scripts,
+            scripts: self.scripts(&binfarm.scripts),
             container: container.clone(),
             tag: self.tag("root"),
         }
@@ -351,67 +348,13 @@ impl Lowering<'_> {
         }
     }
 
-    fn images(&self, binfarm: &Binfarm) -> Vec<ImagePlan> {
-        let plain = |local: &str, with_settings: bool, subjects: Vec<String>| ImagePlan {
-            local: local.to_owned(),
-            from: self.node("root"),
-            subjects,
-            with_settings,
-            strip: Vec::new(),
-            config: ImageConfigPlan {
-                user: binfarm.user.as_ref().map(|user| user.value.clone()),
-                ..ImageConfigPlan::default()
-            },
-            tag: self.tag(local),
+    /// File names and contents, in the order they are run.
+    fn scripts(&self, paths: &[Spanned<Utf8PathBuf>]) -> Vec<(String, Vec<u8>)> {
+        let script = |path: &Spanned<Utf8PathBuf>| {
+            let file = self.loaded.scripts.get(&path.value)?;
+            Some((path.value.file_name()?.to_owned(), file.bytes.clone()))
         };
-        let tools = if binfarm.packages.is_empty() {
-            Vec::new()
-        } else {
-            vec![TOOLS_SUBJECT.to_owned()]
-        };
-        let mut images = vec![plain("binfarm", false, tools), plain("env", true, Vec::new())];
-        images.extend(self.farm.images.iter().map(|image| self.image(image)));
-        images
-    }
-
-    fn image(&self, image: &Image) -> ImagePlan {
-        let name = &image.name.value;
-        let texts =
-            |values: &[farm_manifest::Spanned<String>]| values.iter().map(|value| value.value.clone()).collect();
-        let map = |values: &BTreeMap<String, farm_manifest::Spanned<String>>| {
-            values
-                .iter()
-                .map(|(name, value)| (name.clone(), value.value.clone()))
-                .collect()
-        };
-        ImagePlan {
-            local: format!("image/{name}"),
-            from: match &image.from.value {
-                ImageFrom::Base => self.node("base"),
-                ImageFrom::Binfarm => self.node("binfarm"),
-                ImageFrom::Image(other) => self.node(&format!("image/{other}")),
-                ImageFrom::Reference(reference) => self.node(&format!("base/{reference}")),
-            },
-            subjects: image.subjects.iter().map(|subject| subject.value.clone()).collect(),
-            with_settings: false,
-            // A set: in what order things are left out says nothing.
-            strip: image
-                .strip
-                .iter()
-                .map(|strip| strip.value)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect(),
-            config: ImageConfigPlan {
-                entrypoint: texts(&image.entrypoint),
-                cmd: texts(&image.cmd),
-                env: map(&image.env),
-                user: image.user.as_ref().map(|user| user.value.clone()),
-                workdir: image.workdir.as_ref().map(|workdir| workdir.value.clone()),
-                labels: map(&image.labels),
-            },
-            tag: self.tag(name),
-        }
+        paths.iter().filter_map(script).collect()
     }
 
     fn publish_pkgs(&self) -> Result<Option<PublishPkgsPlan>, FarmError> {

@@ -172,6 +172,7 @@ impl Lowering<'_> {
                     .map(|output| Dependency::output(&node, &output.value))
                     .collect()
             }
+            Target::Stage(_) => vec![Dependency::output(node, "archive")],
             Target::Image(_) | Target::Binfarm | Target::Env => vec![Dependency::output(node, "image")],
             Target::Binhost | Target::Pkgs | Target::PkgsOf(_) => vec![Dependency::output(node, "index")],
             _ => vec![Dependency::before_run(node)],

@@ -14,6 +14,9 @@ use crate::action::Action;
 use crate::context::{Context, LABEL, NODE_LABEL, chain, executor_failure, io_failure};
 use crate::place::Place;
 
+/// What programs are looked for by, in the image of a base that farm makes.
+pub(super) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The node of an image that is there or is pulled.
 #[must_use]
 pub fn image_node(name: String, reference: String) -> NodeSpec<Action> {
@@ -111,7 +114,7 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
 
         progress.progress("loading it into the engine");
         let mut config = ImageConfig::new(&lock.architecture, context.epoch);
-        config.env = vec!["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()];
+        config.env = vec![PATH.to_owned()];
         config.cmd = vec!["/bin/bash".to_owned()];
         config.labels.insert(LABEL.to_owned(), "1".to_owned());
         config.labels.insert(NODE_LABEL.to_owned(), "base".to_owned());
@@ -127,7 +130,8 @@ pub fn run_hosted(context: &Context, run: &Run<'_>, name: &str, lock: &HostedLoc
     })
 }
 
-fn outputs(context: &Context, id: &ImageId, tag: Option<String>) -> Result<Vec<Output>, Failure> {
+/// The outputs of a base that is in the engine.
+pub(super) fn outputs(context: &Context, id: &ImageId, tag: Option<String>) -> Result<Vec<Output>, Failure> {
     let scan = scan::image(context, id)?;
     let mut outputs = scan.outputs(context)?;
     outputs.push(Place::Image { id: id.clone(), tag }.output("image", Digest::of(id.0.as_bytes())));

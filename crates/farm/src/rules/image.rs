@@ -68,6 +68,8 @@ pub struct ImagePlan {
     pub with_settings: bool,
     /// What is left out.
     pub strip: Vec<Strip>,
+    /// Programs run in it once the packages are there: file name and content.
+    pub scripts: Vec<(String, Vec<u8>)>,
     /// OCI configuration; what is empty is the lower image's.
     pub config: ImageConfigPlan,
     /// The image's name in the engine.
@@ -160,6 +162,7 @@ pub fn node(data: &JoinData, plan: &ImagePlan, contents: Contents, missing: &[St
             .iter()
             .map(|(name, value)| Input::text(format!("label/{name}"), value)),
     );
+    inputs.extend(root::script_inputs(&plan.scripts));
     inputs.extend(capabilities_input(&data.container));
     let mut dependencies = vec![Dependency::output(&plan.from, "image")];
     dependencies.extend(packages.iter().map(|(node, _)| Dependency::output(node, "payload")));
@@ -244,6 +247,12 @@ pub fn run(
     staged.insert("strip".to_owned(), FileNode::text(strip));
     staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
     staged.insert("assemble.sh".to_owned(), FileNode::program(ASSEMBLE));
+    staged.extend(root::staged_scripts(&data.plan.scripts));
+    let scripts = match data.plan.scripts.as_slice() {
+        [] => "",
+        _ => " && exec /bin/sh /.farm/run-scripts.sh",
+    };
+    let command = format!("/bin/sh /.farm/assemble.sh{scripts}");
     let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &packages)?.files(STAGING, staged);
     let mut files: Vec<Box<dyn TarSource>> = vec![Box::new(packages)];
     let concerned: BTreeSet<String> = data
@@ -284,7 +293,7 @@ pub fn run(
                 name: &spec.name,
                 image: lower_image.clone(),
                 files,
-                argv: ["/bin/sh", "/.farm/assemble.sh"].map(str::to_owned).to_vec(),
+                argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command],
                 env: BTreeMap::new(),
                 network: Network::None,
                 container: &data.container,
@@ -340,6 +349,7 @@ fn changes_nothing(data: &ImageData) -> bool {
     data.packages.is_empty()
         && !data.plan.with_settings
         && data.plan.strip.is_empty()
+        && data.plan.scripts.is_empty()
         && data.plan.config == ImageConfigPlan::default()
 }
 

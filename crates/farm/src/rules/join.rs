@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::repo::OpenRepo;
 use super::scan::{InstalledRecord, InstalledSet};
-use super::{fetch, image, package, publish_images, publish_pkgs};
+use super::{fetch, image, package, publish_images, publish_pkgs, stage};
 use crate::action::{Action, ContainerData};
 use crate::context::Context;
 use crate::fetcher::Sources;
@@ -40,6 +40,8 @@ pub struct JoinData {
     pub sources: Sources,
     /// Images made of packages.
     pub images: Vec<image::ImagePlan>,
+    /// Stages made of images.
+    pub stages: Vec<stage::StagePlan>,
     /// Where packages are published.
     pub publish_pkgs: Option<publish_pkgs::PublishPkgsPlan>,
     /// Where images are published.
@@ -419,6 +421,9 @@ pub fn expand(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Result
             conflict,
         };
         tail.push(image::node(data, plan, contents, &missing, context.epoch));
+    }
+    for plan in &data.stages {
+        tail.extend(stage::nodes(farm, &data.flavour, plan, context.epoch));
     }
     if let Some(plan) = &data.publish_pkgs {
         tail.push(publish_pkgs::publish_node(data, plan, joined, context.epoch)?);

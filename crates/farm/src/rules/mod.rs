@@ -15,6 +15,8 @@ pub mod repo;
 pub mod resolve;
 pub mod root;
 pub mod scan;
+pub mod stage;
+pub mod stage3;
 pub mod task;
 
 use std::collections::BTreeMap;

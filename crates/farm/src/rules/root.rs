@@ -32,9 +32,7 @@ pub fn node(name: String, data: RootData, epoch: u64) -> NodeSpec<Action> {
         .iter()
         .map(|(path, file)| Input::digest(format!("file/{path}"), file.digest()))
         .collect();
-    for (at, (file, bytes)) in data.scripts.iter().enumerate() {
-        inputs.push(Input::digest(format!("script/{at:02}-{file}"), Digest::of(bytes)));
-    }
+    inputs.extend(script_inputs(&data.scripts));
     for (variable, value) in &data.container.env {
         inputs.push(Input::text(format!("env/{variable}"), value));
     }
@@ -51,6 +49,26 @@ pub fn node(name: String, data: RootData, epoch: u64) -> NodeSpec<Action> {
         pools: BTreeMap::new(),
         action: Action::Root(Arc::new(data)),
     }
+}
+
+/// Scripts as inputs, in the order they are run.
+pub(super) fn script_inputs(scripts: &[(String, Vec<u8>)]) -> impl Iterator<Item = Input> {
+    let numbered = scripts.iter().enumerate();
+    numbered.map(|(at, (file, bytes))| Input::digest(format!("script/{at:02}-{file}"), Digest::of(bytes)))
+}
+
+/// Scripts and what runs them, as they lie in a container's staging folder.
+pub(super) fn staged_scripts(scripts: &[(String, Vec<u8>)]) -> Files {
+    let mut staged = Files::new();
+    for (at, (file, bytes)) in scripts.iter().enumerate() {
+        let node = FileNode::File {
+            bytes: bytes.clone(),
+            executable: true,
+        };
+        staged.insert(format!("scripts/{at:02}-{file}"), node);
+    }
+    staged.insert("run-scripts.sh".to_owned(), FileNode::program(RUN_SCRIPTS));
+    staged
 }
 
 /// What is left out of the captured difference, besides what every capture leaves out.
@@ -76,19 +94,10 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Roo
     let lower = Index::decode(&context.read(&place::blob(base, "index")?)?)
         .map_err(|error| Failure::new(FailureKind::Bug, error.to_string()))?;
 
-    let mut scripts = Files::new();
-    for (at, (file, bytes)) in data.scripts.iter().enumerate() {
-        let node = FileNode::File {
-            bytes: bytes.clone(),
-            executable: true,
-        };
-        scripts.insert(format!("scripts/{at:02}-{file}"), node);
-    }
-    scripts.insert("run-scripts.sh".to_owned(), FileNode::program(RUN_SCRIPTS));
     let over = Upload::new(context).over_existing().files("", data.files.clone());
     let staged = Upload::new(context)
         .folder(format!("{STAGING}/scripts"))
-        .files(STAGING, scripts);
+        .files(STAGING, staged_scripts(&data.scripts));
     let argv: &[&str] = if data.scripts.is_empty() {
         &["/bin/true"]
     } else {

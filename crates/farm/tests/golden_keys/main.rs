@@ -8,6 +8,8 @@ mod workspace;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+const FARMS: [&str; 3] = ["golden", "hosted", "stage3"];
+
 const KEYS: &str = include_str!("keys.txt");
 
 const ADVICE: &str = "
@@ -23,12 +25,15 @@ fn keys_in(folder: &Path) -> String {
     for node in nodes::all(folder, "golden") {
         lines.push(format!("{:<10} {:<29} {}", node.rule, node.name, node.key));
     }
-    // Its other nodes are as those of the first.
-    let base = nodes::all(folder, "hosted")
-        .into_iter()
-        .find(|node| node.name == "hosted:base")
-        .unwrap();
-    lines.push(format!("{:<10} {:<29} {}", base.rule, base.name, base.key));
+    // Their other nodes are as those of the first.
+    for farm in ["hosted", "stage3"] {
+        let base = format!("{farm}:base");
+        let base = nodes::all(folder, farm)
+            .into_iter()
+            .find(|node| node.name == base)
+            .unwrap();
+        lines.push(format!("{:<10} {:<29} {}", base.rule, base.name, base.key));
+    }
     lines.sort();
     lines.join("\n") + "\n"
 }
@@ -55,7 +60,7 @@ fn keys_know_nothing_of_folder_and_time() {
 fn every_kind_is_among_them() {
     let folder = tempfile::tempdir().unwrap();
     workspace::write(folder.path());
-    let nodes = ["golden", "hosted"].map(|farm| nodes::all(folder.path(), farm));
+    let nodes = FARMS.map(|farm| nodes::all(folder.path(), farm));
     let kinds: BTreeSet<usize> = nodes.iter().flatten().map(|node| node.kind).collect();
     assert_eq!(kinds, (0..nodes::KINDS).collect());
 }
@@ -64,7 +69,7 @@ fn every_kind_is_among_them() {
 fn whoever_fetches_or_sends_takes_a_connection() {
     let folder = tempfile::tempdir().unwrap();
     workspace::write(folder.path());
-    let nodes = ["golden", "hosted"].map(|farm| nodes::all(folder.path(), farm));
+    let nodes = FARMS.map(|farm| nodes::all(folder.path(), farm));
     let kinds: BTreeSet<usize> = nodes
         .iter()
         .flatten()
@@ -72,5 +77,5 @@ fn whoever_fetches_or_sends_takes_a_connection() {
         .map(|node| node.kind)
         .collect();
     // Bases, repositories that are not folders, source files, images that are pushed.
-    assert_eq!(kinds, [0, 1, 3, 5, 6, 9, 15].into());
+    assert_eq!(kinds, [0, 1, 3, 5, 6, 9, 15, 16].into());
 }

@@ -34,7 +34,7 @@ pub(crate) struct Node {
 }
 
 /// So many kinds of nodes there are.
-pub(crate) const KINDS: usize = 16;
+pub(crate) const KINDS: usize = 19;
 
 /// A number for each kind of node. Whoever adds one adds it to the workspace as well.
 fn kind_of(action: &Action) -> usize {
@@ -58,6 +58,9 @@ fn kind_of(action: &Action) -> usize {
         // The binhost and what is published have one rule.
         Action::PublishPkgs(_) => 14,
         Action::PublishImages(_) => 15,
+        Action::BaseStage3(_) => 16,
+        Action::StageArchive(_) => 17,
+        Action::Stage(_) => 18,
         Action::Settled(_) => unreachable!("no manifest says that"),
     }
 }
@@ -167,7 +170,8 @@ impl Driver for MakesUp<'_> {
     }
 }
 
-const ROLES: [&str; 11] = [
+const ROLES: [&str; 12] = [
+    "archive",
     "done",
     "file",
     "image",

@@ -1,10 +1,10 @@
-//! A workspace with a node of every kind: two farms, of which one has an image as its base and the other Debian packages.
+//! A workspace with a node of every kind: three farms, whose bases are an image, Debian packages and a stage3 archive.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Path, content. What ends in `.sh` is executable.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 19] = [
     ("farms/settings.yaml", "salt: golden\nsource_date_epoch: 1700000000\n"),
     (
         "farms/golden/farm.yaml",
@@ -29,6 +29,8 @@ subjects:
   apps: { needs: [libs], packages: { app-misc/app: {} } }
 images:
   app: { from: base, subjects: [apps], strip: [repos, docs], entrypoint: [/usr/bin/app] }
+stages:
+  app: { from: image/app, subjects: [apps], scripts: [bootstrap.sh], remove: [/usr/share/doc, "/var/cache/*"], sign: 0123456789ABCDEF }
 tasks:
   host: { in: host, inputs: [in, "*.txt"], run: "cat in > out", env: { LEVEL: "9" }, outputs: [out] }
   next: { in: host, inputs: [out], run: [cp, out, copy], outputs: [copy] }
@@ -75,6 +77,27 @@ portage = "3.0.83 1939812 portage-3.0.83-py3-none-any.whl sha256:333333333333333
 debs = ["bash 5.2.15-2+b12 amd64 1490804 sha256:4444444444444444444444444444444444444444444444444444444444444444"]
 "#,
     ),
+    (
+        "farms/stage3/farm.yaml",
+        r"farm: stage3
+flavour: amd64.opt
+binfarm:
+  base: { stage3: https://example.org/stage3.tar.xz, keyring: keys.asc }
+  repos: { here: { path: ../../overlay } }
+  profile: here:golden
+subjects:
+  libs: { packages: { dev-libs/lib: {} } }
+",
+    ),
+    (
+        "farms/stage3/farm.lock",
+        r#"version = 1
+[stage3."https://example.org/stage3.tar.xz"]
+digest = "sha256:5555555555555555555555555555555555555555555555555555555555555555"
+size = 1
+"#,
+    ),
+    ("farms/stage3/keys.asc", "keys\n"),
     ("profiles/common/package.use", "app-misc/app loud\n"),
     ("profiles/common/env/more", "CFLAGS=-O3\n"),
     ("overlay/profiles/repo_name", "here\n"),

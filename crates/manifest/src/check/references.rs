@@ -34,24 +34,25 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
         for name in &image.subjects {
             known(name.as_ref().map(String::as_str), subjects, "subject", diagnostics);
         }
-        let mut edges = Vec::new();
-        match &image.from.value {
-            ImageFrom::Image(name) => {
-                let name = Spanned::new(name.as_str(), image.from.span);
-                known(name, images, "image", diagnostics);
-                edges.push(name);
-            }
-            ImageFrom::Base | ImageFrom::Binfarm if farm.binfarm.is_none() => {
-                diagnostics.push(
-                    Diagnostic::error(image.from.span, "this farm has no `binfarm` to start from")
-                        .help("say what everything starts from: `binfarm: { base: ... }`"),
-                );
-            }
-            ImageFrom::Base | ImageFrom::Binfarm | ImageFrom::Reference(_) => {}
-        }
-        image_edges.insert(&image.name.value, edges);
+        let other = starts(farm, &image.from, images, diagnostics);
+        image_edges.insert(&image.name.value, other.into_iter().collect());
     }
     cycle(&image_edges, "images start from each other", diagnostics);
+
+    for stage in &farm.stages {
+        for name in &stage.subjects {
+            known(name.as_ref().map(String::as_str), subjects, "subject", diagnostics);
+        }
+        if let Some(kernel) = &stage.kernel {
+            known(
+                kernel.as_ref().map(String::as_str),
+                &names.kernels,
+                "kernel",
+                diagnostics,
+            );
+        }
+        starts(farm, &stage.from, images, diagnostics);
+    }
 
     for task in &farm.tasks {
         match &task.place.value {
@@ -97,6 +98,30 @@ pub(super) fn check(farm: &Farm, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Checks what an image or a stage starts from; gives the image, if it is one of this farm.
+fn starts<'a>(
+    farm: &Farm,
+    from: &'a Spanned<ImageFrom>,
+    images: &BTreeSet<&str>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Spanned<&'a str>> {
+    match &from.value {
+        ImageFrom::Image(name) => {
+            let name = Spanned::new(name.as_str(), from.span);
+            known(name, images, "image", diagnostics);
+            return Some(name);
+        }
+        ImageFrom::Base | ImageFrom::Binfarm if farm.binfarm.is_none() => {
+            diagnostics.push(
+                Diagnostic::error(from.span, "this farm has no `binfarm` to start from")
+                    .help("say what everything starts from: `binfarm: { base: ... }`"),
+            );
+        }
+        ImageFrom::Base | ImageFrom::Binfarm | ImageFrom::Reference(_) => {}
+    }
+    None
+}
+
 fn known(name: Spanned<&str>, names: &BTreeSet<&str>, what: &str, diagnostics: &mut Vec<Diagnostic>) {
     if !names.contains(name.value) {
         let help = near::suggestion(name.value, names.iter().copied());
@@ -126,7 +151,7 @@ impl<'a> Names<'a> {
                 .collect(),
             images: farm.images.iter().map(|image| image.name.value.as_str()).collect(),
             tasks: farm.tasks.iter().map(|task| task.name.value.as_str()).collect(),
-            stages: not_yet(&farm.stages),
+            stages: farm.stages.iter().map(|stage| stage.name.value.as_str()).collect(),
             kernels: not_yet(&farm.kernels),
             disks: not_yet(&farm.disks),
         }

@@ -167,20 +167,30 @@ fn hosted(reader: &mut Reader<'_>, node: &Node) -> Option<HostedBase> {
 
 fn stage3(reader: &mut Reader<'_>, node: &Node) -> Option<Stage3Base> {
     let mut fields = reader.fields(node, &BASE_STAGE3, "a stage3 base")?;
-    let archive = fields.take("stage3").and_then(|node| address(reader, node, "`stage3`"));
+    let archive = fields.take("stage3").and_then(|node| fetched(reader, node, "`stage3`"));
     let signature = fields
         .take("signature")
-        .and_then(|node| address(reader, node, "`signature`"));
+        .and_then(|node| fetched(reader, node, "`signature`"));
     let keyring = fields.take("keyring").and_then(|node| reader.path(node, "`keyring`"));
-    if let Some(span) = fields.key_span("stage3") {
-        not_yet(reader, span, "a `stage3` base");
-    }
     fields.finish();
     Some(Stage3Base {
         archive: archive?,
         signature,
-        keyring,
+        keyring: keyring?,
     })
+}
+
+/// Reads a path, or an address that files are fetched from.
+fn fetched(reader: &mut Reader<'_>, node: &Node, context: &str) -> Option<Spanned<String>> {
+    let address = address(reader, node, context)?;
+    let scheme = address.value.split_once("://").map(|(scheme, _)| scheme);
+    if let Some(unknown) = scheme.filter(|scheme| !["file", "http", "https"].contains(scheme)) {
+        reader
+            .error(address.span, format!("{context} cannot be fetched by `{unknown}://`"))
+            .help = Some("write an address with https://, http:// or file://, or a path".to_owned());
+        return None;
+    }
+    Some(address)
 }
 
 fn profile(reader: &mut Reader<'_>, node: &Node, repos: &[Repo]) -> Option<Spanned<String>> {
@@ -257,7 +267,8 @@ fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<farm_portage::at
     atoms
 }
 
-fn scripts(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<Utf8PathBuf>> {
+/// Reads the paths of scripts; the files are looked at when they are read.
+pub(super) fn scripts(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<Utf8PathBuf>> {
     let texts = reader.texts(node, "`scripts`");
     texts
         .into_iter()

@@ -8,6 +8,7 @@ use super::binfarm::{binfarm, layer_names};
 use super::image::images;
 use super::packages::packages;
 use super::publish::publish;
+use super::stage::stages;
 use super::task::tasks;
 use crate::diagnostic::Diagnostic;
 use crate::keys::{DISTFILES, FARM, SUBJECT};
@@ -58,7 +59,7 @@ pub(crate) fn farm(
         .unwrap_or_default();
     let stages = fields
         .take("stages")
-        .map(|node| not_yet(reader, node, "`stages`"))
+        .map(|node| stages(reader, node))
         .unwrap_or_default();
     let disks = fields
         .take("disks")

@@ -72,7 +72,8 @@ fn image(reader: &mut Reader<'_>, key: &Key, node: &Node) -> Option<Image> {
     })
 }
 
-fn from(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<ImageFrom>> {
+/// Reads what an image or a stage starts from.
+pub(super) fn from(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<ImageFrom>> {
     let text = reader.text(node, "`from`")?;
     let from = match text.value.as_str() {
         "base" => ImageFrom::Base,

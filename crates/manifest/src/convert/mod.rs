@@ -8,6 +8,7 @@ mod publish;
 mod reference;
 mod repo;
 mod settings;
+mod stage;
 mod task;
 
 pub(crate) use self::farm::farm;

@@ -84,11 +84,23 @@ pub(crate) static BASE_IMAGE: Section = Section {
 
 pub(crate) static BASE_STAGE3: Section = Section {
     name: "base-stage3",
-    doc: "A base from a stage3 archive, verified before anything is unpacked; not built yet.",
+    doc: "A base from a stage3 archive, whose signature is checked before anything is unpacked.",
     keys: &[
-        required("stage3", &TEXT, "The archive: an address or a path."),
-        key("signature", &TEXT, "Its signature: an address or a path."),
-        key("keyring", &TEXT, "The keys that are trusted: a path."),
+        required(
+            "stage3",
+            &TEXT,
+            "The archive, a tar with any of the usual compressions: a path, or an address (https://, http://, file://). The lock file pins its content.",
+        ),
+        key(
+            "signature",
+            &TEXT,
+            "Its detached OpenPGP signature, armoured or binary: a path or an address; the archive's with .asc behind it where none is given.",
+        ),
+        required(
+            "keyring",
+            &TEXT,
+            "A file with the OpenPGP public keys of which one must have signed it, armoured or binary. Gentoo's is /usr/share/openpgp-keys/gentoo-release.asc of the package sec-keys/openpgp-keys-gentoo-release; put it beside the manifest.",
+        ),
     ],
 };
 

@@ -8,6 +8,7 @@ static REBUILD: Shape = Shape::Words(&["exact", "abi", "portage"]);
 static BINFARM_SHAPE: Shape = Shape::Section(&BINFARM);
 static SUBJECTS: Shape = Shape::Map(&Shape::Section(&SUBJECT));
 static IMAGES: Shape = Shape::Map(&Shape::Section(&IMAGE));
+static STAGES: Shape = Shape::Map(&Shape::Section(&STAGE));
 static LATER: Shape = Shape::Map(&Shape::Anything);
 static TASKS: Shape = Shape::Map(&Shape::Section(&TASK));
 static PUBLISH_SHAPE: Shape = Shape::Section(&PUBLISH);
@@ -55,7 +56,11 @@ pub(crate) static FARM: Section = Section {
             "Images put together from a base and the packages of subjects.",
         ),
         key("kernels", &LATER, "Kernels; not built yet."),
-        key("stages", &LATER, "Stage4 archives; not built yet."),
+        key(
+            "stages",
+            &STAGES,
+            "Stage4 archives: root file systems of a base and the packages of subjects, packed and signed.",
+        ),
         key("disks", &LATER, "Bootable disk images; not built yet."),
         key("tasks", &TASKS, "Anything else: commands with inputs and outputs."),
         key("publish", &PUBLISH_SHAPE, "Where packages and images go."),
@@ -111,6 +116,43 @@ pub(crate) static IMAGE: Section = Section {
             "The working directory, an absolute path in the image.",
         ),
         key("labels", &TEXT_MAP, "Labels."),
+    ],
+};
+
+pub(crate) static STAGE: Section = Section {
+    name: "stage",
+    doc: "A root file system as an archive: .farm/stages/FARM/FLAVOUR/NAME.tar.zst.",
+    keys: &[
+        required(
+            "from",
+            &TEXT,
+            "What it starts from: base, binfarm, image/NAME, or a reference NAME:TAG or NAME@sha256:DIGEST.",
+        ),
+        key(
+            "subjects",
+            &TEXTS,
+            "Subjects whose packages, with all they need to run, are put in.",
+        ),
+        key(
+            "kernel",
+            &TEXT,
+            "The kernel of `kernels` that is put in; not built yet.",
+        ),
+        key(
+            "scripts",
+            &TEXTS,
+            "Programs run in it, in this order, once the packages are there; what they change becomes part of it, but for /etc/portage, caches and logs.",
+        ),
+        key(
+            "remove",
+            &TEXTS,
+            "What is left out in the end: absolute paths, with all that is below, or globs, in which * and ? stay within a folder and ** does not. A path that is not there is an error; a glob may match nothing.",
+        ),
+        key(
+            "sign",
+            &TEXT,
+            "The OpenPGP key that signs the archive (NAME.tar.zst.asc): fingerprint, long key id or e-mail address.",
+        ),
     ],
 };
 

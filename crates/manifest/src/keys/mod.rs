@@ -5,7 +5,9 @@ mod farm;
 mod packages;
 
 pub(crate) use self::binfarm::{ARCHIVE, BASE_HOSTED, BASE_IMAGE, BASE_STAGE3, BINFARM, GIT, LIMITS, REPO};
-pub(crate) use self::farm::{DISTFILES, FARM, IMAGE, PUBLISH, PUBLISH_IMAGES, PUBLISH_PKGS, SETTINGS, SUBJECT, TASK};
+pub(crate) use self::farm::{
+    DISTFILES, FARM, IMAGE, PUBLISH, PUBLISH_IMAGES, PUBLISH_PKGS, SETTINGS, STAGE, SUBJECT, TASK,
+};
 pub(crate) use self::packages::{DEP, PACKAGE};
 
 /// The keys that a map takes.

@@ -1,4 +1,4 @@
-//! What the manifest names besides: set files, configuration layers, the literal root, scripts, folders of repositories.
+//! What the manifest names besides: set files, configuration layers, the literal root, scripts, keys, folders of repositories.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,7 +11,7 @@ use super::{Disk, LoadError, PROFILES, folder_problem};
 use crate::convert;
 use crate::diagnostic::Diagnostic;
 use crate::layers::{Layer, LayerFile, RootTree, read_folder};
-use crate::model::{Farm, Packages, RepoSource};
+use crate::model::{Base, Farm, Packages, RepoSource};
 use crate::near;
 use crate::reader::Reader;
 use crate::source::Sources;
@@ -22,6 +22,7 @@ pub(super) struct Folders {
     pub(super) layers: BTreeMap<String, Layer>,
     pub(super) root: Option<RootTree>,
     pub(super) scripts: BTreeMap<Utf8PathBuf, LayerFile>,
+    pub(super) keyring: Option<Vec<u8>>,
 }
 
 /// Reads everything and puts the entries of set files into the farm.
@@ -43,6 +44,7 @@ pub(super) fn read(
         layers: BTreeMap::new(),
         root: None,
         scripts: BTreeMap::new(),
+        keyring: None,
     };
     let binfarm_config = farm.binfarm.iter().flat_map(|binfarm| &binfarm.config);
     for name in binfarm_config.chain(farm.subjects.iter().flat_map(|subject| &subject.config)) {
@@ -53,13 +55,11 @@ pub(super) fn read(
         }
     }
     if let Some(binfarm) = &farm.binfarm {
+        if let Base::Stage3(stage3) = &binfarm.base {
+            folders.keyring = file(disk, &stage3.keyring, diagnostics)?;
+        }
         if let Some(root) = &binfarm.root {
             folders.root = root_tree(disk, root, diagnostics)?;
-        }
-        for script in &binfarm.scripts {
-            if let Some(file) = self::script(disk, script, sources, diagnostics)? {
-                folders.scripts.insert(script.value.clone(), file);
-            }
         }
         for repo in &binfarm.repos {
             if let RepoSource::Path(path) = &repo.source
@@ -70,6 +70,14 @@ pub(super) fn read(
                         .help("the path is relative to the folder of the manifest"),
                 );
             }
+        }
+    }
+    let of_binfarm = farm.binfarm.iter().flat_map(|binfarm| &binfarm.scripts);
+    for script in of_binfarm.chain(farm.stages.iter().flat_map(|stage| &stage.scripts)) {
+        if !folders.scripts.contains_key(&script.value)
+            && let Some(file) = self::script(disk, script, sources, diagnostics)?
+        {
+            folders.scripts.insert(script.value.clone(), file);
         }
     }
     Ok(folders)

@@ -55,9 +55,11 @@ pub struct Loaded {
     pub layers: BTreeMap<String, Layer>,
     /// The literal files laid over the base (`binfarm.root`).
     pub root: Option<RootTree>,
-    /// The scripts of the binfarm by their path, as `binfarm.scripts` has it.
+    /// The scripts of the binfarm and of stages by their path, as the farm has it.
     pub scripts: BTreeMap<Utf8PathBuf, LayerFile>,
-    /// Every text that was read: manifests, settings, set files, layers, scripts. (The files of `root` are only there.)
+    /// The public keys by which a stage3 archive is checked (`keyring`), as the file has them.
+    pub keyring: Option<Vec<u8>>,
+    /// Every text that was read: manifests, settings, set files, layers, scripts. (The files of `root` and the keys are only there.)
     pub sources: Sources,
     /// What somebody should know although it is no error.
     pub notes: Diagnostics,
@@ -224,6 +226,7 @@ pub fn load_watched(
         layers: folders.layers,
         root: folders.root,
         scripts: folders.scripts,
+        keyring: folders.keyring,
         sources,
         notes,
     })

@@ -50,7 +50,7 @@ pub struct Binfarm {
 pub enum Base {
     /// An image of a registry or of the daemon, as a reference.
     Image(Spanned<String>),
-    /// A stage3 archive. Refused when the manifest is read: not built yet.
+    /// A stage3 archive.
     Stage3(Stage3Base),
     /// Portage on another distribution.
     Hosted(HostedBase),
@@ -61,10 +61,20 @@ pub enum Base {
 pub struct Stage3Base {
     /// An address, or a path relative to the workspace.
     pub archive: Spanned<String>,
-    /// The detached or inline signature: an address or a path.
+    /// The detached signature likewise, where it was written.
     pub signature: Option<Spanned<String>>,
-    /// The keys that are trusted: a path.
-    pub keyring: Option<Spanned<Utf8PathBuf>>,
+    /// The file of the keys that are trusted, relative to the workspace or absolute.
+    pub keyring: Spanned<Utf8PathBuf>,
+}
+
+impl Stage3Base {
+    /// Where the signature is: as written, or where Gentoo has it, beside the archive.
+    pub fn signature(&self) -> String {
+        match &self.signature {
+            Some(written) => written.value.clone(),
+            None => format!("{}.asc", self.archive.value),
+        }
+    }
 }
 
 /// Portage on another distribution.

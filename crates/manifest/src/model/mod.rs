@@ -7,6 +7,7 @@ mod binfarm;
 mod image;
 mod packages;
 mod publish;
+mod stage;
 mod target;
 mod task;
 
@@ -18,6 +19,7 @@ pub use self::binfarm::{Base, Binfarm, GitPin, HostedBase, Limits, Repo, RepoSou
 pub use self::image::{Image, ImageFrom, Strip};
 pub use self::packages::{Dep, Flag, Member, PackageEntry, PackageSettings, Packages, SetFile, SettingsOf};
 pub use self::publish::{Deny, Publish, PublishImages, PublishPkgs};
+pub use self::stage::Stage;
 pub use self::target::{Target, TargetError, is_target_word};
 pub use self::task::{Place, Run, Task};
 
@@ -46,8 +48,8 @@ pub struct Farm {
     pub images: Vec<Image>,
     /// `kernels:` by name; they are not built yet.
     pub kernels: Vec<NotYet>,
-    /// `stages:` by name; they are not built yet.
-    pub stages: Vec<NotYet>,
+    /// The stages in the order of the manifest.
+    pub stages: Vec<Stage>,
     /// `disks:` by name; they are not built yet.
     pub disks: Vec<NotYet>,
     /// The tasks in the order of the manifest.
@@ -69,6 +71,22 @@ impl Farm {
     /// Finds an image by its name.
     pub fn image(&self, name: &str) -> Option<&Image> {
         self.images.iter().find(|image| image.name.value == name)
+    }
+
+    /// Finds a stage by its name.
+    pub fn stage(&self, name: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name.value == name)
+    }
+
+    /// The stages that can be built: those with a kernel cannot yet.
+    pub fn buildable_stages(&self) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().filter(|stage| stage.kernel.is_none())
+    }
+
+    /// What is started from: of each image, and of each stage that can be built, what it names.
+    pub fn starts(&self) -> impl Iterator<Item = &Spanned<ImageFrom>> {
+        let images = self.images.iter().map(|image| &image.from);
+        images.chain(self.buildable_stages().map(|stage| &stage.from))
     }
 
     /// Finds a task by its name.

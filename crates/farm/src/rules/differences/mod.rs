@@ -67,7 +67,7 @@ fn of_output(context: &Context, former: &Output, now: &Output) -> Result<Vec<Dif
             compare(&configuration(context, &former)?, &configuration(context, &now)?)
         }
         // Said of what it was taken from.
-        (Place::Nowhere, Place::Nowhere) => Vec::new(),
+        (Place::Stage(_), Place::Stage(_)) | (Place::Nowhere, Place::Nowhere) => Vec::new(),
         _ => vec![Difference::new(role, "content")],
     })
 }
