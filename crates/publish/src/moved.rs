@@ -6,6 +6,7 @@ use std::path::Path;
 use fs_err as fs;
 
 use crate::PublishError;
+use crate::client::{self, archive_digest, files_in, is_placed_path};
 use crate::instance::is_package_path;
 use crate::live::{INDEX, INDEX_GZ, recorded};
 use crate::record::{self, BadRecord, Record};
@@ -36,6 +37,8 @@ pub struct ReleaseFiles {
     pub timestamp: u64,
     /// What the index lists.
     pub packages: Vec<PackageFile>,
+    /// Where the archive of its client files lies, if it has any.
+    pub client: Option<String>,
     index: [blake3::Hash; 2],
 }
 
@@ -60,6 +63,7 @@ impl ReleaseFiles {
         if let Some(package) = record.packages.iter().find(|package| !is_package_path(&package.path)) {
             return Err(damaged(format!("`{}` is no path of a package", package.path)));
         }
+        let client = record.client_path();
         let packages = record.packages.into_iter().map(|package| PackageFile {
             path: package.path,
             size: package.size,
@@ -69,6 +73,7 @@ impl ReleaseFiles {
             number: record.number,
             timestamp: record.timestamp,
             packages: packages.collect(),
+            client,
             index: [record.index_gz, record.index],
         })
     }
@@ -80,7 +85,7 @@ impl ReleaseFiles {
     }
 }
 
-/// The package files that must stay in a folder: those that its releases list.
+/// The package files and archives of client files that must stay in a folder: those that its releases list.
 ///
 /// # Errors
 /// A record cannot be read.
@@ -90,6 +95,7 @@ pub fn needed(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
         let path = folder.join(record_path(number));
         let release = ReleaseFiles::parse(&fs::read(&path)?, &path)?;
         paths.extend(release.packages.into_iter().map(|package| package.path));
+        paths.extend(release.client);
     }
     Ok(paths)
 }
@@ -97,6 +103,24 @@ pub fn needed(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
 /// Whether a path is one that a publication could have given to a package: nothing else may be removed.
 pub fn is_package_file(path: &str) -> bool {
     is_package_path(path)
+}
+
+/// The digest that the archive of client files at this path has; `None` for other paths.
+pub fn client_archive_digest(path: &str) -> Option<blake3::Hash> {
+    archive_digest(path)
+}
+
+/// Whether a path is one that a publication could have given to a file of `client/`.
+pub fn is_client_file(path: &str) -> bool {
+    is_placed_path(path)
+}
+
+/// The files of `client/` in a folder, relative to the folder; none where there is no `client/`.
+///
+/// # Errors
+/// They cannot be listed.
+pub fn client_files(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
+    Ok(files_in(folder, client::FOLDER)?)
 }
 
 /// The path of a release's record in the folder.

@@ -7,6 +7,7 @@ use farm_portage::cpv::Cpv;
 use farm_portage::index::{HeaderSettings, Index, Stanza, gzip, header};
 
 use crate::check::has_size;
+use crate::client::{self, ClientFiles, Packed};
 use crate::commit::{Release, commit, restore};
 use crate::deny::refusal;
 use crate::folder::Folder;
@@ -57,6 +58,8 @@ pub struct Publication<'a> {
     pub private: bool,
     /// Who signs the packages. Without one they are published unsigned, and signed ones are not kept.
     pub signer: Option<&'a dyn ReleaseSigner>,
+    /// What becomes `client/`; `None`: the release has no such folder.
+    pub client: Option<&'a ClientFiles>,
 }
 
 /// A package that was left out.
@@ -188,15 +191,25 @@ pub(crate) fn publish_locked(
     let (instances, stanzas): (Vec<Instance>, Vec<Stanza>) = packages.into_iter().unzip();
     changes.note_dropped(base.as_ref(), &instances);
 
+    let former_client = base.as_ref().and_then(|base| base.client);
+    let client = match publication.client {
+        Some(files) => Some(Packed::of(publication.folder, files, publication.epoch)?),
+        None => None,
+    };
     let render = |timestamp: u64| index_text(publication.header, &stanzas, timestamp);
     let digest_of = |text: &str| blake3::hash(text.as_bytes());
     if let Some(base) = base.as_ref().filter(|_| in_force)
         && digest_of(&render(base.timestamp)) == base.index
         && base.packages.len() == instances.len()
         && changes.added.is_empty()
+        && base.client == client.as_ref().map(|client| client.digest)
     {
-        if !staged.is_empty() {
-            restore(folder, &staged)?;
+        let whole = client
+            .as_ref()
+            .map_or(Ok(true), |client| client.is_in(publication.folder))?;
+        if !staged.is_empty() || !whole {
+            restore(folder, &staged, client.as_ref(), base.timestamp)?;
+            changes.mended = !whole;
         }
         return Ok(changes.published(base.index, refused));
     }
@@ -212,12 +225,17 @@ pub(crate) fn publish_locked(
     let mut record = Record::following(base.as_ref(), timestamp, header, instances, stamps);
     record.index = digest_of(&text);
     record.index_gz = blake3::hash(&compressed);
+    record.client = client.as_ref().map(|client| client.digest);
     let release = Release {
         record: &record,
         index: text.as_bytes(),
         index_gz: &compressed,
+        client: client.as_ref(),
     };
     commit(folder, &staged, &release)?;
+    if former_client != record.client || !in_force {
+        client::forget_former(folder, publication.folder, client.as_ref());
+    }
     forget_the_oldest(folder, publication.folder);
     changes.released = true;
     Ok(changes.published(record.index, refused))
@@ -450,6 +468,8 @@ fn index_text(variables: &BTreeMap<String, String>, stanzas: &[Stanza], timestam
 #[derive(Default)]
 struct Changes {
     released: bool,
+    /// Client files of the release in force were gone or damaged, and are whole again.
+    mended: bool,
     added: Vec<String>,
     restored: Vec<String>,
     kept: usize,
@@ -473,7 +493,7 @@ impl Changes {
         self.held.sort_unstable();
         self.dropped.sort_unstable();
         Published {
-            changed: self.released || !self.restored.is_empty(),
+            changed: self.released || self.mended || !self.restored.is_empty(),
             index,
             added: self.added,
             restored: self.restored,

@@ -434,6 +434,10 @@ impl Lowering<'_> {
             to: format!("{}/{}", to.trim_end_matches('/'), self.flavour()),
             folder,
             remote,
+            url: publish
+                .url
+                .as_ref()
+                .map(|url| format!("{}/{}", url.value.trim_end_matches('/'), self.flavour())),
             deny: deny.map(|deny| deny.value.clone()).collect(),
             private: publish.private,
             sign: publish.sign.as_ref().map(|sign| sign.value.clone()),

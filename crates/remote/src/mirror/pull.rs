@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use farm_publish::{INDEX_FILES, RECORDS, ReleaseFiles, record_number, record_numbers, record_path};
+use farm_publish::{
+    INDEX_FILES, RECORDS, ReleaseFiles, client_archive_digest, record_number, record_numbers, record_path,
+};
 
 use super::Mirror;
 use super::settled::{self, Settled};
@@ -15,7 +17,7 @@ pub struct Pulled {
     pub(super) newest: u64,
     /// What the last push that came to its end left.
     pub(super) settled: Option<Settled>,
-    /// Package files of releases since then, whose pushes have not come to their ends.
+    /// Package files and archives of client files of releases since then, whose pushes have not come to their ends.
     pub(super) unsettled: BTreeSet<String>,
     /// Whether clients see the index that the mirror has.
     pub(super) in_force: bool,
@@ -49,7 +51,9 @@ impl Mirror {
         for number in numbers.range(since + 1..) {
             let release = self.pull_record(remote, *number)?;
             unsettled.extend(release.packages.into_iter().map(|package| package.path));
+            unsettled.extend(release.client);
         }
+        self.pull_client(remote, newest)?;
         let in_force = if is_behind {
             self.pull_index(remote)?
         } else {
@@ -171,6 +175,23 @@ impl Mirror {
         let release = ReleaseFiles::parse(&bytes, place.as_ref())?;
         self.write(&path, &bytes)?;
         Ok(release)
+    }
+
+    /// Gets the archive of the newest release's client files unless the mirror has it: by that the next publication knows whether they are
+    /// other ones. One that is not there, or is damaged, is made again by it.
+    fn pull_client(&self, remote: &dyn Remote, newest: u64) -> Result<(), RemoteError> {
+        let Some(path) = self.pull_record(remote, newest)?.client else {
+            return Ok(());
+        };
+        let digest = client_archive_digest(&path);
+        let is_it = |bytes: &Vec<u8>| Some(blake3::hash(bytes)) == digest;
+        if self.read(&path)?.is_some_and(|bytes| is_it(&bytes)) {
+            return Ok(());
+        }
+        if let Some(bytes) = remote.get(&path)?.filter(is_it) {
+            self.write(&path, &bytes)?;
+        }
+        Ok(())
     }
 
     /// Gets the index; gives whether it is the one of the newest release.

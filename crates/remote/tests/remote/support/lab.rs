@@ -99,6 +99,7 @@ impl Publisher {
             deny: &[],
             private: false,
             signer: None,
+            client: None,
         };
         publish(&publication, &mut |_| {}).unwrap();
     }
@@ -242,8 +243,8 @@ impl Remote for Counted<'_> {
         self.count().create(path, bytes)
     }
 
-    fn replace(&self, root: &Path, file: &Upload) -> Result<(), RemoteError> {
-        self.count().replace(root, file)
+    fn replace(&self, root: &Path, files: &[Upload]) -> Result<(), RemoteError> {
+        self.count().replace(root, files)
     }
 
     fn remove(&self, paths: &[String]) -> Result<(), RemoteError> {
