@@ -119,7 +119,7 @@ def describe(settings):
         if "profile-license" in node.profile_formats:
             lines = grab(os.path.join(node.location, "package.license"), True)
             if lines:
-                files["package.license/" + name] = lines
+                files["package.license/" + name] = [licenses(settings, line) for line in lines]
         own = {file: lines for file, lines in own.items() if lines}
         if not own:
             continue
@@ -251,28 +251,34 @@ def assignments(settings, values, allowed):
 
 
 def words(settings, name, value):
-    """The words of a value; licences in the place of their groups, which only the repositories know."""
+    """The words of a value; what is in a group of licences, only the repositories know."""
     if name != "ACCEPT_LICENSE":
         return value.split()
+    return licenses(settings, value).split()
+
+
+def licenses(settings, text):
+    """A text with the licences of a group in the place of its name."""
     found = []
-    for word in value.split():
+    for word in text.split():
         found += sorted(settings._license_manager.expandLicenseTokens([word]))
-    return found
+    return " ".join(found)
 
 
 def make_conf(settings, nodes):
     """Assignments that bring a profile of somebody's own to the same."""
     lines = []
     for name in MAKE_CONF:
-        values = stacked(settings, name, nodes) if name in settings.incrementals else None
-        value = settings.get(name, "").split() if values is None else values
-        lines.append((name, value))
+        if name in settings.incrementals:
+            lines.append((name, stacked(settings, name, nodes)))
+        elif any(name in values for values in nodes):
+            lines.append((name, words(settings, name, settings.get(name, ""))))
     implicit = set(settings.get("USE_EXPAND_IMPLICIT", "").split())
     implicit.update(settings.get("USE_EXPAND_UNPREFIXED", "").split())
     implicit.update(settings.get("USE_EXPAND_HIDDEN", "").split())
     lines.append(("USE", stacked(settings, "USE", nodes)))
     for name in sorted(set(settings.get("USE_EXPAND", "").split()) - implicit):
-        lines.append((name, settings.get(name, "").split()))
+        lines.append((name, sorted(settings.get(name, "").split())))
     texts = ((name, " ".join(value)) for name, value in lines if value)
     return ['%s="%s"' % pair for pair in texts if not QUOTING.intersection(pair[1])]
 

@@ -167,7 +167,8 @@ impl Driver for MakesUp<'_> {
     }
 }
 
-const ROLES: [&str; 11] = [
+const ROLES: [&str; 12] = [
+    "client",
     "done",
     "file",
     "image",

@@ -269,15 +269,20 @@ fn a_folder_of_before_there_were_any_gets_them() {
 
 #[test]
 fn a_failure_leaves_the_former_ones() {
-    let (mut lab, packages) = lab();
-    // A folder where the index goes cannot be replaced by a file; until then, everything succeeds.
-    let index = lab.folder.join("Packages");
-    fs::rename(&index, lab.path("aside")).unwrap();
-    fs::create_dir_all(index.join("x")).unwrap();
+    let (mut lab, mut packages) = lab();
     let before = there(&lab);
     lab.has_client_files(&[("README", "three\n"), ("new", "file\n")]);
-    lab.try_publish(&packages).unwrap_err();
+    packages.push(lab.package("dev-libs/y-1", "y"));
+    // While the packages are written, somebody puts a folder where the index goes: until then, everything succeeds.
+    let index = lab.folder.join("Packages");
+    let mut in_the_way = |_: &str| {
+        fs::rename(&index, lab.path("aside")).unwrap();
+        fs::create_dir_all(index.join("x")).unwrap();
+    };
+    let error = lab.publish_watched(&packages, &mut in_the_way).unwrap_err();
+    assert!(error.to_string().contains("Packages"), "{error}");
     assert_eq!(there(&lab), before);
+    assert_eq!(archives(&lab).len(), 2);
     fs::remove_dir_all(&index).unwrap();
     fs::rename(lab.path("aside"), &index).unwrap();
     assert_eq!(faults(&lab), [""; 0]);
