@@ -40,6 +40,7 @@
 //! * One publication at a time: the folder itself is locked, so there is no lock file to be left behind.
 
 mod audit;
+mod changes;
 mod check;
 mod client;
 mod commit;
@@ -68,8 +69,8 @@ pub use error::{ErrorKind, PublishError};
 pub use held::Lacking;
 pub use import::{ForeignBinhost, ForeignFolder, Import, ImportError, Imported, import};
 pub use moved::{
-    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, client_archive_digest, client_files, is_client_file,
-    is_package_file, needed, record_number, record_numbers, record_path,
+    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, client_files,
+    is_client_file, is_package_file, needed, record_number, record_numbers, record_path,
 };
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use releases::{

@@ -6,7 +6,7 @@ use std::path::Path;
 use fs_err as fs;
 
 use crate::PublishError;
-use crate::client::{self, archive_digest, files_in, is_placed_path};
+use crate::client::{self, Packed, archive_digest, files_in, is_placed_path};
 use crate::instance::is_package_path;
 use crate::live::{INDEX, INDEX_GZ, recorded};
 use crate::record::{self, BadRecord, Record};
@@ -121,6 +121,13 @@ pub fn is_client_file(path: &str) -> bool {
 /// They cannot be listed.
 pub fn client_files(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
     Ok(files_in(folder, client::FOLDER)?)
+}
+
+/// The paths below `client/` of the files in an archive of client files, if the folder has it whole.
+pub fn archived_client_files(folder: &Path, archive: &str) -> BTreeSet<String> {
+    let packed = archive_digest(archive).and_then(|digest| Packed::kept(folder, digest).ok());
+    let files = packed.iter().flat_map(Packed::placed);
+    files.map(|(path, _)| path).collect()
 }
 
 /// The path of a release's record in the folder.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use farm_portage::cpv::Cpv;
 use farm_portage::index::{HeaderSettings, Index, Stanza, gzip, header};
 
+use crate::changes::Changes;
 use crate::check::has_size;
 use crate::client::{self, ClientFiles, Packed};
 use crate::commit::{Release, commit, restore};
@@ -462,45 +463,4 @@ fn index_text(variables: &BTreeMap<String, String>, stanzas: &[Stanza], timestam
         packages: stanzas.to_vec(),
     }
     .render()
-}
-
-/// What happens to the instances.
-#[derive(Default)]
-struct Changes {
-    released: bool,
-    /// Client files of the release in force were gone or damaged, and are whole again.
-    mended: bool,
-    added: Vec<String>,
-    restored: Vec<String>,
-    kept: usize,
-    held: Vec<String>,
-    dropped: Vec<String>,
-}
-
-impl Changes {
-    fn note_dropped(&mut self, base: Option<&Record>, instances: &[Instance]) {
-        let listed: BTreeSet<&str> = instances.iter().map(|instance| instance.path.as_str()).collect();
-        let former = base.into_iter().flat_map(|base| &base.packages);
-        self.dropped = former
-            .filter(|instance| !listed.contains(instance.path.as_str()))
-            .map(Instance::name)
-            .collect();
-    }
-
-    fn published(mut self, index: blake3::Hash, refused: Vec<Refused>) -> Published {
-        self.added.sort_unstable();
-        self.restored.sort_unstable();
-        self.held.sort_unstable();
-        self.dropped.sort_unstable();
-        Published {
-            changed: self.released || self.mended || !self.restored.is_empty(),
-            index,
-            added: self.added,
-            restored: self.restored,
-            kept: self.kept,
-            held: self.held,
-            dropped: self.dropped,
-            refused,
-        }
-    }
 }

@@ -34,8 +34,6 @@ pub struct Client {
     pub sets: BTreeMap<String, BTreeSet<String>>,
     /// Lines for files of `/etc/portage`, by the file's name there.
     pub lines: BTreeMap<&'static str, String>,
-    /// The categories of the packages: a machine without the repositories does not know them, and would not look at their packages.
-    pub categories: BTreeSet<String>,
 }
 
 /// Who signed the packages.
@@ -67,11 +65,6 @@ impl Client {
                 .map(|(name, subject)| (name.clone(), subject.members.clone()))
                 .collect(),
             lines: settings::lines(&data.settings, &joined.license_groups),
-            categories: joined
-                .packages
-                .iter()
-                .map(|planned| planned.package.category.clone())
-                .collect(),
         }
     }
 
@@ -85,7 +78,6 @@ impl Client {
         for (name, atoms) in &self.sets {
             files.insert(format!("sets/{}", plain(name)), a_line_each(atoms));
         }
-        files.insert("categories".to_owned(), a_line_each(&self.categories));
         files.insert("binrepos.conf".to_owned(), self.binrepos(signed.is_some()));
         let readme = readme::text(self, &files, signed.map(|signed| signed.fingerprint));
         files.insert("README".to_owned(), readme);
@@ -142,7 +134,6 @@ mod tests {
             is_guess: false,
             sets: [("libs".to_owned(), ["dev-libs/bar".to_owned()].into())].into(),
             lines: [("package.license", "a/b MIT\n".to_owned())].into(),
-            categories: ["dev-libs".to_owned()].into(),
         }
     }
 
@@ -160,7 +151,6 @@ mod tests {
             [
                 "README",
                 "binrepos.conf",
-                "categories",
                 "key.asc",
                 "package.license/tiny-amd64.opt",
                 "profile/parent",

@@ -21,7 +21,9 @@ pub(super) fn text(client: &Client, files: &BTreeMap<String, String>, fingerprin
          All commands are root's, in the folder of this file; client.tar.gz holds the whole folder.\n\
          They can be given again when a later release has changed something."
     ));
-    text.says("Where the packages are. (What is a file and no folder in /etc/portage, becomes one of a folder first.)");
+    text.says(
+        "Where the packages are. (Where /etc/portage has a file in the place of one of these folders, move it into a folder of its name.)",
+    );
     if client.is_guess {
         text.says("Put the address by which this machine reads them into binrepos.conf before.");
     }
@@ -48,24 +50,22 @@ pub(super) fn text(client: &Client, files: &BTreeMap<String, String>, fingerprin
         "A machine that keeps a profile of its own takes the lines of make.conf instead; or a folder make.profile with a file\n\
          `parent` that names its own profile first, and then those nodes of profile/ that are the farm's.",
     );
-    let folders = folders(files);
-    text.says(
-        "What no profile holds: keywords, licences and flags of packages, their categories, and the subjects as sets.",
-    );
-    let list: Vec<&str> = folders.iter().copied().collect();
-    let mut commands: Vec<String> = list
+    let folders: Vec<&str> = folders(files).into_iter().collect();
+    let mut commands: Vec<String> = folders
         .iter()
         .map(|folder| format!("mkdir -p /etc/portage/{folder}"))
         .collect();
-    if !list.is_empty() {
-        commands.push(format!("cp -r {} /etc/portage/", list.join(" ")));
+    if !folders.is_empty() {
+        commands.push(format!("cp -r {} /etc/portage/", folders.join(" ")));
     }
     if files.keys().any(|path| path.starts_with("user-profile/")) {
+        commands.push("mkdir -p /etc/portage/profile".to_owned());
         commands.push("cp -r user-profile/. /etc/portage/profile/".to_owned());
-        commands.insert(0, "mkdir -p /etc/portage/profile".to_owned());
     }
-    commands.push("cat categories >> /etc/portage/categories".to_owned());
-    text.commands(&commands);
+    if !commands.is_empty() {
+        text.says("What no profile holds: keywords, licences and flags of packages, and the subjects as sets.");
+        text.commands(&commands);
+    }
     let sets: Vec<String> = client
         .sets
         .keys()

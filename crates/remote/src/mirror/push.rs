@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 
 use farm_publish::{
-    INDEX_FILES, RECORDS, ReleaseFiles, client_archive_digest, client_files, is_package_file, needed, record_number,
-    record_numbers, record_path,
+    INDEX_FILES, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, client_files, is_package_file,
+    needed, record_number, record_numbers, record_path,
 };
 use fs_err as fs;
 
@@ -190,11 +190,13 @@ impl Mirror {
         let packages = packages
             .into_iter()
             .filter(|path| !after.packages.contains_key(*path) && is_package_file(path));
-        let unsettled = pulled.unsettled.iter().filter(|path| is_client_path(path));
-        let clients: BTreeSet<&String> = before.client.keys().chain(unsettled).collect();
-        let clients = clients.into_iter().filter(|path| !after.client.contains_key(*path));
+        let archives = pulled.unsettled.iter().filter(|path| is_client_path(path));
+        let mut clients: BTreeSet<String> = before.client.keys().chain(archives.clone()).cloned().collect();
+        clients.extend(archives.flat_map(|archive| archived_client_files(&self.folder, archive)));
+        let clients = clients.into_iter().filter(|path| !after.client.contains_key(path));
         let records = before.records.keys().filter(|path| !after.records.contains_key(*path));
-        packages.chain(clients).chain(records).cloned().collect()
+        let packages = packages.cloned();
+        packages.chain(clients).chain(records.cloned()).collect()
     }
 
     /// A file of the mirror as it is uploaded.
