@@ -151,6 +151,18 @@ fn a_machine_without_farms_repositories_installs_a_subject() {
     let again = client.emerge("--pretend --update --deep --newuse @apps");
     assert!(!again.contains("[binary"), "{again}");
 
+    // A machine with a profile of its own takes what the farm adds to it.
+    let nodes: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("  ..")).collect();
+    assert!(!nodes.is_empty(), "{readme}");
+    let parent: String = nodes.iter().map(|node| format!("..{node}\n")).collect();
+    client.shell(&format!(
+        "rm /etc/portage/make.profile; mkdir /etc/portage/make.profile\n\
+         printf 'gentoo:default/linux/amd64\\n%s' '{parent}' > /etc/portage/make.profile/parent\n"
+    ));
+    assert!(portageq("USE").split(' ').any(|flag| flag == "quick"));
+    let whole = client.emerge("--pretend --emptytree @apps");
+    assert!(whole.contains("app-misc/leaf-1.0"), "{whole}");
+
     nothing_private(&folder);
 }
 

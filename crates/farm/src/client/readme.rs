@@ -3,12 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Client;
+use crate::settings::SETTINGS_REPO;
 use crate::signing::client_commands;
 
 /// The folders of `/etc/portage` that are filled from folders of the same names.
 fn folders(files: &BTreeMap<String, String>) -> BTreeSet<&str> {
     let tops = files.keys().filter_map(|path| Some(path.split_once('/')?.0));
     tops.filter(|top| top.starts_with("package.") || *top == "sets")
+        .collect()
+}
+
+/// The nodes of the profile that are the farm's own: its layers, and what its manifest sets.
+fn farms_nodes(files: &BTreeMap<String, String>) -> BTreeSet<&str> {
+    let nodes = files
+        .keys()
+        .filter_map(|path| Some(path.strip_prefix("profile/")?.split_once('/')?.0));
+    nodes
+        .filter(|node| {
+            node.split_once('-')
+                .is_some_and(|(_, name)| name.starts_with(SETTINGS_REPO))
+        })
         .collect()
 }
 
@@ -46,10 +60,16 @@ pub(super) fn text(client: &Client, files: &BTreeMap<String, String>, fingerprin
         format!("cp -r profile /etc/portage/{name}.profile"),
         format!("ln -sfn {name}.profile /etc/portage/make.profile"),
     ]);
-    text.says(
-        "A machine that keeps a profile of its own takes the lines of make.conf instead; or a folder make.profile with a file\n\
-         `parent` that names its own profile first, and then those nodes of profile/ that are the farm's.",
-    );
+    text.says("make.conf sums up what that profile says of flags, keywords and licences, for whoever compares, or sets it by hand.");
+    let nodes = farms_nodes(files);
+    if !nodes.is_empty() {
+        let lines: Vec<String> = nodes.iter().map(|node| format!("  ../{name}.profile/{node}")).collect();
+        text.says(&format!(
+            "A machine that keeps a profile of its own makes make.profile a folder instead of a link, with a file `parent` that names\n\
+             first its own profile (gentoo:default/linux/amd64/23.0, say) and then what the farm adds:\n\n{}",
+            lines.join("\n")
+        ));
+    }
     let folders: Vec<&str> = folders(files).into_iter().collect();
     let mut commands: Vec<String> = folders
         .iter()
@@ -112,8 +132,19 @@ mod tests {
 
     #[test]
     fn it_names_what_is_there_and_nothing_else() {
-        let text = of(&["package.license/x", "profile/parent", "sets/libs"], Some("ABCD"));
+        let layer = "profile/0002-farm-settings-layers-01-x/package.use";
+        let text = of(
+            &[
+                "package.license/x",
+                "profile/0001-gentoo-base/eapi",
+                layer,
+                "profile/parent",
+                "sets/libs",
+            ],
+            Some("ABCD"),
+        );
         for line in [
+            "then what the farm adds:\n\n  ../tiny-amd64.opt.profile/0002-farm-settings-layers-01-x\n\n",
             "    cp binrepos.conf /etc/portage/binrepos.conf/tiny-amd64.opt.conf\n",
             "    echo ABCD:6: | gpg --homedir /etc/portage/gnupg --batch --import-ownertrust\n",
             "    ln -sfn tiny-amd64.opt.profile /etc/portage/make.profile\n",

@@ -18,6 +18,7 @@ portage._internal_caller = True
 CLIENT = "/var/tmp/client-root"
 # Not all that the toy has: Portage asks bash about each.
 PACKAGES = (
+    "dev-libs/environment-1",
     "dev-libs/inheriting-1",
     "dev-libs/leaf-1",
     "dev-libs/leaf-3",

@@ -39,8 +39,9 @@ strict
 dev-libs/use-parent -flag # a comment with a SECRET
 -- var/db/repos/strict/profiles/plain/package.mask --
 dev-libs/leaf
+dev-libs/testing
 -- var/db/repos/strict/profiles/plain/package.unmask --
-dev-libs/leaf
+dev-libs/testing
 -- var/db/repos/strict/profiles/plain/use.stable.mask --
 other
 -- var/db/repos/strict/profiles/plain/package.provided --
@@ -59,7 +60,7 @@ strict:plain
 dev-libs/inheriting -doc
 -- var/db/repos/formats/profiles/all/package.use/20-two --
 dev-libs/inheriting doc
-dev-libs/use-parent::gentoo flag
+dev-libs/environment::gentoo doc
 -- var/db/repos/formats/profiles/all/package.mask --
 -dev-libs/leaf
 dev-libs/plain::nowhere
@@ -127,6 +128,8 @@ fn a_flattened_profile_says_the_same_of_every_package() {
     let of = |cpv: &str, key: &str| own["packages"][cpv][key].to_string();
     assert!(of("dev-libs/inheriting-1", "use").contains("doc"), "{own:#}");
     assert!(of("dev-libs/use-parent-1", "use").contains("flag"));
+    assert!(of("dev-libs/environment-1", "use").contains("doc"));
+    assert_eq!(of("dev-libs/testing-1", "mask"), "\"dev-libs/testing\"");
     assert_eq!(of("dev-libs/masked-1", "mask"), "\"dev-libs/masked::gentoo\"");
     assert_eq!(own["system"], serde_json::json!(["*sys-libs/libc"]));
     assert_eq!(of("dev-libs/leaf-1", "mask"), "\"None\"");
@@ -161,7 +164,7 @@ fn nothing_of_the_machine_is_in_it() {
     );
     assert_eq!(texts["profile/0002-strict-plain/eapi"], "5\n");
     assert!(!texts.contains_key("profile/0002-strict-plain/package.unmask"));
-    assert_eq!(texts["user-profile/package.use"], "dev-libs/use-parent::gentoo flag\n");
+    assert_eq!(texts["user-profile/package.use"], "dev-libs/environment::gentoo doc\n");
     assert_eq!(
         texts["package.license/0003-formats-all"],
         "dev-libs/proprietary MIT Secret EULA -MIT\n"
