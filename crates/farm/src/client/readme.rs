@@ -33,11 +33,10 @@ pub(super) fn text(client: &Client, files: &BTreeMap<String, String>, fingerprin
     text.says(&format!(
         "How a machine installs the packages of {name}\n\n\
          All commands are root's, in the folder of this file; client.tar.gz holds the whole folder.\n\
-         They can be given again when a later release has changed something."
+         They can be given again when a later release has changed something.\n\
+         Where /etc/portage has a file in the place of a folder that they fill, move it into a folder of its name first."
     ));
-    text.says(
-        "Where the packages are. (Where /etc/portage has a file in the place of one of these folders, move it into a folder of its name.)",
-    );
+    text.says("Where the packages are.");
     if client.is_guess {
         text.says("Put the address by which this machine reads them into binrepos.conf before.");
     }
@@ -53,20 +52,24 @@ pub(super) fn text(client: &Client, files: &BTreeMap<String, String>, fingerprin
         None => text.says("They are not signed, and binrepos.conf says so: whoever can write there is trusted."),
     }
     text.says(
-        "The profile under which they were built. It needs no repository. (A make.profile that is a folder, move away first.)",
+        "The profile under which they were built. It needs no repository.\n\
+         (A make.profile that is a folder and no link, move away first.)",
     );
     text.commands(&[
         format!("rm -rf /etc/portage/{name}.profile"),
         format!("cp -r profile /etc/portage/{name}.profile"),
         format!("ln -sfn {name}.profile /etc/portage/make.profile"),
     ]);
-    text.says("make.conf sums up what that profile says of flags, keywords and licences, for whoever compares, or sets it by hand.");
+    text.says(
+        "make.conf sums up what that profile says of flags, keywords and licences, for whoever compares, or sets it\n\
+         by hand.",
+    );
     let nodes = farms_nodes(files);
     if !nodes.is_empty() {
         let lines: Vec<String> = nodes.iter().map(|node| format!("  ../{name}.profile/{node}")).collect();
         text.says(&format!(
-            "A machine that keeps a profile of its own makes make.profile a folder instead of a link, with a file `parent` that names\n\
-             first its own profile (gentoo:default/linux/amd64/23.0, say) and then what the farm adds:\n\n{}",
+            "A machine that keeps a profile of its own makes make.profile a folder instead of a link, with a file `parent`\n\
+             that names first its own profile (gentoo:default/linux/amd64/23.0, say) and then what the farm adds:\n\n{}",
             lines.join("\n")
         ));
     }
