@@ -300,3 +300,17 @@ fn paths_that_lead_elsewhere_are_the_callers_fault() {
         assert!(!lab.folder.join("Packages").exists());
     }
 }
+
+#[test]
+fn an_archive_that_a_kept_release_has_stays() {
+    let (mut lab, packages) = lab();
+    // Release 3 has what release 1 has, which is forgotten.
+    for files in [ONE, TWO] {
+        lab.has_client_files(files);
+        lab.publish(&packages);
+    }
+    let pruned = prune(&lab.folder, 1, false).unwrap();
+    assert_eq!((pruned.releases, pruned.files), (vec![1], Vec::new()));
+    assert_eq!(archives(&lab).len(), 2);
+    assert_eq!(faults(&lab), [""; 0]);
+}
