@@ -160,7 +160,7 @@ fn a_machine_without_farms_repositories_installs_a_subject() {
          printf 'gentoo:default/linux/amd64\\n%s' '{parent}' > /etc/portage/make.profile/parent\n"
     ));
     assert!(portageq("USE").split(' ').any(|flag| flag == "quick"));
-    let whole = client.emerge("--pretend --emptytree @apps");
+    let whole = client.emerge("--pretend @apps");
     assert!(whole.contains("app-misc/leaf-1.0"), "{whole}");
 
     nothing_private(&folder);

@@ -106,19 +106,19 @@ struct Text(String);
 
 impl Text {
     fn says(&mut self, paragraph: &str) {
-        self.part(paragraph.to_owned());
+        self.part(paragraph);
     }
 
     fn commands(&mut self, lines: &[String]) {
         let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
-        self.part(lines.join("\n"));
+        self.part(&lines.join("\n"));
     }
 
-    fn part(&mut self, text: String) {
+    fn part(&mut self, text: &str) {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
-        self.0.push_str(&text);
+        self.0.push_str(text);
         self.0.push('\n');
     }
 }

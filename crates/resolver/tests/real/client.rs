@@ -101,9 +101,9 @@ fn with_chain() -> Toy {
 }
 
 fn both(toy: &Toy, texts: &BTreeMap<String, String>) -> [Value; 2] {
-    let texts = serde_json::to_vec(texts).unwrap();
+    let texts = serde_json::to_vec(texts).expect("texts are JSON");
     let printed = toy.exec(&["python3", "-c", include_str!("client.py")], &texts);
-    serde_json::from_slice(&printed).unwrap()
+    serde_json::from_slice(&printed).expect("the script prints JSON")
 }
 
 /// What is different, a line each: an assertion of the whole would say nothing.
