@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use farm_publish::{
-    INDEX_FILES, RECORDS, ReleaseFiles, client_archive_digest, record_number, record_numbers, record_path,
+    INDEX_FILES, RECORDS, ReleaseFiles, client_archive_digest, needed, record_number, record_numbers, record_path,
 };
 
 use super::Mirror;
@@ -53,7 +53,7 @@ impl Mirror {
             unsettled.extend(release.packages.into_iter().map(|package| package.path));
             unsettled.extend(release.client);
         }
-        self.pull_client(remote, newest)?;
+        self.pull_clients(remote)?;
         let in_force = if is_behind {
             self.pull_index(remote)?
         } else {
@@ -177,19 +177,21 @@ impl Mirror {
         Ok(release)
     }
 
-    /// Gets the archive of the newest release's client files unless the mirror has it: by that the next publication knows whether they are
-    /// other ones. One that is not there, or is damaged, is made again by it.
-    fn pull_client(&self, remote: &dyn Remote, newest: u64) -> Result<(), RemoteError> {
-        let Some(path) = self.pull_record(remote, newest)?.client else {
-            return Ok(());
-        };
-        let digest = client_archive_digest(&path);
-        let is_it = |bytes: &Vec<u8>| Some(blake3::hash(bytes)) == digest;
-        if self.read(&path)?.is_some_and(|bytes| is_it(&bytes)) {
-            return Ok(());
-        }
-        if let Some(bytes) = remote.get(&path)?.filter(is_it) {
-            self.write(&path, &bytes)?;
+    /// Gets the archives of client files that the mirror does not have: by them the next publication knows whether its own are other ones,
+    /// and an older release can be published again. One that is not there, or is damaged, is made again where it is wanted.
+    fn pull_clients(&self, remote: &dyn Remote) -> Result<(), RemoteError> {
+        let archives = needed(&self.folder)?;
+        for (path, digest) in archives
+            .iter()
+            .filter_map(|path| Some((path, client_archive_digest(path)?)))
+        {
+            let is_it = |bytes: &Vec<u8>| blake3::hash(bytes) == digest;
+            if self.read(path)?.is_some_and(|bytes| is_it(&bytes)) {
+                continue;
+            }
+            if let Some(bytes) = remote.get(path)?.filter(is_it) {
+                self.write(path, &bytes)?;
+            }
         }
         Ok(())
     }

@@ -83,6 +83,15 @@ fn a_fresh_machine_knows_them_and_old_archives_go() {
         assert!(!site.folder.join(&archive).exists(), "{kind}");
         // As many as releases that are kept, each with one of its own.
         let archives = client_files(&site).len() - 2;
+        // And whoever comes after has them all.
+        let last = Publisher::at(&site);
+        last.has_client_files(ONE);
+        last.publish(PACKAGES).unwrap();
+        let mut theirs = files(&site.folder);
+        theirs.retain(|path| path.starts_with("releases/client/"));
+        let mut ours = files(last.mirror.folder());
+        ours.retain(|path| path.starts_with("releases/client/"));
+        assert_eq!(ours, theirs, "{kind}");
         let records = fs::read_dir(site.folder.join("releases"))
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".json"))
