@@ -21,7 +21,7 @@ use crate::command::why::WhyArgs;
 
 /// Build Gentoo packages, binhosts and images from one manifest, and only what changed
 #[derive(Debug, Parser)]
-#[command(name = "farm", version, after_help = STATUS_HELP)]
+#[command(name = "farm", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -29,7 +29,13 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const STATUS_HELP: &str = "\
+const AFTER_HELP: &str = "\
+Environment:
+  FARM_NAME                     A value for the variable NAME of a manifest
+  FARM_SCRATCH                  Folder for big temporary files; by default TMPDIR, or /tmp
+  FARM_SIGNING_KEY_FILE         File with the secret key that signs, in place of GnuPG's key ring
+  FARM_SIGNING_PASSPHRASE_FILE  File with its passphrase in the first line
+
 Exit status:
   0         Done
   1         A node failed, a check found faults, or an output was not reproducible

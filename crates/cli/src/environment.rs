@@ -12,6 +12,12 @@ use crate::paint::Paint;
 /// Where scratch space is put; not a variable of any manifest.
 const SCRATCH: &str = "FARM_SCRATCH";
 
+/// The file with the secret keys that sign, in place of GnuPG's key ring; no variable of a manifest either.
+const KEY_FILE: &str = "FARM_SIGNING_KEY_FILE";
+
+/// The file with the passphrase of the key in that file.
+const PASSPHRASE_FILE: &str = "FARM_SIGNING_PASSPHRASE_FILE";
+
 /// The terminal that GnuPG's agent may use.
 const GPG_TTY: &str = "GPG_TTY";
 
@@ -26,6 +32,9 @@ pub(crate) struct Environment {
     pub(crate) scratch: PathBuf,
     /// What GnuPG is given: where its key ring is, where its programs are, on which terminal its agent may ask.
     pub(crate) gpg: BTreeMap<OsString, OsString>,
+    /// The file with the secret keys that sign, and the one with their passphrase. What is in them only the signer reads.
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// What remotes are given that are published to: who the user is there, and how hosts are reached.
     pub(crate) remotes: Access,
     /// `DOCKER_HOST`.
@@ -67,7 +76,7 @@ impl Environment {
         for (name, value) in std::env::vars_os() {
             let Some(name) = name
                 .to_str()
-                .filter(|name| name.starts_with("FARM_") && *name != SCRATCH)
+                .filter(|name| name.starts_with("FARM_") && ![SCRATCH, KEY_FILE, PASSPHRASE_FILE].contains(name))
             else {
                 continue;
             };
@@ -92,6 +101,8 @@ impl Environment {
             variables,
             scratch: folder(SCRATCH).unwrap_or_else(std::env::temp_dir),
             gpg,
+            key_file: folder(KEY_FILE),
+            passphrase_file: folder(PASSPHRASE_FILE),
             remotes: Access::new(std::env::vars_os()),
             docker_host: set("DOCKER_HOST").map(text),
             docker_config: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),

@@ -10,7 +10,7 @@ use farm_engine::{Event, EventSink as _};
 use farm_executor::{CancelToken, Executor, ExecutorError};
 
 use crate::args::{ExecutorChoice, GlobalArgs};
-use crate::domain::{Connect, FarmError, Gpg, OuterJobs, Setup};
+use crate::domain::{Connect, FarmError, Gpg, KeyFile, KeySource, OuterJobs, Setup};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Status;
@@ -50,6 +50,15 @@ impl App {
     }
 
     fn setup_with(&self, connect: Arc<Connect>, cancel: CancelToken) -> Setup {
+        let gpg = Gpg::new("gpg", self.environment.gpg.clone());
+        let here = |file: &PathBuf| self.environment.current_dir.join(file);
+        let keys = match &self.environment.key_file {
+            Some(file) => {
+                let passphrase = self.environment.passphrase_file.as_ref().map(here);
+                KeySource::File(KeyFile::new(here(file), passphrase))
+            }
+            None => KeySource::GnuPg(gpg.clone()),
+        };
         Setup {
             workspace: self.global.workspace.clone(),
             current_dir: self.environment.current_dir.clone(),
@@ -61,7 +70,8 @@ impl App {
             outer_jobs: Arc::new(OuterJobs::new(self.environment.makeflags.clone())),
             holder: self.environment.command_line.clone(),
             arguments: self.environment.arguments.clone(),
-            gpg: Gpg::new("gpg", self.environment.gpg.clone()),
+            gpg,
+            keys,
             remotes: self.environment.remotes.clone(),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
 use farm_remote::Access;
-use farm_signing::Gpg;
+use farm_signing::KeySource;
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
 use crate::rules::task::{TaskFolders, Watchdog};
@@ -96,10 +96,10 @@ impl Context {
         }
     }
 
-    /// The same with keys that this gpg finds.
+    /// The same with keys that are found there.
     #[must_use]
-    pub fn signing_with(mut self, gpg: Gpg) -> Self {
-        self.signing = Signing::new(gpg);
+    pub fn signing_with(mut self, source: KeySource) -> Self {
+        self.signing = Signing::new(source);
         self
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use farm_engine::{Failure, FailureKind};
 use farm_portage::gpkg::Signer;
 use farm_publish::ReleaseSigner;
-use farm_signing::{ErrorKind, Gpg, SigningError, SigningKey};
+use farm_signing::{ErrorKind, KeySource, SigningError, SigningKey};
 
 use crate::command::FarmError;
 
@@ -33,16 +33,16 @@ pub fn client_commands(file: &str, fingerprint: &str) -> Vec<String> {
 /// The keys that were asked for in a run.
 #[derive(Debug, Default)]
 pub struct Signing {
-    gpg: Option<Gpg>,
+    source: Option<KeySource>,
     found: Mutex<BTreeMap<String, Result<SigningKey, Failure>>>,
 }
 
 impl Signing {
-    /// Looks for keys with this gpg.
+    /// Looks for keys there.
     #[must_use]
-    pub fn new(gpg: Gpg) -> Self {
+    pub fn new(source: KeySource) -> Self {
         Self {
-            gpg: Some(gpg),
+            source: Some(source),
             found: Mutex::default(),
         }
     }
@@ -57,10 +57,10 @@ impl Signing {
         if let Some(known) = found.get(name) {
             return known.clone();
         }
-        let gpg = self.gpg.as_ref();
-        let key = gpg.map_or_else(
-            || Err(Failure::new(FailureKind::Bug, "nobody said which gpg finds keys")),
-            |gpg| SigningKey::find(gpg, name).map_err(|error| failure(&error)),
+        let source = self.source.as_ref();
+        let key = source.map_or_else(
+            || Err(Failure::new(FailureKind::Bug, "nobody said where keys are")),
+            |source| source.find(name).map_err(|error| failure(&error)),
         );
         found.insert(name.to_owned(), key.clone());
         key
@@ -92,7 +92,7 @@ impl ReleaseSigner for PackageSigner {
     }
 }
 
-/// What is wrong with a key, or with GnuPG, as a failure of a node.
+/// What is wrong with a key, its file or GnuPG, as a failure of a node.
 fn failure(error: &SigningError) -> Failure {
     let failure = Failure::new(kind(error), error.to_string());
     match error.hint() {

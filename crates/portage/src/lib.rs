@@ -2,6 +2,7 @@
 
 pub mod atom;
 pub mod binpkg;
+mod compression;
 pub mod cpv;
 pub mod depstring;
 mod digest;

@@ -229,8 +229,8 @@ fn the_containers_structure_is_checked() {
         ("image.tar.zst", &image),
     ];
     assert!(fails(&container(two)).contains("more than one member"));
-    let lz4: &[(&str, &[u8])] = &[("metadata.tar", &metadata), ("image.tar.lz4", &image)];
-    assert!(fails(&container(lz4)).contains("compression `.lz4` is not supported"));
+    let old: &[(&str, &[u8])] = &[("metadata.tar", &metadata), ("image.tar.Z", &image)];
+    assert!(fails(&container(old)).contains("compression `.Z` is not supported"));
 
     // Containers of every wrong shape, with a right Manifest.
     let shape = |names: [&str; 4]| {

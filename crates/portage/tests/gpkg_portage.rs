@@ -155,7 +155,7 @@ fn every_compression_of_portages_writer_is_read() {
     std::os::unix::fs::symlink("t".repeat(130), root.join("link")).unwrap();
     let metadata = serde_json::json!({"CATEGORY": "app-misc\n", "PF": "x-1\n", "SLOT": "0\n"}).to_string();
     let mut normals = Vec::new();
-    for compression in ["none", "bzip2", "gzip", "xz", "zstd"] {
+    for compression in ["none", "bzip2", "gzip", "lz4", "lzip", "lzop", "xz", "zstd"] {
         let file = tree.path().join(format!("{compression}.gpkg.tar"));
         let arguments = [
             file.to_str().unwrap(),

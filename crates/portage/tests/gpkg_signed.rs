@@ -14,7 +14,7 @@ use farm_portage::gpkg::{
     SignatureError, Signer, sign,
 };
 use farm_portage::normal::{NormalError, stamp};
-use farm_signing::{KeyRing, SigningKey};
+use farm_signing::{KeyFile, KeyRing, SigningKey};
 use fs_err as fs;
 use gpkg_support::Lab;
 use keys::Keys;
@@ -168,6 +168,25 @@ fn portage_verifies_what_is_signed_here() {
     let mut back = Cursor::new(Vec::new());
     sign(Cursor::new(signed_by(&other)), &mut back, &key.at(EPOCH + 9)).unwrap();
     assert!(back.into_inner() == package);
+}
+
+#[test]
+fn portage_verifies_what_a_key_file_signs() {
+    let lab = Lab::new();
+    let (keys, by_ring) = Keys::with_key();
+    let trusting = Keys::trusting(&by_ring);
+    let file = keys.export_secret(by_ring.fingerprint());
+    let by_file = KeyFile::new(file, None).find(by_ring.fingerprint()).unwrap();
+    let package = signed_by(&by_file);
+    assert_eq!(
+        portage_verdicts(&lab, &trusting, std::slice::from_ref(&package)),
+        [None]
+    );
+    assert_eq!(
+        verdict(&trusting, &package).unwrap(),
+        [by_file.fingerprint().to_owned()].into()
+    );
+    assert!(package == signed_by(&by_ring), "gpg signs it otherwise");
 }
 
 /// A line of `Manifest` with its digests in order. Portage takes their names out of a Python set, whose order differs from process

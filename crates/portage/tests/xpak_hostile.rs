@@ -241,8 +241,8 @@ fn what_other_writers_make_is_read() {
 #[test]
 fn images_of_unknown_compressions_are_refused() {
     let with = |image: &[u8]| package(image, &segment(FILES));
-    assert!(refusal(&with(b"\x04\x22\x4d\x18 and so on")).contains("with lz4"));
-    assert!(refusal(&with(b"LZIP and so on")).contains("with lzip"));
+    assert!(refusal(&with(b"\x02\x21\x4c\x18 and so on")).contains("with lz4 in its legacy format"));
+    assert!(refusal(&with(b"\x26\xb5\x2f\xfd and so on")).contains("with zstd of a version before"));
     assert!(refusal(&with(b"")).contains("neither a tar"));
     // No level of bzip2 but 9: Portage does not take it either.
     let mut encoder = bzip2::read::BzEncoder::new(&b""[..], bzip2::Compression::fast());

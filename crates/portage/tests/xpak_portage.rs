@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use trees::{Node, Tree};
 use xpak_support::{bzip2, finish, gzip, package, raw_entry, read_all, segment, xz, zstd};
 
-const COMPRESSIONS: [&str; 5] = ["bzip2", "gzip", "xz", "zstd", "none"];
+const COMPRESSIONS: [&str; 8] = ["bzip2", "gzip", "lz4", "lzip", "lzop", "xz", "zstd", "none"];
 
 fn options() -> NormalOptions {
     NormalOptions::new(1_700_000_000)
@@ -45,39 +45,7 @@ fn normal_xpak(bytes: &[u8]) -> (Vec<u8>, NormalReport) {
 /// Metadata and image as this crate reads them.
 fn read(bytes: &[u8]) -> (Tree, Metadata) {
     let (entries, metadata) = read_all(bytes, Limits::default()).unwrap();
-    let mut tree = Tree::new();
-    for (entry, content) in entries {
-        let node = match entry.kind {
-            EntryKind::Directory => Node::Directory(entry.mode),
-            EntryKind::Symlink { target } => Node::Symlink(target),
-            EntryKind::File => Node::File(entry.mode, content),
-            EntryKind::HardLink { target } => tree[&target].clone(),
-        };
-        tree.insert(entry.path, node);
-    }
-    (tree, metadata)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The same in the words of `extract_xpak.py`, which does not tell of the root.
-fn told((tree, metadata): &(Tree, Metadata)) -> Value {
-    let image: BTreeMap<&String, Value> = tree
-        .iter()
-        .filter(|(path, _)| !path.is_empty())
-        .map(|(path, node)| {
-            let value = match node {
-                Node::Directory(mode) => json!({"type": 0o040_000, "mode": mode}),
-                Node::File(mode, content) => json!({"type": 0o100_000, "mode": mode, "content": hex(content)}),
-                Node::Symlink(target) => json!({"type": 0o120_000, "mode": 0o777, "content": hex(target.as_bytes())}),
-            };
-            (path, value)
-        })
-        .collect();
-    let metadata: BTreeMap<_, _> = metadata.iter().map(|(key, value)| (key, hex(value))).collect();
-    json!({"image": image, "metadata": metadata})
+    (trees::of(entries), metadata)
 }
 
 /// Lets Portage unpack XPAKs; `Null` where it does not.
@@ -142,7 +110,7 @@ fn random_packages_of_portage_are_read_and_converted() {
             file.display()
         );
         assert!(
-            told(&found) == *seen,
+            trees::told(&found) == *seen,
             "Portage sees something else in {}",
             file.display()
         );
@@ -216,7 +184,7 @@ fn what_portage_cannot_unpack_is_refused() {
         assert_eq!(result.is_ok(), !seen.is_null(), "{start} … {end}: {result:?}");
         if result.is_ok() {
             taken += 1;
-            assert_eq!(told(&read(&bytes)), *seen, "{start} … {end}");
+            assert_eq!(trees::told(&read(&bytes)), *seen, "{start} … {end}");
         }
     }
     assert!((20..images.len() - 20).contains(&taken), "{taken} of {}", images.len());

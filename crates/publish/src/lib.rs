@@ -69,12 +69,12 @@ pub use error::{ErrorKind, PublishError};
 pub use held::Lacking;
 pub use import::{ForeignBinhost, ForeignFolder, Import, ImportError, Imported, import};
 pub use moved::{
-    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, client_files,
-    is_client_file, is_package_file, needed, record_number, record_numbers, record_path,
+    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, client_archives,
+    is_client_file, is_package_file, needed, packages_of, packages_of_all, record_number, record_numbers, record_path,
 };
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use releases::{
     Changed, Diff, Pruned, RELEASES_FOR_CLIENTS, RELEASES_KEPT, ReleaseError, ReleaseLine, Rollback, RolledBack,
-    Tagged, diff, prune, releases, rollback, tag, untag,
+    Tagged, diff, prune, release_number, releases, rollback, tag, untag,
 };
 pub use signer::ReleaseSigner;

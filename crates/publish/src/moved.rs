@@ -1,12 +1,12 @@
 //! What moves when a published folder goes elsewhere: told by its records, for those who know nothing else of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fs_err as fs;
 
 use crate::PublishError;
-use crate::client::{self, Packed, archive_digest, files_in, is_placed_path};
+use crate::client::{Packed, archive_digest, is_placed_path};
 use crate::instance::is_package_path;
 use crate::live::{INDEX, INDEX_GZ, recorded};
 use crate::record::{self, BadRecord, Record};
@@ -26,6 +26,10 @@ pub struct PackageFile {
     pub size: u64,
     /// Its time, in seconds since the epoch.
     pub mtime: u64,
+    /// The digest of its bytes.
+    pub digest: blake3::Hash,
+    /// `category/name-version`.
+    pub cpv: String,
 }
 
 /// What a record says of the files of its release.
@@ -68,6 +72,8 @@ impl ReleaseFiles {
             path: package.path,
             size: package.size,
             mtime: package.stamp.build_time,
+            digest: package.digest,
+            cpv: package.cpv,
         });
         Ok(Self {
             number: record.number,
@@ -90,14 +96,44 @@ impl ReleaseFiles {
 /// # Errors
 /// A record cannot be read.
 pub fn needed(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
+    let mut paths = client_archives(folder)?;
+    paths.extend(packages_of_all(folder)?.into_iter().map(|package| package.path));
+    Ok(paths)
+}
+
+/// The archives of client files that the releases of a folder name.
+///
+/// # Errors
+/// A record cannot be read.
+pub fn client_archives(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
     let mut paths = BTreeSet::new();
     for number in record_numbers(folder)? {
         let path = folder.join(record_path(number));
-        let release = ReleaseFiles::parse(&fs::read(&path)?, &path)?;
-        paths.extend(release.packages.into_iter().map(|package| package.path));
-        paths.extend(release.client);
+        paths.extend(ReleaseFiles::parse(&fs::read(&path)?, &path)?.client);
     }
     Ok(paths)
+}
+
+/// The package files that the releases of a folder list, each once, by path.
+///
+/// # Errors
+/// A record cannot be read.
+pub fn packages_of_all(folder: &Path) -> Result<Vec<PackageFile>, PublishError> {
+    let mut files = BTreeMap::new();
+    for number in record_numbers(folder)? {
+        let release = packages_of(folder, number)?;
+        files.extend(release.into_iter().map(|package| (package.path.clone(), package)));
+    }
+    Ok(files.into_values().collect())
+}
+
+/// The package files that a release lists.
+///
+/// # Errors
+/// Its record cannot be read.
+pub fn packages_of(folder: &Path, number: u64) -> Result<Vec<PackageFile>, PublishError> {
+    let path = folder.join(record_path(number));
+    Ok(ReleaseFiles::parse(&fs::read(&path)?, &path)?.packages)
 }
 
 /// Whether a path is one that a publication could have given to a package: nothing else may be removed.
@@ -115,19 +151,11 @@ pub fn is_client_file(path: &str) -> bool {
     is_placed_path(path)
 }
 
-/// The files of `client/` in a folder, relative to the folder; none where there is no `client/`.
-///
-/// # Errors
-/// They cannot be listed.
-pub fn client_files(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
-    Ok(files_in(folder, client::FOLDER)?)
-}
-
-/// The paths below `client/` of the files in an archive of client files, if the folder has it whole.
-pub fn archived_client_files(folder: &Path, archive: &str) -> BTreeSet<String> {
+/// What an archive of client files brings to `client/`, by path in the folder; nothing if the folder does not have the archive whole.
+pub fn archived_client_files(folder: &Path, archive: &str) -> BTreeMap<String, Vec<u8>> {
     let packed = archive_digest(archive).and_then(|digest| Packed::kept(folder, digest).ok());
     let files = packed.iter().flat_map(Packed::placed);
-    files.map(|(path, _)| path).collect()
+    files.map(|(path, bytes)| (path, bytes.to_vec())).collect()
 }
 
 /// The path of a release's record in the folder.

@@ -90,6 +90,14 @@ pub enum RemoteError {
     /// Somebody asked to stop (environment).
     #[error("stopped")]
     Stopped,
+    /// A push did not come to its end, and what it was to bring is here neither (environment).
+    #[error("{place}: a push did not come to its end, and {path} is neither there nor here")]
+    Unfinished {
+        /// The remote.
+        place: String,
+        /// The file.
+        path: String,
+    },
     /// The mirror is not what a publication left (environment).
     #[error("the mirror {}: {reason}", path.display())]
     Mirror {
@@ -140,6 +148,7 @@ impl RemoteError {
             Self::NoProgram { .. } => Some("install it (Debian: openssh-client, rsync), or put it into PATH"),
             Self::Overtaken { .. } => Some("run it again: it takes over that release and follows it"),
             Self::Mirror { .. } => Some("remove the folder: it is made again from the remote and the packages"),
+            Self::Unfinished { .. } => Some("publish again where the packages are: `farm publish-pkgs` completes it"),
             Self::Damaged { .. } => Some("put back the file that the publisher made"),
             Self::Record(error) => error.hint(),
             Self::Stopped | Self::Io(_) => None,

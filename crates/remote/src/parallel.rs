@@ -1,10 +1,13 @@
 //! Several transfers at a time.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::RemoteError;
+use fs_err as fs;
+
+use crate::{RemoteError, Watch};
 
 /// How many requests are under way at once: enough to hide the time that an answer travels, and few enough for a small server.
 const AT_ONCE: usize = 8;
@@ -37,6 +40,32 @@ pub(crate) fn each<T: Sync>(
         Some((_, error)) => Err(error),
         None => Ok(()),
     }
+}
+
+/// Brings files to a folder, several at a time: `fetch` writes one to the path that it is given, and says whether it is there. Each gets
+/// its name when it is whole. Gives how many came.
+pub(crate) fn download(
+    root: &Path,
+    paths: &[String],
+    watch: &dyn Watch,
+    fetch: &(dyn Fn(&str, &Path) -> Result<bool, RemoteError> + Sync),
+) -> Result<usize, RemoteError> {
+    let came = AtomicUsize::new(0);
+    each(paths, &|path| {
+        let target = root.join(path);
+        let folder = target.parent().unwrap_or(root);
+        fs::create_dir_all(folder)?;
+        let passing = tempfile::Builder::new().prefix(".farm-").tempfile_in(folder)?;
+        if fetch(path, passing.path())? {
+            // Who made it alone may read it, and a published file is everybody's.
+            fs::set_permissions(passing.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+            passing.persist(&target).map_err(|error| error.error)?;
+            came.fetch_add(1, Ordering::Relaxed);
+            watch.tell(&format!("downloaded {path}"));
+        }
+        Ok(())
+    })?;
+    Ok(came.into_inner())
 }
 
 #[cfg(test)]

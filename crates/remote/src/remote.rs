@@ -48,6 +48,11 @@ pub trait Remote: fmt::Debug + Sync {
     /// Gives how many were uploaded.
     fn upload(&self, root: &Path, files: &[Upload]) -> Result<usize, RemoteError>;
 
+    /// Brings files to the folder `root`, over what may be there. Each appears when it is whole. What is not at the remote is left out.
+    ///
+    /// Gives how many came.
+    fn download(&self, root: &Path, paths: &[String]) -> Result<usize, RemoteError>;
+
     /// Makes a file where none of that name may be: of several who try, one succeeds.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, RemoteError>;
 

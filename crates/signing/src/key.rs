@@ -2,23 +2,55 @@
 
 use std::ffi::OsStr;
 
-use crate::colons::{Listed, Part, parse};
+use crate::choice::{Chosen, choose};
+use crate::colons::{Listed, parse};
+use crate::key_file::FilePart;
 use crate::key_name::KeyName;
 use crate::sign::SignerAt;
-use crate::{Gpg, SigningError};
+use crate::{Gpg, KeyFile, SigningError};
 
-/// A key of the key ring that can sign now.
+/// Where secret keys are.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// In the key ring of the user's GnuPG.
+    GnuPg(Gpg),
+    /// In a file.
+    File(KeyFile),
+}
+
+impl KeySource {
+    /// Finds the key that `name` means; see [`SigningKey::find`] and [`KeyFile::find`].
+    ///
+    /// # Errors
+    /// As theirs.
+    pub fn find(&self, name: &str) -> Result<SigningKey, SigningError> {
+        match self {
+            Self::GnuPg(gpg) => SigningKey::find(gpg, name),
+            Self::File(file) => file.find(name),
+        }
+    }
+}
+
+/// A key that can sign now, wherever it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningKey {
-    pub(crate) gpg: Gpg,
-    primary: String,
-    part: Part,
-    /// When the first of the two expires, in seconds since the epoch.
-    expires: Option<u64>,
+    pub(crate) holder: Holder,
+    chosen: Chosen,
+}
+
+/// Who has the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Holder {
+    GnuPg(Gpg),
+    File(FilePart),
 }
 
 impl SigningKey {
-    /// Finds the key that `name` means: a fingerprint or long key id, of the primary key or of a subkey, or the e-mail
+    pub(crate) fn new(holder: Holder, chosen: Chosen) -> Self {
+        Self { holder, chosen }
+    }
+
+    /// Finds the key of the key ring that `name` means: a fingerprint or long key id, of the primary key or of a subkey, or the e-mail
     /// address of a user id.
     ///
     /// What signs is the newest subkey that can, else the primary key; with `!` behind its fingerprint or id the very one
@@ -28,40 +60,20 @@ impl SigningKey {
     /// There is no gpg; no such key, or several; or it cannot sign now, as it has expired say.
     pub fn find(gpg: &Gpg, name: &str) -> Result<Self, SigningError> {
         let wanted = KeyName::parse(name)?;
-        let listed = list(gpg, &wanted)?;
-        let mut usable: Vec<Self> = listed
-            .iter()
-            .filter_map(|key| {
-                let (primary, part) = (key.parts.first()?, signing_part(key, &wanted)?);
-                Some(Self {
-                    gpg: gpg.clone(),
-                    primary: primary.fingerprint.clone(),
-                    part: part.clone(),
-                    expires: primary.expires.into_iter().chain(part.expires).min(),
-                })
-            })
-            .collect();
-        if usable.len() > 1 {
-            return Err(SigningError::Ambiguous {
-                name: name.to_owned(),
-                fingerprints: usable.into_iter().map(|key| key.primary).collect(),
-            });
-        }
-        match (usable.pop(), listed.first()) {
-            (Some(key), _) => Ok(key),
-            (None, Some(unusable)) => Err(why_not(unusable, name)),
-            (None, None) => Err(missing(gpg, &wanted, name)),
+        match choose(&list(gpg, &wanted)?, &wanted, name)? {
+            Some(chosen) => Ok(Self::new(Holder::GnuPg(gpg.clone()), chosen)),
+            None => Err(missing(gpg, &wanted, name)),
         }
     }
 
     /// The fingerprint of the primary key, by which verifiers know it, in upper-case hexadecimal digits.
     pub fn fingerprint(&self) -> &str {
-        &self.primary
+        &self.chosen.primary
     }
 
     /// The fingerprint of the part that signs.
     pub(crate) fn part(&self) -> &str {
-        &self.part.fingerprint
+        &self.chosen.part.fingerprint
     }
 
     /// Makes a signature of nothing, to see that it can be done: that the secret key is there, and its passphrase is known or
@@ -70,15 +82,22 @@ impl SigningKey {
     /// # Errors
     /// It cannot.
     pub fn try_out(&self) -> Result<(), SigningError> {
-        self.at(0).sign("--detach-sign", &mut std::io::empty()).map(drop)
+        let now = self.at(0);
+        match &self.holder {
+            Holder::GnuPg(gpg) => now.call(gpg, "--detach-sign", &mut std::io::empty()).map(drop),
+            Holder::File(part) => part.try_out(now.time),
+        }
     }
 
     /// Signs as if it were `time` (seconds since the epoch): as near to it as the key was there and had not expired.
     pub fn at(&self, time: u64) -> SignerAt<'_> {
-        let last = self.expires.map_or(u64::MAX, |expires| expires.saturating_sub(1));
+        let last = self
+            .chosen
+            .expires
+            .map_or(u64::MAX, |expires| expires.saturating_sub(1));
         SignerAt {
             key: self,
-            time: time.min(last).max(self.part.created),
+            time: time.min(last).max(self.chosen.part.created),
         }
     }
 
@@ -87,14 +106,18 @@ impl SigningKey {
     /// # Errors
     /// gpg failed.
     pub fn public(&self) -> Result<Vec<u8>, SigningError> {
+        let gpg = match &self.holder {
+            Holder::GnuPg(gpg) => gpg,
+            Holder::File(part) => return Ok(part.public().to_vec()),
+        };
         let arguments = [
             "--armor",
             "--export-options",
             "export-minimal",
             "--export",
-            &self.primary,
+            self.fingerprint(),
         ];
-        let called = self.gpg.call(&arguments.map(OsStr::new), &mut std::io::empty())?;
+        let called = gpg.call(&arguments.map(OsStr::new), &mut std::io::empty())?;
         if called.exit.success() && !called.output.is_empty() {
             Ok(called.output)
         } else {
@@ -117,50 +140,6 @@ fn list(gpg: &Gpg, wanted: &KeyName) -> Result<Vec<Listed>, SigningError> {
         Ok(parse(&String::from_utf8_lossy(&called.output)))
     } else {
         Err(called.status.trouble())
-    }
-}
-
-/// The part of a key that signs: what gpg would take, but by the real time.
-fn signing_part<'a>(key: &'a Listed, wanted: &KeyName) -> Option<&'a Part> {
-    if let KeyName::Digits { exactly: true, .. } = wanted {
-        return key
-            .parts
-            .iter()
-            .find(|part| wanted.is_of(&part.fingerprint) && part.is_usable());
-    }
-    let (primary, subkeys) = key.parts.split_first()?;
-    // A primary key that is dead takes its subkeys with it.
-    if primary.is_disabled() || primary.validity.contains(['e', 'r', 'i', 'n']) {
-        return None;
-    }
-    let newest = subkeys
-        .iter()
-        .filter(|part| part.is_usable())
-        .max_by_key(|part| part.created);
-    newest.or_else(|| Some(primary).filter(|part| part.is_usable()))
-}
-
-/// Why a key that is there cannot sign.
-fn why_not(key: &Listed, name: &str) -> SigningError {
-    let primary = key.parts.first().cloned().unwrap_or_default();
-    let fingerprint = primary.fingerprint.clone();
-    let signing = || key.parts.iter().filter(|part| part.signs());
-    if primary.is('r') {
-        SigningError::Revoked(fingerprint)
-    } else if primary.is('e') {
-        SigningError::Expired(fingerprint)
-    } else if primary.is_disabled() {
-        SigningError::Disabled(fingerprint)
-    } else if signing().next().is_none() {
-        SigningError::CannotSign(fingerprint)
-    } else if signing().all(|part| !part.secret) {
-        SigningError::NoSecretKey(name.to_owned())
-    } else if signing().filter(|part| part.secret).all(|part| part.is('r')) {
-        SigningError::Revoked(fingerprint)
-    } else if signing().any(|part| part.is('e')) {
-        SigningError::Expired(fingerprint)
-    } else {
-        SigningError::CannotSign(fingerprint)
     }
 }
 

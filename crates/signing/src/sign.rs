@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use farm_portage::gpkg::{SignatureError, Signer};
 
-use crate::{SigningError, SigningKey};
+use crate::key::Holder;
+use crate::{Gpg, SigningError, SigningKey};
 
 /// A key, and the time that its signatures tell.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,7 @@ pub struct SignerAt<'a> {
 impl SignerAt<'_> {
     /// Has gpg sign as Portage has it (`checksum_helper` in `portage/gpkg.py`), in the way that `--detach-sign` or
     /// `--clear-sign` says.
-    pub(crate) fn sign(&self, way: &str, content: &mut dyn Read) -> Result<Vec<u8>, SigningError> {
+    pub(crate) fn call(&self, gpg: &Gpg, way: &str, content: &mut dyn Read) -> Result<Vec<u8>, SigningError> {
         wait_until_past(self.time);
         // The very part that was found: at another time gpg might choose another one.
         let user = format!("{}!", self.key.part());
@@ -39,12 +40,11 @@ impl SignerAt<'_> {
             &user,
             way,
         ];
-        let called = self.key.gpg.call(&arguments.map(OsStr::new), content)?;
+        let called = gpg.call(&arguments.map(OsStr::new), content)?;
         if called.exit.success() && called.status.has("SIG_CREATED") {
             return Ok(called.output);
         }
-        let has_terminal = self.key.gpg.has_terminal();
-        Err(called.status.failure(self.key.fingerprint(), has_terminal))
+        Err(called.status.failure(self.key.fingerprint(), gpg.has_terminal()))
     }
 }
 
@@ -64,10 +64,16 @@ fn wait_until_past(time: u64) {
 
 impl Signer for SignerAt<'_> {
     fn detached(&self, content: &mut dyn Read) -> Result<Vec<u8>, SignatureError> {
-        Ok(self.sign("--detach-sign", content)?)
+        Ok(match &self.key.holder {
+            Holder::GnuPg(gpg) => self.call(gpg, "--detach-sign", content)?,
+            Holder::File(part) => part.detached(self.time, content)?,
+        })
     }
 
     fn clear_signed(&self, text: &str) -> Result<Vec<u8>, SignatureError> {
-        Ok(self.sign("--clear-sign", &mut text.as_bytes())?)
+        Ok(match &self.key.holder {
+            Holder::GnuPg(gpg) => self.call(gpg, "--clear-sign", &mut text.as_bytes())?,
+            Holder::File(part) => part.clear_signed(self.time, text)?,
+        })
     }
 }

@@ -30,7 +30,7 @@ const TOOLS: [Tool; 4] = [
     Tool {
         program: "gpg",
         package: "gnupg",
-        purpose: "`sign:`, and `farm key new`",
+        purpose: "`sign:` without FARM_SIGNING_KEY_FILE, `farm key new`, `farm binhost check`",
     },
     Tool {
         program: "dot",

@@ -79,7 +79,7 @@ fn package(space: &Space, cpv: &str, content: &str) -> Candidate {
 }
 
 /// Publishes packages into a folder of the workspace, as `farm publish-pkgs` would.
-fn release(space: &Space, folder: &str, packages: &[(&str, &str)]) {
+pub(crate) fn release(space: &Space, folder: &str, packages: &[(&str, &str)]) {
     let candidates: Vec<Candidate> = packages
         .iter()
         .map(|(cpv, content)| package(space, cpv, content))
@@ -98,7 +98,7 @@ fn release(space: &Space, folder: &str, packages: &[(&str, &str)]) {
     publish(&publication, &mut |_| {}).unwrap();
 }
 
-const FOLDER: &str = "pub/amd64.opt";
+pub(crate) const FOLDER: &str = "pub/amd64.opt";
 
 /// Three releases: A; B with another package; C without it.
 fn published() -> Space {
@@ -113,13 +113,13 @@ fn published() -> Space {
     space
 }
 
-fn ok(space: &Space, arguments: &[&str]) -> Ended {
+pub(crate) fn ok(space: &Space, arguments: &[&str]) -> Ended {
     let ended = space.farm(arguments);
     assert_eq!(ended.status, Some(0), "{}", ended.text());
     ended
 }
 
-fn done(space: &Space, arguments: &[&str]) {
+pub(crate) fn done(space: &Space, arguments: &[&str]) {
     let _ = ok(space, arguments);
 }
 
@@ -316,14 +316,7 @@ fn faults_are_named() {
 }
 
 #[test]
-fn whatever_publishes_elsewhere_is_named_by_its_folder() {
-    let space = Space::with_farm(
-        "f",
-        "farm: f\ntasks: { t: { in: host, run: 'true' } }\npublish: { pkgs: { to: \"ssh://h/p\" } }\n",
-    );
-    let ended = space.farm(&["binhost", "list"]);
-    assert_ne!(ended.status, Some(0), "{}", ended.text());
-    assert!(ended.stderr.contains("ssh://h/p"), "{}", ended.text());
+fn a_binhost_is_the_local_one_or_named_by_its_folder() {
     // A farm that publishes nowhere has its local one.
     let space = Space::with_farm("f", "farm: f\nflavour: x\ntasks: { t: { in: host, run: 'true' } }\n");
     release(&space, ".farm/binhost/f/x", &[("dev-libs/x-1", "A")]);

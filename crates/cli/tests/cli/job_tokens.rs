@@ -158,6 +158,40 @@ fn a_ninja_finds_the_tokens_below_a_make_that_hides_its_own() {
     assert_eq!(counted.peak(), (2, 8));
 }
 
+/// cargo runs one build script a token; what it compiles holds tokens as well, and is not counted.
+#[test]
+fn cargo_and_make_share_what_there_is() {
+    let cargo = Path::new(env!("CARGO"));
+    let rustc = cargo.with_file_name("rustc");
+    let tasks = format!(
+        "  rust: {{ in: host, run: '{} build --offline && echo > rust', outputs: [rust], env: {{ RUSTC: '{}' }} }}\n\
+         \x20 make: {{ in: host, run: 'make -f mk && echo > make', outputs: [make] }}\n",
+        cargo.display(),
+        rustc.display()
+    );
+    let counted = Counted::new(&tasks);
+    counted.makefile("farms/count/mk", 6, 4);
+    let write = |path: &str, text: &str| counted.0.write(&format!("farms/count/{path}"), text);
+    let package = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2021\"\n");
+    let members: Vec<String> = (0..8).map(|number| format!("p{number}")).collect();
+    write(
+        "Cargo.toml",
+        &format!("[workspace]\nmembers = {members:?}\nresolver = \"2\"\n"),
+    );
+    let script = format!(
+        "fn main() {{ assert!(std::process::Command::new(\"sh\").arg(\"-c\").arg({:?}).status().unwrap().success()); }}\n",
+        counted.compile(4)
+    );
+    for member in &members {
+        write(&format!("{member}/Cargo.toml"), &package(member));
+        write(&format!("{member}/src/lib.rs"), "");
+        write(&format!("{member}/build.rs"), &script);
+    }
+    let ended = counted.0.farm(&["build", "-j4"]);
+    assert_eq!(ended.status, Some(0), "{}", ended.text());
+    assert_eq!(counted.peak(), (4, 14));
+}
+
 #[test]
 fn the_tokens_of_a_killed_make_come_back() {
     let tasks = "  killed: { in: host, run: 'make -f killed.mk', outputs: [never] }\n  \

@@ -5,6 +5,7 @@
 mod affected;
 mod arguments;
 mod binhost;
+mod binhost_remote;
 mod build;
 mod crash;
 mod explain;
@@ -18,6 +19,9 @@ mod job_tokens;
 mod live;
 mod look;
 mod mistakes;
+#[path = "../container/support/nginx.rs"]
+#[expect(dead_code, reason = "here it only takes what is published")]
+mod nginx;
 mod rebuild;
 mod relative_speed;
 mod run_log;

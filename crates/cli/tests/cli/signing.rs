@@ -1,5 +1,6 @@
 //! Keys, and who may publish without one.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
@@ -207,4 +208,110 @@ fn a_key_that_can_sign_is_no_obstacle() {
     let ended = keyed.farm(&["publish-pkgs"]);
     // This farm has no packages, which is the next thing to be said.
     assert!(!ended.stderr.contains("hep@example.org"), "{}", ended.text());
+}
+
+/// Makes a key, exports it to the file `secret.asc` with this mode, and gives its fingerprint.
+fn in_file(keyed: &Keyed, mode: u32) -> String {
+    let fingerprint = keyed.key(&["hep <hep@example.org>"]);
+    let secret = keyed.gnupg("gpg", &["--batch", "--armor", "--export-secret-keys", &fingerprint]);
+    keyed.0.write("secret.asc", &secret);
+    fs_err::set_permissions(keyed.0.path("secret.asc"), Permissions::from_mode(mode)).unwrap();
+    fingerprint
+}
+
+/// Publishes with the key that is in the file `secret.asc`, where there is no gpg.
+fn with_file(keyed: &Keyed, more: &[(&str, &str)]) -> Ended {
+    let mut command = keyed.0.command(&["publish-pkgs"]);
+    command
+        .env("PATH", "/nowhere")
+        .env("FARM_SIGNING_KEY_FILE", "secret.asc");
+    command.envs(more.iter().copied());
+    keyed.0.ended(command)
+}
+
+#[test]
+fn a_key_file_needs_no_gpg() {
+    let keyed = Keyed::new(", sign: other@example.org");
+    let fingerprint = in_file(&keyed, 0o600);
+    let other = with_file(&keyed, &[]);
+    insta::assert_snapshot!(without_key(&other, &fingerprint), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: there is no key `other@example.org` in $SPACE/workspace/secret.asc, but FINGERPRINT (hep <hep@example.org>)
+    hint: name one of these with `sign:`, or export the other one: `gpg --armor --export-secret-keys other@example.org >> $SPACE/workspace/secret.asc`
+    --- status 2
+    ");
+    assert!(!keyed.0.exists(".farm"), "nothing is written either");
+    let manifest = keyed.0.read("farms/f/farm.yaml").replace("other@", "hep@");
+    keyed.0.write("farms/f/farm.yaml", &manifest);
+    let ended = with_file(&keyed, &[]);
+    // This farm has no packages, which is the next thing to be said.
+    assert!(
+        !ended.stderr.contains("hep@example.org") && !ended.stderr.contains("gpg"),
+        "{}",
+        ended.text()
+    );
+    // Without the file, gpg is asked.
+    let without = with_file(&keyed, &[("FARM_SIGNING_KEY_FILE", "")]);
+    assert!(without.stderr.contains("cannot run gpg"), "{}", without.text());
+}
+
+#[test]
+fn a_key_file_that_is_not_fit() {
+    let keyed = Keyed::new(", sign: hep@example.org");
+    in_file(&keyed, 0o644);
+    insta::assert_snapshot!(with_file(&keyed, &[]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: $SPACE/workspace/secret.asc can be read by others (its mode is 0644), and must be yours alone
+    hint: `chmod 600 $SPACE/workspace/secret.asc`; where an orchestrator mounts it, that has a setting for its mode (0400)
+    --- status 3
+    ");
+    insta::assert_snapshot!(with_file(&keyed, &[("FARM_SIGNING_KEY_FILE", "nowhere")]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: cannot read the key that signs: failed to open file `$SPACE/workspace/nowhere`: No such file or directory (os error 2)
+    hint: FARM_SIGNING_KEY_FILE names it, and FARM_SIGNING_PASSPHRASE_FILE the file with its passphrase
+    --- status 3
+    ");
+    keyed.0.write("secret.asc", "no key\n");
+    fs_err::set_permissions(keyed.0.path("secret.asc"), Permissions::from_mode(0o600)).unwrap();
+    insta::assert_snapshot!(with_file(&keyed, &[]).text(), @r"
+    --- stderr
+    error: farms/f/farm.yaml:4: $SPACE/workspace/secret.asc has no OpenPGP key in it, or is damaged
+    hint: `gpg --armor --export-secret-keys KEY > $SPACE/workspace/secret.asc` writes one
+    --- status 2
+    ");
+}
+
+#[test]
+fn a_key_file_with_a_passphrase() {
+    let keyed = Keyed::new(", sign: locked@example.org");
+    let secret = ["--batch", "--pinentry-mode", "loopback", "--passphrase", "a secret"];
+    let generate = ["--quick-generate-key", "locked@example.org", "ed25519", "sign", "1y"];
+    keyed.gnupg("gpg", &[&secret[..], &generate].concat());
+    let export = ["--armor", "--export-secret-keys", "locked@example.org"];
+    let exported = keyed.gnupg("gpg", &[&secret[..], &export].concat());
+    for (name, text) in [
+        ("secret.asc", exported.as_str()),
+        ("right", "a secret\n"),
+        ("wrong", "secret\n"),
+    ] {
+        keyed.0.write(name, text);
+        fs_err::set_permissions(keyed.0.path(name), Permissions::from_mode(0o600)).unwrap();
+    }
+    let none = with_file(&keyed, &[]);
+    assert_eq!(none.status, Some(3), "{}", none.text());
+    assert!(none.stderr.contains("FARM_SIGNING_PASSPHRASE_FILE"), "{}", none.text());
+    let wrong = with_file(&keyed, &[("FARM_SIGNING_PASSPHRASE_FILE", "wrong")]);
+    assert_eq!(wrong.status, Some(3), "{}", wrong.text());
+    assert!(
+        wrong.stderr.contains("is not the passphrase") && !wrong.stderr.contains("secret\n"),
+        "{}",
+        wrong.text()
+    );
+    let right = with_file(&keyed, &[("FARM_SIGNING_PASSPHRASE_FILE", "right")]);
+    assert!(!right.stderr.contains("passphrase"), "{}", right.text());
+    // Who only looks needs none.
+    let mut command = keyed.0.command(&["publish-pkgs", "-n"]);
+    command.env("FARM_SIGNING_KEY_FILE", "secret.asc");
+    let dry = keyed.0.ended(command);
+    assert!(!dry.stderr.contains("passphrase"), "{}", dry.text());
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::support::nginx::Nginx;
 use crate::support::{FarmSpace, Output};
 
 const BAR: &str = "farms/tiny/overlay/dev-libs/bar/files/bar.c";
@@ -139,6 +140,23 @@ fn with_keep_going_what_was_built_well_is_published_and_the_rest_stays_as_it_was
         "{after:?}"
     );
     assert_eq!(after.len(), before.len());
+
+    // A machine that has no packages of the release before takes what stays from where clients do.
+    let server = Nginx::take_puts(&folder);
+    let remote = format!("PKGS={}/web", server.url());
+    let words = ["publish-pkgs", "tiny", "--unsigned", "-k", &remote];
+    space.edit(LEAF_EBUILD, "\n\tdie \"on purpose\"", "");
+    let _ = space.farm(&words).succeeded();
+    space.edit(LEAF_EBUILD, "src_install() {", "src_install() {\n\tdie \"on purpose\"");
+    space.edit(BAR, "return foo_count() + 2;", "return foo_count() + 3;");
+    fs_err::remove_dir_all(space.path(".farm/published")).unwrap();
+    let output = space.farm(&words).ended(1);
+    assert!(output.stderr.contains("app-misc/leaf-1.0-1 stays"), "{output}");
+    let index = folder.join(format!("web/{}.opt/Packages", space.flavour()));
+    let index = fs_err::read_to_string(index).unwrap();
+    for path in [&leaf, "dev-libs/bar/bar-2.0-2.gpkg.tar"] {
+        assert!(index.contains(&format!("PATH: {path}\n")), "{index}");
+    }
 
     // Without it, nothing is published after a failure.
     let output = space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).ended(1);

@@ -1,12 +1,13 @@
 //! A signed binhost, from the first key to stock Portage on a client, and what that client refuses.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fs_err as fs;
 
 use crate::support::nginx::Nginx;
-use crate::support::{Client, FarmSpace, client_image};
+use crate::support::{Client, FarmSpace, client_image, run};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
 const PLACE: &str = "pkgs: { to: \"${PKGS}\"";
@@ -62,15 +63,39 @@ impl Signing {
 
     /// Publishes to a folder of this name; gives what became of the node, and the folder of the index.
     pub(crate) fn publish(&self, name: &str, more: &[&str]) -> (String, PathBuf) {
+        self.publish_with(name, more, &[])
+    }
+
+    /// The same with these variables in the environment.
+    fn publish_with(&self, name: &str, more: &[&str], environment: &[(&str, &Path)]) -> (String, PathBuf) {
         let folder = self.space.folder().join(name);
         let to = format!("PKGS=file://{}", folder.display());
         let words = [&["publish-pkgs", "tiny", "--json", &to], more].concat();
-        let results = self.space.farm(&words).succeeded().results();
+        let mut command = self.space.command(&words);
+        command.envs(environment.iter().copied());
+        let results = run(command).succeeded().results();
         (
             results["tiny:publish-pkgs"].clone(),
             folder.join(format!("{}.opt", self.space.flavour())),
         )
     }
+}
+
+/// Exports a secret key from the farm's key ring to a file that is the user's alone.
+fn export(signing: &Signing, fingerprint: &str) -> PathBuf {
+    let file = signing.space.folder().join("secret.asc");
+    let status = Command::new("gpg")
+        .args(["--batch", "--armor", "--output"])
+        .arg(&file)
+        .args(["--export-secret-keys", fingerprint])
+        .env_clear()
+        .env("HOME", signing.space.folder().join("home"))
+        .env("PATH", "/usr/bin:/bin")
+        .status()
+        .unwrap();
+    assert!(status.success());
+    fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    file
 }
 
 impl Drop for Signing {
@@ -187,4 +212,47 @@ fn stock_portage_verifies_what_it_installs() {
     client.takes_from(&from(&server));
     client.emerge("--oneshot app-misc/leaf");
     assert_ne!(client.shell(installed), before);
+}
+
+#[test]
+fn a_key_file_signs_what_a_key_ring_does() {
+    let signing = Signing::new();
+    let key = signing.key("Farm Test <farm@example.org>");
+    signing.signed_by(Some("farm@example.org"));
+    let (result, published) = signing.publish("pkgs", &[]);
+    assert_eq!(result, "built");
+    let by_ring = fs::read(leaf(&published)).unwrap();
+
+    // From now on there is no gpg.
+    let secret = export(&signing, &key.fingerprint);
+    let environment = [
+        ("FARM_SIGNING_KEY_FILE", secret.as_path()),
+        ("GNUPGHOME", Path::new("/nowhere")),
+    ];
+    let with_file = |name: &str| signing.publish_with(name, &[], &environment);
+    assert_eq!(with_file("pkgs").0, "cached", "the same key signs");
+    // What was lost is made again as the other way of signing had made it, and is no new instance.
+    fs::remove_file(leaf(&published)).unwrap();
+    assert_eq!(with_file("pkgs").0, "built");
+    assert!(fs::read(leaf(&published)).unwrap() == by_ring);
+    assert!(!published.join("app-misc/leaf/leaf-1.0-2.gpkg.tar").exists());
+
+    // A client that trusts the key takes all that was signed with the file alone.
+    let (result, alone) = with_file("alone");
+    assert_eq!(result, "built");
+    let server = Nginx::serve(&alone);
+    let client = Client::new(client_image(), &signing.space.path("farms/tiny/gentoo"));
+    client.takes_from(
+        &key.binrepos
+            .replace("http://binhost.example.org/FLAVOUR", &server.url()),
+    );
+    client.emerge_refuses("app-misc/leaf");
+    client.copy(
+        &key.public,
+        &format!("/root/{}", key.public.file_name().unwrap().display()),
+    );
+    client.shell(&format!("cd /root\n{}", key.commands));
+    let said = client.emerge("app-misc/leaf");
+    assert!(said.contains("Emerging binary"), "{said}");
+    assert_eq!(client.shell("leaf"), "hello, the answer is 42");
 }

@@ -3,7 +3,6 @@
 use farm_engine::{Event, EventSink, Options, Summary};
 use farm_manifest::Loaded;
 use farm_manifest::model::Target;
-use farm_signing::SigningKey;
 
 use super::pins::Pinning;
 use super::recording::{Recording, recorded};
@@ -213,7 +212,7 @@ fn may_publish(loaded: &Loaded, setup: &Setup, unsigned: bool, dry_run: bool) ->
         return Err(FarmError::input(message).hint("leave out one of the two: --unsigned, or `sign:`"));
     }
     let usable = || {
-        let key = SigningKey::find(&setup.gpg, &sign.value)?;
+        let key = setup.keys.find(&sign.value)?;
         // A dry run asks nobody for a passphrase.
         if dry_run { Ok(()) } else { key.try_out() }
     };

@@ -50,7 +50,7 @@ impl FarmError {
     }
 
     /// The disk's, with all that caused it.
-    fn of_disk(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn of_disk(error: &(dyn std::error::Error + 'static)) -> Self {
         let failed = Self::environment(chain(error));
         if is_disk_full(error) {
             failed.hint(DISK_FULL)

@@ -37,7 +37,7 @@ pub use debug::guards;
 pub use error::FarmError;
 pub use farm_publish::{Audit, Changed, Diff, Imported, Pruned, Refused, ReleaseLine, RolledBack, Tagged};
 pub use farm_remote::Access;
-pub use farm_signing::Gpg;
+pub use farm_signing::{Gpg, KeyFile, KeySource};
 pub use gc::{Freed, GcReport, gc};
 pub use hash::{Compared, HashAnswer, HashInput, Recorded, compare, hash};
 pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, graph, log, targets};

@@ -9,7 +9,7 @@ use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
-use farm_signing::Gpg;
+use farm_signing::{Gpg, KeySource};
 use farm_store::{DirLock, FileHasher, Store};
 use fs_err as fs;
 
@@ -50,8 +50,10 @@ pub struct Setup {
     pub holder: String,
     /// The command line after the program's name, for the record of the run.
     pub arguments: Vec<String>,
-    /// What signs packages.
+    /// What makes keys and checks signatures.
     pub gpg: Gpg,
+    /// Where the keys are that sign packages.
+    pub keys: KeySource,
     /// What remotes that are published to may see of the user's environment.
     pub remotes: farm_remote::Access,
 }
@@ -211,7 +213,7 @@ impl Session {
             id,
             Box::new(move |labels| connect(labels)),
         )
-        .signing_with(setup.gpg.clone())
+        .signing_with(setup.keys.clone())
         .publishing_with(setup.remotes.clone());
         let unflushed = context.store.unflushed().clone();
         let mut session = Self {

@@ -2,10 +2,10 @@
 
 mod check;
 mod publish;
+mod published;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use farm_engine::NodeSpec;
@@ -15,6 +15,7 @@ use farm_manifest::layers::LayerFile;
 use farm_manifest::model::{Base, Binfarm, Farm, GitPin, Image, ImageFrom, Repo, RepoSource};
 
 pub use self::check::check;
+pub use self::published::{local_folder, published_to};
 pub(crate) use self::tasks::TaskFiles;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
@@ -448,13 +449,4 @@ fn pinned_reference(reference: &str, pin: &str) -> String {
 
 fn unpinned(what: &str) -> FarmError {
     FarmError::input(format!("{what} is not in the lock file")).hint(UNPINNED_HINT)
-}
-
-/// The folder that an address means, if it means one.
-pub fn local_folder(to: &str, workspace: &std::path::Path) -> Option<PathBuf> {
-    match to.strip_prefix("file://") {
-        Some(path) => Some(workspace.join(path)),
-        None if !to.contains("://") => Some(workspace.join(to)),
-        None => None,
-    }
 }

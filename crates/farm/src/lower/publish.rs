@@ -1,12 +1,9 @@
 //! Where packages and images go.
 
-use farm_remote::Address;
-
-use super::{Lowering, local_folder};
+use super::{Lowering, published_to};
 use crate::command::FarmError;
 use crate::rules::publish_images::PublishImagesPlan;
 use crate::rules::publish_pkgs::PublishPkgsPlan;
-use crate::rules::publish_remote;
 
 impl Lowering<'_> {
     pub(super) fn publish_pkgs(&self) -> Result<Option<PublishPkgsPlan>, FarmError> {
@@ -14,16 +11,7 @@ impl Lowering<'_> {
             return Ok(None);
         };
         let to = &publish.to.value;
-        let (folder, remote) = match local_folder(to, &self.context.workspace) {
-            Some(folder) => (folder.join(self.flavour()), None),
-            None => {
-                let address =
-                    Address::parse(to).map_err(|error| FarmError::input(error.to_string()).hint(error.hint()))?;
-                let address = address.join(self.flavour());
-                let mirrors = self.context.state.join(publish_remote::MIRRORS);
-                (mirrors.join(address.folder_name()), Some(address))
-            }
-        };
+        let (folder, remote) = published_to(to, self.flavour(), &self.context.workspace, &self.context.state)?;
         let deny = self.farm.publish.deny.iter().chain(&publish.deny);
         Ok(Some(PublishPkgsPlan {
             to: format!("{}/{}", to.trim_end_matches('/'), self.flavour()),

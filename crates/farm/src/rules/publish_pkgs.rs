@@ -421,7 +421,7 @@ fn signed_otherwise(context: &Context, release: &InForce, sign: Option<&str>) ->
     if release.signers.contains(&None) {
         return Some(format!("is not signed, and the manifest names the key {name}"));
     }
-    // Only where the name does not tell, gpg must be asked.
+    // Only where the name does not tell, the key must be looked for.
     let doubtful: Vec<&String> = signers
         .filter(|signer| !farm_signing::is_name_of(name, signer))
         .collect();

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use farm_engine::{Event, Failure, FailureKind, Presence, Run};
-use farm_publish::{Publication, Published};
+use farm_portage::cpv::Cpv;
+use farm_publish::{PackageFile, Publication, PublishError, Published, packages_of, record_numbers};
 use farm_remote::{Address, ErrorKind, Mirror, RemoteError, Watch, connect};
+use farm_store::{DirLock, Holder, LockError};
 
 use super::publish_pkgs;
 use crate::context::Context;
@@ -16,6 +18,26 @@ pub const MIRRORS: &str = "published";
 
 /// How long a cancelled run may go on waiting.
 const STEP: Duration = Duration::from_millis(100);
+
+/// Takes the lock of a mirror: between its pull and its push nobody else may change it. `holder` is who takes it, for others.
+///
+/// # Errors
+///
+/// Somebody else has it.
+pub fn lock_mirror(folder: &Path, holder: &str) -> Result<DirLock, LockError> {
+    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let what = holder.to_owned();
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    let path = folder.with_file_name(name);
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent).map_err(|source| LockError::Io {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    DirLock::acquire(&path, &Holder { what, since })
+}
 
 /// Makes a release in the mirror of a remote, which is first brought to what others published, and moves it there.
 ///
@@ -30,10 +52,14 @@ pub fn publish(
     publication: &Publication<'_>,
 ) -> Result<Published, Failure> {
     let watch = Told { context, run, name };
+    let _lock = lock_mirror(publication.folder, name)
+        .map_err(|error| Failure::new(FailureKind::Environment, error.to_string()))?;
     let remote = connect(address, &context.remotes, &watch).map_err(|error| failure(&error))?;
     let mirror = Mirror::new(publication.folder, address);
     watch.tell(&format!("looking at {address}"));
     let pulled = mirror.pull(&*remote).map_err(|error| failure(&error))?;
+    let stays = former_of(publication).map_err(|error| publish_pkgs::failure(&error))?;
+    mirror.fetch(&*remote, &stays).map_err(|error| failure(&error))?;
     let published = farm_publish::publish(publication, &mut |line| watch.tell(line))
         .map_err(|error| publish_pkgs::failure(&error))?;
     let pushed = mirror.push(&*remote, &pulled).map_err(|error| failure(&error))?;
@@ -45,6 +71,24 @@ pub fn publish(
         (run.events)(Event::Note { message });
     }
     Ok(published)
+}
+
+/// The package files of the newest release that may stay in the place of packages that are lacking. (All others are made again from
+/// farm's own, if the mirror does not have them.)
+fn former_of(publication: &Publication<'_>) -> Result<Vec<PackageFile>, PublishError> {
+    let folder = publication.folder;
+    if publication.lacking.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(newest) = record_numbers(folder)?.pop_last() else {
+        return Ok(Vec::new());
+    };
+    let mut files = packages_of(folder, newest)?;
+    files.retain(|file| {
+        let cpv = Cpv::parse(&file.cpv);
+        cpv.is_ok_and(|cpv| publication.lacking.iter().any(|lacking| lacking.cp == cpv.cp()))
+    });
+    Ok(files)
 }
 
 /// Whether clients see at the remote what the mirror has. One that does not answer counts as one that lost it: the publication that
@@ -64,7 +108,7 @@ pub fn presence(context: &Context, address: &Address, mirror: &Path) -> Presence
     }
 }
 
-fn failure(error: &RemoteError) -> Failure {
+pub(crate) fn failure(error: &RemoteError) -> Failure {
     let kind = match error.kind() {
         ErrorKind::Input => FailureKind::Input,
         ErrorKind::Environment => FailureKind::Environment,

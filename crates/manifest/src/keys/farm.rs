@@ -178,7 +178,7 @@ pub(crate) static PUBLISH_PKGS: Section = Section {
         key(
             "sign",
             &TEXT,
-            "The OpenPGP key that signs the packages: fingerprint, long key id or e-mail address.",
+            "The OpenPGP key that signs the packages: fingerprint, long key id or e-mail address. Its secret part is in GnuPG's key ring, or in the file that FARM_SIGNING_KEY_FILE in the environment names.",
         ),
         key(
             "needs",

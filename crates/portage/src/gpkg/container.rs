@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
-use super::compression::Compression;
 use super::{GpkgError, VERSION_MEMBER};
+use crate::compression::Compression;
 
 /// One member of the container, found but not read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Taking `metadata.tar` apart.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
-use super::compression::{Compression, decoder};
 use super::limits::Budgeted;
 use super::{GpkgError, Limits, Metadata};
+use crate::compression::{Compression, decoder};
 
 /// What messages call the archive.
 const ARCHIVE: &str = "metadata.tar";
@@ -13,7 +13,7 @@ const ARCHIVE: &str = "metadata.tar";
 ///
 /// Fails for damage, for more than `limits.metadata_bytes`, and for anything but plain files with plain names in
 /// `metadata/`, each there once.
-pub(super) fn read(member: impl Read, compression: Compression, limits: &Limits) -> Result<Metadata, GpkgError> {
+pub(super) fn read(member: impl BufRead, compression: Compression, limits: &Limits) -> Result<Metadata, GpkgError> {
     let decoding = |error| GpkgError::decoding(ARCHIVE, error);
     let tar = Budgeted::new(decoder(compression, member).map_err(decoding)?, limits.metadata_bytes);
     let mut archive = tar::Archive::new(tar);

@@ -7,7 +7,6 @@
 //! its image. The signatures themselves are made by a [`Signer`] and checked by a [`Verifier`]: that takes a key ring and is
 //! the caller's business.
 
-pub(crate) mod compression;
 mod container;
 mod error;
 pub(crate) mod image;
@@ -23,7 +22,7 @@ mod tar_header;
 mod verify;
 mod writer;
 
-pub use compression::{Compression, ZSTD_LEVEL};
+pub use crate::compression::{Compression, ZSTD_LEVEL};
 pub use container::Member;
 pub use error::{ErrorKind, GpkgError};
 pub(crate) use image::path_order;

@@ -1,14 +1,14 @@
 //! Reading a GPKG that anybody may have written.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use super::compression::{Compression, decoder};
 use super::container::{Member, scan};
 use super::image::{ImageEntry, Root, walk};
 use super::limits::{Budgeted, MANIFEST_LIMIT};
 use super::manifest::{Manifest, ManifestEntry, MemberDigests};
 use super::{GpkgError, Limits, MANIFEST_MEMBER, Metadata, metadata};
+use crate::compression::{Compression, decoder};
 
 /// An opened GPKG.
 ///
@@ -144,7 +144,7 @@ impl<R: Read + Seek> Reader<R> {
         let (member, compression) = self.inner("metadata.tar")?;
         self.verify_member(&member)?;
         let input = read_range(&mut self.source, &member)?;
-        metadata::read(input, compression, &self.limits)
+        metadata::read(BufReader::new(input), compression, &self.limits)
     }
 
     /// Hands every entry of the image, with a reader of its content, to `visit`, in the order of the archive.
@@ -158,7 +158,7 @@ impl<R: Read + Seek> Reader<R> {
         let (member, compression) = self.inner("image.tar")?;
         self.verify_member(&member)?;
         let input = read_range(&mut self.source, &member)?;
-        let decoded = decoder(compression, input).map_err(GpkgError::content)?;
+        let decoded = decoder(compression, BufReader::new(input)).map_err(GpkgError::content)?;
         let tar = Budgeted::new(decoded, self.limits.image_bytes);
         walk(tar, Root::Image, &self.limits, visit)
     }

@@ -2,7 +2,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use super::compression::zstd_encoder;
+use crate::compression::zstd_encoder;
+
 use super::image::{EntryKind, IMAGE, ImageEntry};
 use super::manifest::{Manifest, ManifestEntry, MemberDigests};
 use super::tar_header::{BLOCK, Fields, write_end, write_header, write_padding};
@@ -111,7 +112,7 @@ impl<W: Write + Seek> ContainerWriter<W> {
     ) -> Result<(), E> {
         let mtime = self.mtime;
         self.member("image.tar.zst", |sink| {
-            let mut encoder = zstd_encoder(sink)?;
+            let mut encoder = zstd_encoder(sink).map_err(GpkgError::Write)?;
             fill(&mut ImageWriter {
                 sink: &mut encoder,
                 mtime,
@@ -228,7 +229,7 @@ impl ImageWriter<'_> {
 
 /// Makes `metadata.tar.zst`.
 pub(super) fn compressed_metadata(metadata: &Metadata, mtime: u64) -> Result<Vec<u8>, GpkgError> {
-    let mut encoder = zstd_encoder(Vec::new())?;
+    let mut encoder = zstd_encoder(Vec::new()).map_err(GpkgError::Write)?;
     encoder
         .write_all(&metadata_tar(metadata, mtime))
         .and_then(|()| encoder.finish())

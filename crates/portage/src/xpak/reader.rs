@@ -2,12 +2,13 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
+use crate::compression::{Compression, decoder};
 use crate::gpkg::image::{Root, walk};
 use crate::gpkg::limits::Budgeted;
-use crate::gpkg::{Compression, GpkgError, ImageEntry, Limits, Metadata};
+use crate::gpkg::{GpkgError, ImageEntry, Limits, Metadata};
 
 use super::XpakError;
-use super::compression::{PROBE, decoder, probe};
+use super::compression::{PROBE, probe};
 use super::segment::{AFTER_SEGMENT, TRAILER, parse_segment, trailer};
 
 /// An opened XPAK.
@@ -63,7 +64,7 @@ impl<R: Read + Seek> Reader<R> {
 
     /// Finds how the image is compressed.
     ///
-    /// Fails for what this crate cannot undo: lz4, lzip, lzop, and what no signature tells.
+    /// Fails for what this crate cannot undo (what very old programs wrote), and for what no signature tells.
     pub fn compression(&mut self) -> Result<Compression, XpakError> {
         probe(&read_range(&mut self.source, 0, self.image.min(PROBE))?)
     }

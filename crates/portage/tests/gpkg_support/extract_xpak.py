@@ -3,7 +3,6 @@
 # image.
 import json
 import os
-import stat
 import sys
 import tempfile
 
@@ -13,17 +12,7 @@ from _emerge.BinpkgExtractorAsync import BinpkgExtractorAsync
 from portage.util._async.SchedulerInterface import SchedulerInterface
 from portage.util._eventloop.global_event_loop import global_event_loop
 
-
-def inspect(path):
-    st = os.lstat(path)
-    entry = {"type": stat.S_IFMT(st.st_mode), "mode": stat.S_IMODE(st.st_mode)}
-    if stat.S_ISLNK(st.st_mode):
-        entry["content"] = os.fsencode(os.readlink(path)).hex()
-        entry["mode"] = 0o777
-    elif stat.S_ISREG(st.st_mode):
-        with open(path, "rb") as f:
-            entry["content"] = f.read().hex()
-    return entry
+from unpacked import unpacked
 
 
 def extract(file):
@@ -41,13 +30,8 @@ def extract(file):
         task.start()
         if task.wait() != 0:
             return None
-        image = {}
-        for parent, directories, files in os.walk(folder):
-            for name in [*directories, *files]:
-                path = os.path.join(parent, name)
-                image[os.path.relpath(path, folder)] = inspect(path)
         metadata = {key.decode(): value.hex() for key, value in portage.xpak.tbz2(file).get_data().items()}
-        return {"metadata": metadata, "image": image}
+        return {"metadata": metadata, "image": unpacked(folder)}
 
 
 # What the programs complain about is no answer.

@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use farm_portage::gpkg::Metadata;
+use farm_portage::gpkg::{EntryKind, ImageEntry, Metadata};
 use fs_err as fs;
+use serde_json::{Value, json};
 
 use crate::gpkg_support::random::Random;
 
@@ -24,6 +25,43 @@ pub(crate) enum Node {
 
 /// By path, with "" for the root.
 pub(crate) type Tree = BTreeMap<String, Node>;
+
+/// The entries of an image as a tree.
+pub(crate) fn of(entries: Vec<(ImageEntry, Vec<u8>)>) -> Tree {
+    let mut tree = Tree::new();
+    for (entry, content) in entries {
+        let node = match entry.kind {
+            EntryKind::Directory => Node::Directory(entry.mode),
+            EntryKind::Symlink { target } => Node::Symlink(target),
+            EntryKind::File => Node::File(entry.mode, content),
+            EntryKind::HardLink { target } => tree[&target].clone(),
+        };
+        tree.insert(entry.path, node);
+    }
+    tree
+}
+
+/// A tree and metadata in the words of `extract_xpak.py` and `read_gpkg.py`, which do not tell of the root.
+pub(crate) fn told((tree, metadata): &(Tree, Metadata)) -> Value {
+    let image: BTreeMap<&String, Value> = tree
+        .iter()
+        .filter(|(path, _)| !path.is_empty())
+        .map(|(path, node)| {
+            let value = match node {
+                Node::Directory(mode) => json!({"type": 0o040_000, "mode": mode}),
+                Node::File(mode, content) => json!({"type": 0o100_000, "mode": mode, "content": hex(content)}),
+                Node::Symlink(target) => json!({"type": 0o120_000, "mode": 0o777, "content": hex(target.as_bytes())}),
+            };
+            (path, value)
+        })
+        .collect();
+    let metadata: BTreeMap<_, _> = metadata.iter().map(|(key, value)| (key, hex(value))).collect();
+    json!({"image": image, "metadata": metadata})
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Parts of names that somebody could take for something else.
 const PARTS: &[&str] = &[

@@ -16,7 +16,7 @@ pub use diff::{Changed, Diff, diff};
 pub use error::ReleaseError;
 pub use list::{ReleaseLine, releases};
 pub use prune::{Pruned, prune};
-pub use rollback::{Rollback, RolledBack, rollback};
+pub use rollback::{Rollback, RolledBack, release_number, rollback};
 pub use tags::{Tagged, tag, untag};
 
 pub(crate) use book::Book;

@@ -98,6 +98,19 @@ pub fn rollback(rollback: &Rollback<'_>, progress: &mut dyn FnMut(&str)) -> Resu
     })
 }
 
+/// The release that a word means: its number, a tag, `current`; the one before the one in force if it is left out.
+///
+/// # Errors
+/// There is no such release, or the records cannot be read.
+pub fn release_number(folder: &Path, word: Option<&str>) -> Result<u64, ReleaseError> {
+    let book = Book::read(folder)?;
+    let record = match word {
+        Some(word) => book.find(word)?,
+        None => book.before(book.present())?,
+    };
+    Ok(record.number)
+}
+
 /// Without a signer, what is signed would come out unsigned, and stock clients refuse that.
 fn check_signer(book: &Book, to: &Record, signer: Option<&dyn ReleaseSigner>) -> Result<(), ReleaseError> {
     let present = book.records.get(&book.present()).into_iter();

@@ -1,10 +1,13 @@
 //! The mirror: the local folder in which releases are made that go elsewhere.
 
+mod fetch;
 mod pull;
 mod push;
 mod settled;
 
+use std::fs::FileTimes;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use farm_publish::INDEX_FILES;
 use fs_err as fs;
@@ -78,6 +81,13 @@ impl Mirror {
         fs::write(&passing, bytes)?;
         fs::rename(&passing, &target)?;
         Ok(())
+    }
+
+    /// Gives a file its time, in seconds since the epoch, whatever time the remote gave it.
+    fn set_time(&self, path: &str, time: u64) -> Result<(), RemoteError> {
+        let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(time));
+        let file = fs::File::options().write(true).open(self.folder.join(path))?;
+        Ok(file.set_times(times)?)
     }
 
     fn remove(&self, path: &str) -> Result<(), RemoteError> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use farm_publish::{
-    INDEX_FILES, RECORDS, ReleaseFiles, client_archive_digest, needed, record_number, record_numbers, record_path,
+    INDEX_FILES, RECORDS, ReleaseFiles, client_archive_digest, client_archives, record_number, record_numbers,
+    record_path,
 };
 
 use super::Mirror;
@@ -180,7 +181,7 @@ impl Mirror {
     /// Gets the archives of client files that the mirror does not have: by them the next publication knows whether its own are other ones,
     /// and an older release can be published again. One that is not there, or is damaged, is made again where it is wanted.
     fn pull_clients(&self, remote: &dyn Remote) -> Result<(), RemoteError> {
-        let archives = needed(&self.folder)?;
+        let archives = client_archives(&self.folder)?;
         for (path, digest) in archives
             .iter()
             .filter_map(|path| Some((path, client_archive_digest(path)?)))
@@ -213,7 +214,14 @@ impl Mirror {
         };
         let path = record_path(newest);
         let record = self.read(&path)?.unwrap_or_default();
-        Ok(ReleaseFiles::parse(&record, path.as_ref())?.is_indexed_by(&files))
+        let release = ReleaseFiles::parse(&record, path.as_ref())?;
+        let is_its = release.is_indexed_by(&files);
+        if is_its {
+            for path in INDEX_FILES {
+                self.set_time(path, release.timestamp)?;
+            }
+        }
+        Ok(is_its)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 
 use farm_publish::{
-    INDEX_FILES, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, client_files, is_package_file,
+    INDEX_FILES, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, is_client_file, is_package_file,
     needed, record_number, record_numbers, record_path,
 };
 use fs_err as fs;
@@ -50,9 +50,11 @@ impl Mirror {
         for number in numbers.range(pulled.newest + 1..) {
             self.claim(remote, *number)?;
         }
-        let packages = uploads(&release, &before);
+        let packages = self.at_hand(remote, uploads(&release, &before))?;
         let uploaded = remote.upload(&self.folder, &packages)?;
-        if let Some(archive) = &release.client {
+        if let Some(archive) = &release.client
+            && self.size(archive)?.is_some()
+        {
             let settled = before.client.contains_key(archive);
             let archive = Upload {
                 settled,
@@ -61,14 +63,18 @@ impl Mirror {
             remote.upload(&self.folder, &[archive])?;
         }
         self.push_small(remote, &records, &before)?;
-        let clients = self.client_files(&release)?;
+        let clients = self.client_files(&release, &before)?;
         // Whoever claimed the next release knows this one from its record, and its index is the newer one.
         if remote.size(&record_path(newest + 1))?.is_some() {
             return Err(self.overtaken(newest + 1));
         }
         // Of what an unfinished push left in their places, nobody knows.
         let known = before.number == pulled.newest;
-        let other = |path: &&String| !known || before.client.get(*path) != clients.get(*path);
+        let has_all = release
+            .client
+            .as_ref()
+            .is_some_and(|archive| self.folder.join(archive).exists());
+        let other = |path: &&String| has_all && (!known || before.client.get(*path) != clients.get(*path));
         let files: Result<Vec<Upload>, _> = clients.keys().filter(other).map(|path| self.file(path)).collect();
         remote.replace(&self.folder, &files?)?;
         for path in INDEX_FILES {
@@ -84,6 +90,22 @@ impl Mirror {
             uploaded,
             removed: gone.len(),
         })
+    }
+
+    /// Those of the files that the mirror has. The others must be at the remote: a mirror need not hold what was uploaded from elsewhere.
+    fn at_hand(&self, remote: &dyn Remote, files: Vec<Upload>) -> Result<Vec<Upload>, RemoteError> {
+        let mut at_hand = Vec::new();
+        for file in files {
+            if self.size(&file.path)? == Some(file.size) {
+                at_hand.push(file);
+            } else if !file.settled && remote.size(&file.path)? != Some(file.size) {
+                return Err(RemoteError::Unfinished {
+                    place: self.place.clone(),
+                    path: file.path,
+                });
+            }
+        }
+        Ok(at_hand)
     }
 
     /// Makes the record of a release, which nobody else can have made then.
@@ -134,17 +156,27 @@ impl Mirror {
         Ok(())
     }
 
-    /// The files of the release's `client/`, with their digests.
-    fn client_files(&self, release: &ReleaseFiles) -> Result<BTreeMap<String, blake3::Hash>, RemoteError> {
+    /// The files of the release's `client/`, with their digests. Those that a new mirror does not have are unpacked; where nobody has the
+    /// archive, they stay at the remote as they were.
+    fn client_files(
+        &self,
+        release: &ReleaseFiles,
+        before: &Settled,
+    ) -> Result<BTreeMap<String, blake3::Hash>, RemoteError> {
+        let Some(archive) = &release.client else {
+            return Ok(BTreeMap::new());
+        };
+        let archived = archived_client_files(&self.folder, archive);
+        if archived.is_empty() {
+            let placed = before.client.iter().filter(|(path, _)| is_client_file(path));
+            return Ok(placed.map(|(path, digest)| (path.clone(), *digest)).collect());
+        }
         let mut files = BTreeMap::new();
-        if release.client.is_some() {
-            for path in client_files(&self.folder)?
-                .into_iter()
-                .filter(|path| is_client_path(path))
-            {
-                let bytes = fs::read(self.folder.join(&path))?;
-                files.insert(path, blake3::hash(&bytes));
+        for (path, bytes) in archived {
+            if self.read(&path)?.as_ref() != Some(&bytes) {
+                self.write(&path, &bytes)?;
             }
+            files.insert(path, blake3::hash(&bytes));
         }
         Ok(files)
     }
@@ -192,7 +224,7 @@ impl Mirror {
             .filter(|path| !after.packages.contains_key(*path) && is_package_file(path));
         let archives = pulled.unsettled.iter().filter(|path| is_client_path(path));
         let mut clients: BTreeSet<String> = before.client.keys().chain(archives.clone()).cloned().collect();
-        clients.extend(archives.flat_map(|archive| archived_client_files(&self.folder, archive)));
+        clients.extend(archives.flat_map(|archive| archived_client_files(&self.folder, archive).into_keys()));
         let clients = clients.into_iter().filter(|path| !after.client.contains_key(path));
         let records = before.records.keys().filter(|path| !after.records.contains_key(*path));
         let packages = packages.cloned();

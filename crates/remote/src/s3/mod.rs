@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusty_s3::actions::{ListObjectsV2, S3Action};
 use rusty_s3::{Bucket, Credentials};
 
-use crate::parallel::each;
+use crate::parallel::{download, each};
 use crate::web::{Answer, Body, Call, Client, Method};
 use crate::{Access, Created, Remote, RemoteError, Upload, Watch};
 
@@ -222,6 +222,23 @@ impl Remote for S3<'_> {
             Ok(())
         })?;
         Ok(uploaded.into_inner())
+    }
+
+    fn download(&self, root: &Path, paths: &[String]) -> Result<usize, RemoteError> {
+        download(root, paths, self.client.watch, &|path, file| {
+            let key = self.key(path);
+            let what = format!("GET {}", self.place(path));
+            let call = || {
+                let object = self.bucket.get_object(Some(&self.credentials), &key);
+                Call::new(Method::Get, signed(object, &[]))
+            };
+            let answer = self.client.fetch(&what, &call, file)?;
+            match answer.status {
+                200 => Ok(true),
+                404 => Ok(false),
+                _ => Err(self.unexpected(Method::Get, path, &answer)),
+            }
+        })
     }
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, RemoteError> {

@@ -123,6 +123,13 @@ impl Remote for Ssh<'_> {
         )
     }
 
+    fn download(&self, root: &Path, paths: &[String]) -> Result<usize, RemoteError> {
+        if paths.is_empty() {
+            return Ok(0);
+        }
+        rsync::receive(&self.session, &self.place, root, &self.path, paths)
+    }
+
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, RemoteError> {
         let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
         let hidden = format!("{folder}/.{name}.{}", self.session.unique());

@@ -1,7 +1,7 @@
 //! Requests: their timeouts, what of their answers is tried again, and what their errors mean.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs_err as fs;
@@ -173,8 +173,27 @@ impl<'w> Client<'w> {
 
     /// Sends what `make` makes, anew at each attempt. `what` names it for people.
     pub(crate) fn send<'a>(&self, what: &str, make: &dyn Fn() -> Call<'a>) -> Result<Answer, RemoteError> {
+        self.send_into(what, make, None)
+    }
+
+    /// The same; what the answer brings goes to a file. (What is no success is in the answer.)
+    pub(crate) fn fetch<'a>(
+        &self,
+        what: &str,
+        make: &dyn Fn() -> Call<'a>,
+        file: &Path,
+    ) -> Result<Answer, RemoteError> {
+        self.send_into(what, make, Some(file))
+    }
+
+    fn send_into<'a>(
+        &self,
+        what: &str,
+        make: &dyn Fn() -> Call<'a>,
+        file: Option<&Path>,
+    ) -> Result<Answer, RemoteError> {
         retried(self.watch, what, || {
-            let answer = self.attempt(what, make())?;
+            let answer = self.attempt(what, make(), file)?;
             if matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504) {
                 let asked = answer.headers.get("retry-after").and_then(|value| value.to_str().ok());
                 let asked = asked
@@ -191,7 +210,7 @@ impl<'w> Client<'w> {
         })
     }
 
-    fn attempt<'c>(&self, what: &str, call: Call<'c>) -> Result<Answer, Trouble> {
+    fn attempt<'c>(&self, what: &str, call: Call<'c>, file: Option<&Path>) -> Result<Answer, Trouble> {
         let mut request = Request::builder().method(call.method.name()).uri(call.url.as_str());
         for (name, value) in call.headers {
             request = request.header(name, value);
@@ -218,7 +237,39 @@ impl<'w> Client<'w> {
                 self.agent.run(request.body(body).map_err(invalid)?)
             }
         };
-        finish(answer.map_err(failed)?, what)
+        let answer = answer.map_err(failed)?;
+        match file {
+            Some(file) if answer.status().is_success() => keep(answer, what, file),
+            _ => finish(answer, what),
+        }
+    }
+}
+
+/// Writes what an answer brings to a file, however big it is.
+fn keep(answer: ureq::http::Response<ureq::Body>, what: &str, file: &Path) -> Result<Answer, Trouble> {
+    let (parts, body) = answer.into_parts();
+    let broken = |reason: String| Trouble::passing(RemoteError::unreachable(what, reason));
+    let mut file = fs::File::create(file)?;
+    let mut reader = body.into_with_config().limit(u64::MAX).reader();
+    let mut buffer = vec![0; 1 << 16];
+    let mut size = 0;
+    loop {
+        // A connection that breaks passes, a disk that is full does not.
+        let n = reader.read(&mut buffer).map_err(|error| broken(error.to_string()))?;
+        if n == 0 {
+            break;
+        }
+        file.write_all(&buffer[..n])?;
+        size += n as u64;
+    }
+    let answer = Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: Vec::new(),
+    };
+    match answer.length() {
+        Some(length) if length != size => Err(broken(format!("{size} of {length} bytes came"))),
+        _ => Ok(answer),
     }
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::netrc;
 use super::{Answer, Body, Call, Client, Method};
-use crate::parallel::each;
+use crate::parallel::{download, each};
 use crate::{Access, Created, Remote, RemoteError, Upload, Watch};
 
 const LOGIN: &str = "put `machine HOST login USER password PASSWORD` into ~/.netrc (or the file that NETRC names), and let that user write there";
@@ -210,6 +210,18 @@ impl Remote for Dav<'_> {
             Ok(())
         })?;
         Ok(uploaded.into_inner())
+    }
+
+    fn download(&self, root: &Path, paths: &[String]) -> Result<usize, RemoteError> {
+        download(root, paths, self.client.watch, &|path, file| {
+            let what = format!("GET {}", self.url(path));
+            let answer = self.client.fetch(&what, &|| self.call(Method::Get, path), file)?;
+            match answer.status {
+                200 => Ok(true),
+                404 | 410 => Ok(false),
+                _ => Err(self.unexpected(Method::Get, path, &answer)),
+            }
+        })
     }
 
     /// The server is asked to rename without overwriting, which it decides on its side of the network; only where it cannot rename, by a

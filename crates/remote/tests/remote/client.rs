@@ -121,6 +121,10 @@ impl Remote for DiesBeforeTheIndex<'_> {
         self.0.upload(root, files)
     }
 
+    fn download(&self, root: &Path, paths: &[String]) -> Result<usize, RemoteError> {
+        self.0.download(root, paths)
+    }
+
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, RemoteError> {
         self.0.create(path, bytes)
     }
@@ -156,5 +160,38 @@ fn what_a_dead_push_left_is_replaced_by_the_next() {
         assert_eq!(fs::read(site.folder.join("client/README")).unwrap(), b"one\n", "{kind}");
         assert!(publisher.is_in_force().unwrap(), "{kind}");
         assert!(has(&site, ONE), "{kind}: {:?}", client_files(&site));
+    }
+}
+
+#[test]
+fn whoever_only_names_a_release_leaves_them() {
+    for (kind, site) in Site::each() {
+        let site = site();
+        let first = Publisher::at(&site);
+        first.has_client_files(ONE);
+        first.publish(PACKAGES).unwrap();
+        first.has_client_files(TWO);
+        first.publish(PACKAGES).unwrap();
+        // A mirror that has no `client/` yet, on which nothing is published.
+        let other = Publisher::at(&site);
+        let remote = connect(&site.address, &site.access, &other.log).unwrap();
+        let pulled = other.mirror.pull(&*remote).unwrap();
+        farm_publish::tag(other.mirror.folder(), "good", "1").unwrap();
+        assert!(other.mirror.push(&*remote, &pulled).unwrap().changed, "{kind}");
+        assert!(has(&site, TWO), "{kind}: {:?}", client_files(&site));
+        assert_eq!(client_files(&site).len(), 4 + 2, "{kind}");
+
+        // Whoever looks at what is there has it all.
+        let looks = Publisher::at(&site);
+        looks.mirror.pull(&*remote).unwrap();
+        looks.mirror.fetch_all(&*remote).unwrap();
+        assert_eq!(
+            files(looks.mirror.folder()),
+            files(&site.folder)
+                .into_iter()
+                .filter(|path| path != "releases/settled")
+                .collect::<Vec<_>>(),
+            "{kind}"
+        );
     }
 }

@@ -3,7 +3,8 @@
 #![allow(dead_code, reason = "every test program uses another part of it")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use farm_signing::{Gpg, NewKey, SigningKey};
@@ -68,12 +69,22 @@ impl Keys {
         new.make(&self.gpg()).unwrap()
     }
 
+    /// Exports a secret key that has no passphrase to a file that is the user's alone.
+    pub(crate) fn export_secret(&self, name: &str) -> PathBuf {
+        let file = self.home().join("secret.asc");
+        let output = ["--yes", "--output", file.to_str().unwrap()];
+        self.run(&[&output[..], &["--armor", "--export-secret-keys", name]].concat());
+        fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    }
+
     /// Runs gpg itself, which must succeed; gives what it prints.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         self.gpg_fed(arguments, b"")
     }
 
-    fn gpg_fed(&self, arguments: &[&str], input: &[u8]) -> String {
+    /// The same with something to read.
+    pub(crate) fn gpg_fed(&self, arguments: &[&str], input: &[u8]) -> String {
         let file = self.home().join("input");
         fs_err::write(&file, input).unwrap();
         let output = self

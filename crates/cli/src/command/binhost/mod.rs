@@ -19,8 +19,8 @@ use crate::output::Results;
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 const ABOUT_BINHOSTS: &str = "\
-The binhost is the one that the farm publishes to, with its flavour; of a farm that publishes nowhere, its local one. \
-`--folder` names another, for which no manifest is needed.
+The binhost is the one that the farm publishes to, with its flavour, wherever that is; of a farm that publishes nowhere, its local \
+one. `--folder` names another, for which no manifest is needed.
 
 A release is named by its number, by a tag, or by the word `current`, which is the one that clients see. A word that is \
 the name of a farm means the farm.";
@@ -177,9 +177,9 @@ impl BinhostArgs {
 pub(crate) fn run(app: &App, args: &BinhostArgs, results: &mut Results) -> Result<Status, CliError> {
     let setup = app.setup(ExecutorChoice::Auto)?;
     match &args.command {
-        BinhostCommand::List(args) => list(&setup, args, results),
-        BinhostCommand::Diff(args) => diff(&setup, args, results),
-        BinhostCommand::Tag(args) => tag(&setup, args, results),
+        BinhostCommand::List(args) => list(app, &setup, args, results),
+        BinhostCommand::Diff(args) => diff(app, &setup, args, results),
+        BinhostCommand::Tag(args) => tag(app, &setup, args, results),
         BinhostCommand::Rollback(args) => rollback(app, &setup, args, results),
         BinhostCommand::Prune(args) => prune(app, &setup, args, results),
         BinhostCommand::Check(args) => check(app, &setup, args, results),
@@ -187,8 +187,8 @@ pub(crate) fn run(app: &App, args: &BinhostArgs, results: &mut Results) -> Resul
     }
 }
 
-fn list(setup: &Setup, args: &ListArgs, results: &mut Results) -> Result<Status, CliError> {
-    let releases = domain::binhost_releases(setup, &args.farm.given(None))?;
+fn list(app: &App, setup: &Setup, args: &ListArgs, results: &mut Results) -> Result<Status, CliError> {
+    let releases = domain::binhost_releases(setup, &args.farm.given(None), &mut now_and_then(app))?;
     if args.json {
         for release in &releases {
             results.json(&json(release)?);
@@ -201,8 +201,8 @@ fn list(setup: &Setup, args: &ListArgs, results: &mut Results) -> Result<Status,
     Ok(Status::Done)
 }
 
-fn diff(setup: &Setup, args: &DiffArgs, results: &mut Results) -> Result<Status, CliError> {
-    let diff = domain::binhost_diff(setup, &given(&args.words, &args.folder, None))?;
+fn diff(app: &App, setup: &Setup, args: &DiffArgs, results: &mut Results) -> Result<Status, CliError> {
+    let diff = domain::binhost_diff(setup, &given(&args.words, &args.folder, None), &mut now_and_then(app))?;
     if args.json {
         results.json(&json(&diff)?);
     } else {
@@ -213,13 +213,13 @@ fn diff(setup: &Setup, args: &DiffArgs, results: &mut Results) -> Result<Status,
     Ok(Status::Done)
 }
 
-fn tag(setup: &Setup, args: &TagArgs, results: &mut Results) -> Result<Status, CliError> {
+fn tag(app: &App, setup: &Setup, args: &TagArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = given(&args.words, &args.folder, None);
     let line = if args.delete {
-        let release = domain::binhost_untag(setup, &words, &args.name)?;
+        let release = domain::binhost_untag(setup, &words, &args.name, &mut now_and_then(app))?;
         format!("{} was release {release}", args.name)
     } else {
-        render::tagged(&domain::binhost_tag(setup, &words, &args.name)?)
+        render::tagged(&domain::binhost_tag(setup, &words, &args.name, &mut now_and_then(app))?)
     };
     results.line(&line);
     Ok(Status::Done)
@@ -237,7 +237,13 @@ fn rollback(app: &App, setup: &Setup, args: &RollbackArgs, results: &mut Results
 }
 
 fn prune(app: &App, setup: &Setup, args: &PruneArgs, results: &mut Results) -> Result<Status, CliError> {
-    let pruned = domain::binhost_prune(setup, &args.farm.given(None), args.keep, args.dry_run)?;
+    let pruned = domain::binhost_prune(
+        setup,
+        &args.farm.given(None),
+        args.keep,
+        args.dry_run,
+        &mut now_and_then(app),
+    )?;
     if args.json {
         results.json(&json(&pruned)?);
         return Ok(Status::Done);
@@ -251,9 +257,7 @@ fn prune(app: &App, setup: &Setup, args: &PruneArgs, results: &mut Results) -> R
 }
 
 fn check(app: &App, setup: &Setup, args: &CheckArgs, results: &mut Results) -> Result<Status, CliError> {
-    let mut say = now_and_then(app);
-    let mut progress = |done: usize, all: usize| say(&format!("checked {done} of {all} packages"));
-    let audit = domain::binhost_check(setup, &args.farm.given(None), &mut progress)?;
+    let audit = domain::binhost_check(setup, &args.farm.given(None), &mut now_and_then(app))?;
     if args.json {
         results.json(&json(&audit)?);
     } else {

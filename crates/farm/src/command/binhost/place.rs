@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use farm_manifest::{Loaded, Overrides};
-use farm_signing::SigningKey;
+use farm_remote::Address;
 
 use super::super::{FarmError, Setup, Words};
 use super::denied::Denied;
-use crate::lower::local_folder;
+use crate::lower::published_to;
 use crate::rules::publish_pkgs::LOCAL_BINHOSTS;
 use crate::signing::PackageSigner;
 use crate::workspace::Workspace;
@@ -27,6 +27,8 @@ pub struct BinhostWords {
 #[derive(Debug)]
 pub(super) struct Binhost {
     pub(super) folder: PathBuf,
+    /// Where clients read, if the folder is only the mirror of that.
+    pub(super) remote: Option<Address>,
     /// The words that name releases.
     pub(super) releases: Vec<String>,
     /// What the manifest does not let out.
@@ -68,6 +70,7 @@ impl Binhost {
         }
         Ok(Self {
             folder: setup.current_dir.join(folder),
+            remote: None,
             releases: words.targets,
             deny: Denied::default(),
             // Whoever published there decided what may be there.
@@ -108,6 +111,7 @@ impl Binhost {
                 .join(LOCAL_BINHOSTS)
                 .join(&farm.name.value)
                 .join(flavour),
+            remote: None,
             releases: Vec::new(),
             deny: Denied::default(),
             private: true,
@@ -117,15 +121,16 @@ impl Binhost {
         let Some(publish) = &farm.publish.pkgs else {
             return Ok(local);
         };
-        let to = &publish.to.value;
-        let folder = local_folder(to, workspace.root.as_std_path()).ok_or_else(|| {
-            let place = loaded.sources.place(publish.to.span);
-            FarmError::input(format!("{place}: {to} is not a folder of this machine"))
-                .hint("where it is one, `--folder DIR` names it")
-        })?;
+        let (folder, remote) = published_to(
+            &publish.to.value,
+            flavour,
+            workspace.root.as_std_path(),
+            &workspace.state(),
+        )?;
         let deny = farm.publish.deny.iter().chain(&publish.deny);
         Ok(Self {
-            folder: folder.join(flavour),
+            folder,
+            remote,
             deny: Denied {
                 words: deny.map(|deny| deny.value.clone()).collect(),
                 state: workspace.state(),
@@ -150,7 +155,7 @@ impl Binhost {
         let Some(name) = &self.sign else {
             return Ok(None);
         };
-        let key = SigningKey::find(&setup.gpg, name)?;
+        let key = setup.keys.find(name)?;
         key.try_out()?;
         Ok(Some(PackageSigner(key)))
     }

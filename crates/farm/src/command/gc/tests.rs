@@ -47,6 +47,7 @@ fn setup(root: &Path) -> Setup {
         outer_jobs: Arc::default(),
         holder: "farm gc".to_owned(),
         gpg: farm_signing::Gpg::new("gpg", BTreeMap::new()),
+        keys: farm_signing::KeySource::GnuPg(farm_signing::Gpg::new("gpg", BTreeMap::new())),
         remotes: farm_remote::Access::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! What clients connect to: passes everything on to a server, and fails on purpose.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -27,6 +27,8 @@ pub(crate) struct Faults {
     refusal: &'static [u8],
     /// How many bytes clients may still send before the server dies.
     budget: AtomicI64,
+    /// How many bytes it may still send itself.
+    answers: AtomicI64,
     dead: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     /// Connections that were made.
@@ -48,6 +50,7 @@ impl Front {
             refused: AtomicUsize::new(0),
             refusal,
             budget: AtomicI64::new(i64::MAX),
+            answers: AtomicI64::new(i64::MAX),
             dead: AtomicBool::new(false),
             open: Mutex::default(),
             connections: AtomicUsize::new(0),
@@ -73,9 +76,15 @@ impl Front {
         self.faults.budget.store(bytes, Ordering::SeqCst);
     }
 
+    /// The server dies when it has sent so many bytes more.
+    pub(crate) fn die_after_sending(&self, bytes: i64) {
+        self.faults.answers.store(bytes, Ordering::SeqCst);
+    }
+
     /// The server is there again.
     pub(crate) fn revive(&self) {
         self.faults.budget.store(i64::MAX, Ordering::SeqCst);
+        self.faults.answers.store(i64::MAX, Ordering::SeqCst);
         self.faults.refused.store(0, Ordering::SeqCst);
         self.faults.dead.store(false, Ordering::SeqCst);
     }
@@ -87,12 +96,12 @@ impl Front {
 
 impl Faults {
     /// Counts bytes; says whether the server is still there to take them.
-    fn pass(&self, bytes: usize) -> bool {
+    fn pass(&self, budget: &AtomicI64, bytes: usize) -> bool {
         if self.dead.load(Ordering::SeqCst) {
             return false;
         }
         let bytes = i64::try_from(bytes).unwrap();
-        if self.budget.fetch_sub(bytes, Ordering::SeqCst) >= bytes {
+        if budget.fetch_sub(bytes, Ordering::SeqCst) >= bytes {
             return true;
         }
         self.dead.store(true, Ordering::SeqCst);
@@ -154,13 +163,18 @@ where
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut to_client = client;
-            let _ = io::copy(&mut from_server, &mut to_client);
+            let mut buffer = [0; 4096];
+            while let Ok(n) = from_server.read(&mut buffer) {
+                if n == 0 || !faults.pass(&faults.answers, n) || to_client.write_all(&buffer[..n]).is_err() {
+                    break;
+                }
+            }
             let _ = client.shutdown(Shutdown::Both);
         });
         let mut from_client = client;
         let mut buffer = [0; 4096];
         while let Ok(n) = from_client.read(&mut buffer) {
-            if n == 0 || !faults.pass(n) || to_server.write_all(&buffer[..n]).is_err() {
+            if n == 0 || !faults.pass(&faults.budget, n) || to_server.write_all(&buffer[..n]).is_err() {
                 break;
             }
         }

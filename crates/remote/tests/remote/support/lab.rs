@@ -88,6 +88,17 @@ impl Publisher {
         self.mirror.push(&*remote, &pulled)
     }
 
+    /// Brings the mirror to what is there, does something with it, and moves it.
+    pub(crate) fn change(
+        &self,
+        work: impl FnOnce(&dyn Remote, &Mirror) -> Result<(), RemoteError>,
+    ) -> Result<Pushed, RemoteError> {
+        let remote = connect(&self.address, &self.access, &self.log)?;
+        let pulled = self.mirror.pull(&*remote)?;
+        work(&*remote, &self.mirror)?;
+        self.mirror.push(&*remote, &pulled)
+    }
+
     pub(crate) fn is_in_force(&self) -> Result<bool, RemoteError> {
         let remote = connect(&self.address, &self.access, &self.log)?;
         self.mirror.is_in_force(&*remote)
@@ -247,6 +258,10 @@ impl Remote for Counted<'_> {
 
     fn upload(&self, root: &Path, files: &[Upload]) -> Result<usize, RemoteError> {
         self.count().upload(root, files)
+    }
+
+    fn download(&self, root: &Path, paths: &[String]) -> Result<usize, RemoteError> {
+        self.count().download(root, paths)
     }
 
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, RemoteError> {
