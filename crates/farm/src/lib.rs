@@ -4,6 +4,7 @@
 //! is made from and does; [`driver`] carries them out for the engine.
 
 pub mod action;
+pub mod client;
 pub mod command;
 pub mod context;
 pub mod driver;

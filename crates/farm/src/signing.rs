@@ -10,6 +10,26 @@ use farm_signing::{ErrorKind, Gpg, KeySource, SigningError, SigningKey};
 
 use crate::command::FarmError;
 
+/// Where Portage keeps the keys that it trusts (BINPKG_GPG_VERIFY_GPG_HOME in its make.globals).
+const CLIENT_KEYS: &str = "/etc/portage/gnupg";
+
+/// The commands by which a client, as root, comes to trust the key with this fingerprint, whose public part is in `file`.
+///
+/// `getuto` makes the folder with a key of its own where there is none; on machines without it a folder will do. gpg verifies
+/// as nobody (GPG_VERIFY_USER_DROP), who must be able to read the keys and the trust, and nothing else there.
+#[must_use]
+pub fn client_commands(file: &str, fingerprint: &str) -> Vec<String> {
+    let gpg = format!("gpg --homedir {CLIENT_KEYS} --batch");
+    vec![
+        format!("if command -v getuto; then getuto; else mkdir -p {CLIENT_KEYS}; fi"),
+        format!("chmod 755 {CLIENT_KEYS}"),
+        format!("{gpg} --import {file}"),
+        format!("echo {fingerprint}:6: | {gpg} --import-ownertrust"),
+        format!("{gpg} --check-trustdb"),
+        format!("chmod a+r {CLIENT_KEYS}/pubring.kbx {CLIENT_KEYS}/trustdb.gpg"),
+    ]
+}
+
 /// The keys that were asked for in a run.
 #[derive(Debug, Default)]
 pub struct Signing {
@@ -62,6 +82,17 @@ impl Signing {
 /// A key as the publisher wants it.
 #[derive(Debug)]
 pub(crate) struct PackageSigner(pub(crate) SigningKey);
+
+impl PackageSigner {
+    /// The public key, as clients get it.
+    ///
+    /// # Errors
+    ///
+    /// gpg fails.
+    pub(crate) fn public(&self) -> Result<Vec<u8>, Failure> {
+        self.0.public().map_err(|error| failure(&error))
+    }
+}
 
 impl ReleaseSigner for PackageSigner {
     fn fingerprint(&self) -> &str {

@@ -7,7 +7,7 @@ mod keys;
 #[path = "xpak_support/trees.rs"]
 mod trees;
 
-use std::io::{Cursor, Read as _};
+use std::io::Cursor;
 
 use farm_portage::gpkg::{GpkgError, Limits, Metadata, Reader, Signer};
 use farm_portage::normal::{NormalOptions, normalise, stamp};

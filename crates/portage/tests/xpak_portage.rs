@@ -6,18 +6,17 @@ mod gpkg_support;
 mod trees;
 mod xpak_support;
 
-use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
 use farm_portage::binpkg::{BinpkgFormat, HEAD, TAIL};
-use farm_portage::gpkg::{EntryKind, GpkgError, Limits, Metadata, metadata_tar};
+use farm_portage::gpkg::{GpkgError, Limits, Metadata, metadata_tar};
 use farm_portage::normal::{NormalError, NormalOptions, NormalReport, Warning, normalise, normalise_xpak};
 use fs_err as fs;
 use gpkg_support::random::Random;
 use gpkg_support::{Lab, RICH};
 use serde_json::{Value, json};
-use trees::{Node, Tree};
+use trees::Tree;
 use xpak_support::{bzip2, finish, gzip, package, raw_entry, read_all, segment, xz, zstd};
 
 const COMPRESSIONS: [&str; 8] = ["bzip2", "gzip", "lz4", "lzip", "lzop", "xz", "zstd", "none"];

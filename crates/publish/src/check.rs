@@ -5,6 +5,7 @@ use std::path::Path;
 
 use fs_err as fs;
 
+use crate::client;
 use crate::live::{Live, newest_record};
 
 /// A release that is in force and whole.
@@ -17,7 +18,7 @@ pub struct InForce {
 }
 
 /// Looks whether the folder is whole: the newest release is in force, and every file that its index lists is there with its
-/// size. Otherwise `None`, and [`publish`](crate::publish) will mend it.
+/// size, and the client files are as they should be. Otherwise `None`, and [`publish`](crate::publish) will mend it.
 ///
 /// Reads the index and the newest record, but no package, and takes no lock. What it says of signatures is what the record
 /// says.
@@ -28,7 +29,8 @@ pub fn in_force(folder: &Path) -> Option<InForce> {
         && record
             .packages
             .iter()
-            .all(|package| has_size(&folder.join(&package.path), package.size));
+            .all(|package| has_size(&folder.join(&package.path), package.size))
+        && client::is_whole(folder, &record);
     let index = live.digest.filter(|_| whole)?;
     let signers = record.packages.into_iter().map(|package| package.signed_by).collect();
     Some(InForce { index, signers })

@@ -1,10 +1,11 @@
-//! Making a release visible: packages first, the index last.
+//! Making a release visible: packages first, then what clients are configured with, the index last.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::PublishError;
+use crate::client::{Packed, Staged};
 use crate::folder::Folder;
 use crate::live::{INDEX, INDEX_GZ};
 use crate::record::{self, Record};
@@ -16,11 +17,21 @@ pub(crate) struct Release<'a> {
     pub(crate) record: &'a Record,
     pub(crate) index: &'a [u8],
     pub(crate) index_gz: &'a [u8],
+    /// What clients need besides, if the release has that.
+    pub(crate) client: Option<&'a Packed>,
 }
 
-/// Gives packages their names, and nothing else: for those that an index lists already.
-pub(crate) fn restore(folder: &mut Folder, packages: &[StagedPackage]) -> Result<(), PublishError> {
+/// Gives packages and client files their names, and nothing else: for those that the release in force has already, whose time is `timestamp`.
+pub(crate) fn restore(
+    folder: &mut Folder,
+    packages: &[StagedPackage],
+    client: Option<&Packed>,
+    timestamp: u64,
+) -> Result<(), PublishError> {
     place_packages(folder, packages)?;
+    let client = stage_client(folder, client, timestamp)?;
+    client.place_archive(folder)?;
+    folder.replace_all(&named(&client.replaced))?;
     folder.keep();
     Ok(())
 }
@@ -38,6 +49,7 @@ pub(crate) fn commit(
         release.record.render().as_bytes(),
         release.record.timestamp,
     )?;
+    let client = stage_client(folder, release.client, release.record.timestamp)?;
     let index_gz = stage_bytes(folder, INDEX_GZ, release.index_gz, release.record.timestamp)?;
     let index = stage_bytes(folder, INDEX, release.index, release.record.timestamp)?;
 
@@ -47,12 +59,26 @@ pub(crate) fn commit(
     folder.place_new(&record, &name)?;
     folder.sync(Path::new(record::FOLDER))?;
     place_packages(folder, packages)?;
+    client.place_archive(folder)?;
     // Clients ask for the compressed index first. `Packages` is the last: while it is the old one, so is the release.
-    folder.replace_both((&index_gz, INDEX_GZ), (&index, INDEX))?;
+    let mut replaced = named(&client.replaced);
+    replaced.extend([(index_gz.as_path(), INDEX_GZ), (index.as_path(), INDEX)]);
+    folder.replace_all(&replaced)?;
     folder.keep();
     // The release is in force; should the machine fail before its name is on the disk, the old one is again.
     let _ = folder.sync(Path::new(""));
     Ok(())
+}
+
+fn stage_client(folder: &Folder, client: Option<&Packed>, timestamp: u64) -> io::Result<Staged> {
+    client.map_or_else(|| Ok(Staged::default()), |client| client.stage(folder, timestamp))
+}
+
+fn named(files: &[(PathBuf, String)]) -> Vec<(&Path, &str)> {
+    files
+        .iter()
+        .map(|(staged, path)| (staged.as_path(), path.as_str()))
+        .collect()
 }
 
 fn place_packages(folder: &mut Folder, packages: &[StagedPackage]) -> io::Result<()> {

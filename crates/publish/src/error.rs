@@ -73,6 +73,9 @@ pub enum PublishError {
     /// A licence group was to be denied without its members (bug).
     #[error("the licence group `{0}` was not expanded")]
     LicenseGroup(String),
+    /// A client file was given a path that leads elsewhere, or that farm itself uses (bug).
+    #[error("`{0}` is no path of a client file")]
+    ClientPath(String),
     /// The file system refused (environment). The error names the path.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -84,7 +87,7 @@ impl PublishError {
         match self {
             Self::Package { error, .. } => portage_kind(error.kind()),
             Self::Entry { error, .. } => portage_kind(error.kind()),
-            Self::WrongName { .. } | Self::LicenseGroup(_) | Self::ThreadLost => ErrorKind::Bug,
+            Self::WrongName { .. } | Self::LicenseGroup(_) | Self::ClientPath(_) | Self::ThreadLost => ErrorKind::Bug,
             Self::NotAFolder(_) | Self::Locked(_) | Self::NewerFormat { .. } | Self::Record { .. } | Self::Io(_) => {
                 ErrorKind::Environment
             }

@@ -117,17 +117,31 @@ impl Folder {
         fs::rename(staged, self.path.join(relative))
     }
 
-    /// Replaces one file and then another, or neither.
-    pub(crate) fn replace_both(&self, first: (&Path, &str), second: (&Path, &str)) -> io::Result<()> {
-        let (staged, relative) = first;
-        let target = self.path.join(relative);
-        let former = self.stage_copy(&target)?;
-        fs::rename(staged, &target)?;
-        let replaced = self.replace(second.0, second.1);
+    /// Replaces one file after the other in this order, or none: each is where it was staged, with the name that it gets.
+    pub(crate) fn replace_all(&self, files: &[(&Path, &str)]) -> io::Result<()> {
+        let Some(((last, last_name), before)) = files.split_last() else {
+            return Ok(());
+        };
+        let mut former = Vec::new();
+        for (number, (_, relative)) in before.iter().enumerate() {
+            former.push(self.stage_copy(&self.path.join(relative), &format!("former-{number}"))?);
+        }
+        let mut done = 0;
+        let replaced = before
+            .iter()
+            .try_for_each(|(staged, relative)| {
+                self.replace(staged, relative)?;
+                done += 1;
+                Ok(())
+            })
+            .and_then(|()| self.replace(last, last_name));
         if replaced.is_err() {
-            match former {
-                Some(former) => fs::rename(&former, &target)?,
-                None => fs::remove_file(&target)?,
+            for ((_, relative), former) in before[..done].iter().zip(&former).rev() {
+                let target = self.path.join(relative);
+                match former {
+                    Some(former) => fs::rename(former, &target)?,
+                    None => fs::remove_file(&target)?,
+                }
             }
         }
         replaced
@@ -135,14 +149,14 @@ impl Folder {
 
     /// Copies a file, with its time, to the staging folder; `None` if it is not there. (Not every file system that takes
     /// packages has hard links.)
-    fn stage_copy(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+    fn stage_copy(&self, path: &Path, name: &str) -> io::Result<Option<PathBuf>> {
         let mut source = match fs::File::open(path) {
             Ok(source) => source,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let mtime = u64::try_from(source.metadata()?.mtime()).unwrap_or(0);
-        let mut copy = self.stage("former")?;
+        let mut copy = self.stage(name)?;
         io::copy(&mut source, &mut copy.file)?;
         copy.finish(mtime).map(Some)
     }

@@ -6,6 +6,8 @@
 //! CATEGORY/NAME/PF-BUILD_ID.gpkg.tar   the packages, stamped and perhaps signed, their time the BUILD_TIME
 //! releases/0001.json …                 a record of every kept release: which payload became which instance, signed by whom
 //! releases/tags.json                   names of releases
+//! releases/client/DIGEST.tar.gz        the client files of every kept release that has any
+//! client/                              those of the newest release, one by one and (client.tar.gz) as one file
 //! Packages.gz, Packages                the index of the newest release, their time its TIMESTAMP
 //! ```
 //!
@@ -18,6 +20,8 @@
 //!   a new instance, newer than B.
 //! * Everything an index lists is there before the index is, and stays through [`RELEASES_FOR_CLIENTS`] releases that do
 //!   not list it any more. A client that works with the index it read a moment ago does not fail.
+//! * `client/` is what belongs to the index: it is replaced after the packages and before the index, file by file. A release whose client
+//!   files alone are others is a release like any other, with the same packages under a later TIMESTAMP.
 //! * TIMESTAMP rises with every release by [`TIMESTAMP_STEP`] or more, BUILD_TIME with every build of a version, BUILD_ID is never used twice.
 //!
 //! * Every package of a release that is signed is signed when it gets its name: there is no moment at which its name shows an
@@ -36,7 +40,9 @@
 //! * One publication at a time: the folder itself is locked, so there is no lock file to be left behind.
 
 mod audit;
+mod changes;
 mod check;
+mod client;
 mod commit;
 mod deny;
 mod error;
@@ -57,13 +63,14 @@ mod staging;
 
 pub use audit::{Audit, Fault, audit};
 pub use check::{InForce, in_force, index_digest};
+pub use client::ClientFiles;
 pub use deny::Deny;
 pub use error::{ErrorKind, PublishError};
 pub use held::Lacking;
 pub use import::{ForeignBinhost, ForeignFolder, Import, ImportError, Imported, import};
 pub use moved::{
-    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, is_package_file, needed, packages_of, packages_of_all,
-    record_number, record_numbers, record_path,
+    INDEX_FILES, PackageFile, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, client_archives,
+    is_client_file, is_package_file, needed, packages_of, packages_of_all, record_number, record_numbers, record_path,
 };
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use releases::{

@@ -6,6 +6,7 @@ use std::path::Path;
 use fs_err as fs;
 
 use crate::PublishError;
+use crate::client::{Packed, archive_digest, is_placed_path};
 use crate::instance::is_package_path;
 use crate::live::{INDEX, INDEX_GZ, recorded};
 use crate::record::{self, BadRecord, Record};
@@ -40,6 +41,8 @@ pub struct ReleaseFiles {
     pub timestamp: u64,
     /// What the index lists.
     pub packages: Vec<PackageFile>,
+    /// Where the archive of its client files lies, if it has any.
+    pub client: Option<String>,
     index: [blake3::Hash; 2],
 }
 
@@ -64,6 +67,7 @@ impl ReleaseFiles {
         if let Some(package) = record.packages.iter().find(|package| !is_package_path(&package.path)) {
             return Err(damaged(format!("`{}` is no path of a package", package.path)));
         }
+        let client = record.client_path();
         let packages = record.packages.into_iter().map(|package| PackageFile {
             path: package.path,
             size: package.size,
@@ -75,6 +79,7 @@ impl ReleaseFiles {
             number: record.number,
             timestamp: record.timestamp,
             packages: packages.collect(),
+            client,
             index: [record.index_gz, record.index],
         })
     }
@@ -86,13 +91,27 @@ impl ReleaseFiles {
     }
 }
 
-/// The package files that must stay in a folder: those that its releases list.
+/// The package files and archives of client files that must stay in a folder: those that its releases list.
 ///
 /// # Errors
 /// A record cannot be read.
 pub fn needed(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
-    let files = packages_of_all(folder)?;
-    Ok(files.into_iter().map(|package| package.path).collect())
+    let mut paths = client_archives(folder)?;
+    paths.extend(packages_of_all(folder)?.into_iter().map(|package| package.path));
+    Ok(paths)
+}
+
+/// The archives of client files that the releases of a folder name.
+///
+/// # Errors
+/// A record cannot be read.
+pub fn client_archives(folder: &Path) -> Result<BTreeSet<String>, PublishError> {
+    let mut paths = BTreeSet::new();
+    for number in record_numbers(folder)? {
+        let path = folder.join(record_path(number));
+        paths.extend(ReleaseFiles::parse(&fs::read(&path)?, &path)?.client);
+    }
+    Ok(paths)
 }
 
 /// The package files that the releases of a folder list, each once, by path.
@@ -120,6 +139,23 @@ pub fn packages_of(folder: &Path, number: u64) -> Result<Vec<PackageFile>, Publi
 /// Whether a path is one that a publication could have given to a package: nothing else may be removed.
 pub fn is_package_file(path: &str) -> bool {
     is_package_path(path)
+}
+
+/// The digest that the archive of client files at this path has; `None` for other paths.
+pub fn client_archive_digest(path: &str) -> Option<blake3::Hash> {
+    archive_digest(path)
+}
+
+/// Whether a path is one that a publication could have given to a file of `client/`.
+pub fn is_client_file(path: &str) -> bool {
+    is_placed_path(path)
+}
+
+/// What an archive of client files brings to `client/`, by path in the folder; nothing if the folder does not have the archive whole.
+pub fn archived_client_files(folder: &Path, archive: &str) -> BTreeMap<String, Vec<u8>> {
+    let packed = archive_digest(archive).and_then(|digest| Packed::kept(folder, digest).ok());
+    let files = packed.iter().flat_map(Packed::placed);
+    files.map(|(path, bytes)| (path, bytes.to_vec())).collect()
 }
 
 /// The path of a release's record in the folder.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use farm_portage::cpv::Cpv;
 use farm_portage::index::{HeaderSettings, Index, Stanza, gzip, header};
 
+use crate::changes::Changes;
 use crate::check::has_size;
+use crate::client::{self, ClientFiles, Packed};
 use crate::commit::{Release, commit, restore};
 use crate::deny::refusal;
 use crate::folder::Folder;
@@ -57,6 +59,8 @@ pub struct Publication<'a> {
     pub private: bool,
     /// Who signs the packages. Without one they are published unsigned, and signed ones are not kept.
     pub signer: Option<&'a dyn ReleaseSigner>,
+    /// What becomes `client/`; `None`: the release has no such folder.
+    pub client: Option<&'a ClientFiles>,
 }
 
 /// A package that was left out.
@@ -188,15 +192,25 @@ pub(crate) fn publish_locked(
     let (instances, stanzas): (Vec<Instance>, Vec<Stanza>) = packages.into_iter().unzip();
     changes.note_dropped(base.as_ref(), &instances);
 
+    let former_client = base.as_ref().and_then(|base| base.client);
+    let client = match publication.client {
+        Some(files) => Some(Packed::of(publication.folder, files, publication.epoch)?),
+        None => None,
+    };
     let render = |timestamp: u64| index_text(publication.header, &stanzas, timestamp);
     let digest_of = |text: &str| blake3::hash(text.as_bytes());
     if let Some(base) = base.as_ref().filter(|_| in_force)
         && digest_of(&render(base.timestamp)) == base.index
         && base.packages.len() == instances.len()
         && changes.added.is_empty()
+        && base.client == client.as_ref().map(|client| client.digest)
     {
-        if !staged.is_empty() {
-            restore(folder, &staged)?;
+        let whole = client
+            .as_ref()
+            .map_or(Ok(true), |client| client.is_in(publication.folder))?;
+        if !staged.is_empty() || !whole {
+            restore(folder, &staged, client.as_ref(), base.timestamp)?;
+            changes.mended = !whole;
         }
         return Ok(changes.published(base.index, refused));
     }
@@ -212,12 +226,17 @@ pub(crate) fn publish_locked(
     let mut record = Record::following(base.as_ref(), timestamp, header, instances, stamps);
     record.index = digest_of(&text);
     record.index_gz = blake3::hash(&compressed);
+    record.client = client.as_ref().map(|client| client.digest);
     let release = Release {
         record: &record,
         index: text.as_bytes(),
         index_gz: &compressed,
+        client: client.as_ref(),
     };
     commit(folder, &staged, &release)?;
+    if former_client != record.client || !in_force {
+        client::forget_former(folder, publication.folder, client.as_ref());
+    }
     forget_the_oldest(folder, publication.folder);
     changes.released = true;
     Ok(changes.published(record.index, refused))
@@ -444,43 +463,4 @@ fn index_text(variables: &BTreeMap<String, String>, stanzas: &[Stanza], timestam
         packages: stanzas.to_vec(),
     }
     .render()
-}
-
-/// What happens to the instances.
-#[derive(Default)]
-struct Changes {
-    released: bool,
-    added: Vec<String>,
-    restored: Vec<String>,
-    kept: usize,
-    held: Vec<String>,
-    dropped: Vec<String>,
-}
-
-impl Changes {
-    fn note_dropped(&mut self, base: Option<&Record>, instances: &[Instance]) {
-        let listed: BTreeSet<&str> = instances.iter().map(|instance| instance.path.as_str()).collect();
-        let former = base.into_iter().flat_map(|base| &base.packages);
-        self.dropped = former
-            .filter(|instance| !listed.contains(instance.path.as_str()))
-            .map(Instance::name)
-            .collect();
-    }
-
-    fn published(mut self, index: blake3::Hash, refused: Vec<Refused>) -> Published {
-        self.added.sort_unstable();
-        self.restored.sort_unstable();
-        self.held.sort_unstable();
-        self.dropped.sort_unstable();
-        Published {
-            changed: self.released || !self.restored.is_empty(),
-            index,
-            added: self.added,
-            restored: self.restored,
-            kept: self.kept,
-            held: self.held,
-            dropped: self.dropped,
-            refused,
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::archive_path;
 use crate::instance::{Stamp, Stamps};
 
 /// The folder of the records, in the folder that is published.
@@ -33,6 +34,10 @@ pub(crate) struct Record {
     /// The settings in the header of the index: all of it but PACKAGES, TIMESTAMP and VERSION. `None` in format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) header: Option<BTreeMap<String, String>>,
+    /// The digest of the archive of its client files; see [`crate::client`]. `None` where it has none. A farm that does not know of them
+    /// drops it from the records it writes, and leaves `client/` to the next one that does.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_hex")]
+    pub(crate) client: Option<blake3::Hash>,
     /// What the index lists, sorted by path.
     pub(crate) packages: Vec<Instance>,
     /// The highest stamps ever given out, so that one record is enough to go on.
@@ -93,6 +98,7 @@ impl Record {
             index: blake3::Hash::from_bytes([0; 32]),
             index_gz: blake3::Hash::from_bytes([0; 32]),
             header: Some(header),
+            client: None,
             packages,
             stamps,
         }
@@ -111,6 +117,11 @@ impl Record {
     /// The paths of the files that this release lists.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.packages.iter().map(|package| package.path.as_str())
+    }
+
+    /// The path of the archive of its client files.
+    pub(crate) fn client_path(&self) -> Option<String> {
+        self.client.map(archive_path)
     }
 
     /// The instance that this release has of a payload, signed by this key, or by none.
@@ -169,6 +180,24 @@ mod hex {
     }
 }
 
+/// The same where there may be none.
+mod optional_hex {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digest: &Option<blake3::Hash>, serializer: S) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => super::hex::serialize(digest, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<blake3::Hash>, D::Error> {
+        #[derive(Deserialize)]
+        struct Digest(#[serde(with = "super::hex")] blake3::Hash);
+        Ok(Option::<Digest>::deserialize(deserializer)?.map(|Digest(digest)| digest))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +241,15 @@ mod tests {
         for other in [None, Some("OTHER")] {
             assert_eq!(record.instance("a/b-1", payload, other), None);
         }
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_client_files_is_one_without() {
+        let mut record = release(None, &["p"]);
+        assert!(!record.render().contains("client"));
+        assert_eq!(Record::parse(record.render().as_bytes()), Ok(record.clone()));
+        record.client = Some(blake3::hash(b"x"));
+        assert_eq!(Record::parse(record.render().as_bytes()), Ok(record));
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub trait Remote: fmt::Debug + Sync {
     /// Makes a file where none of that name may be: of several who try, one succeeds.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Created, RemoteError>;
 
-    /// Puts a file of the folder `root` in the place of another, or where none is.
-    fn replace(&self, root: &Path, file: &Upload) -> Result<(), RemoteError>;
+    /// Puts files of the folder `root` in the place of others, or where none are, each in one step. In what order, is not said.
+    fn replace(&self, root: &Path, files: &[Upload]) -> Result<(), RemoteError>;
 
     /// Removes files. One that is not there is no error.
     fn remove(&self, paths: &[String]) -> Result<(), RemoteError>;

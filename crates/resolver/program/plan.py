@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+import client
 import native
 import vdb
 
@@ -366,6 +367,7 @@ def profile(resolver):
         "mirrors": {name: list(urls) for name, urls in settings.thirdpartymirrors().items()},
         "gentoo_mirrors": settings.get("GENTOO_MIRRORS", "").split(),
         "license_groups": license_groups(settings._license_manager),
+        "client": client.describe(settings),
         "repositories": {
             repository.name: {
                 "location": repository.location,

@@ -239,6 +239,9 @@ pub struct Profile {
     pub license_groups: BTreeMap<String, BTreeSet<String>>,
     /// The repositories by name.
     pub repositories: BTreeMap<String, Repository>,
+    /// What a machine without these repositories needs to take the packages for what they were in this root: the profile, flattened, and
+    /// what else goes to `/etc/portage`; texts by path. The program's `client.py` says what is in it.
+    pub client: BTreeMap<String, String>,
 }
 
 /// A repository of the root.

@@ -93,6 +93,7 @@ pub(crate) fn release(space: &Space, folder: &str, packages: &[(&str, &str)]) {
         deny: &[],
         private: false,
         signer: None,
+        client: None,
     };
     publish(&publication, &mut |_| {}).unwrap();
 }

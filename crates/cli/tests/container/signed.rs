@@ -13,13 +13,13 @@ const MANIFEST: &str = "farms/tiny/farm.yaml";
 const PLACE: &str = "pkgs: { to: \"${PKGS}\"";
 
 /// A farm whose keys are its own; the agent ends with it.
-struct Signing {
-    space: FarmSpace,
+pub(crate) struct Signing {
+    pub(crate) space: FarmSpace,
 }
 
 /// What `farm key new` printed.
-struct Steps {
-    fingerprint: String,
+pub(crate) struct Steps {
+    pub(crate) fingerprint: String,
     /// What the client's root runs.
     commands: String,
     /// Lines of binrepos.conf.
@@ -28,13 +28,13 @@ struct Steps {
 }
 
 impl Signing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             space: FarmSpace::ready(),
         }
     }
 
-    fn key(&self, name: &str) -> Steps {
+    pub(crate) fn key(&self, name: &str) -> Steps {
         let made = self.space.farm(&["key", "new", "--no-passphrase", name]).succeeded();
         let part = |from: &str| -> String {
             let lines = made.stdout.lines().skip_while(|line| !line.contains(from)).skip(1);
@@ -52,7 +52,7 @@ impl Signing {
     }
 
     /// Has this key sign from now on; `None`: nobody.
-    fn signed_by(&self, name: Option<&str>) {
+    pub(crate) fn signed_by(&self, name: Option<&str>) {
         let text = self.space.read(MANIFEST);
         let start = text.find(PLACE).unwrap() + PLACE.len();
         let end = start + text[start..].find('}').unwrap();
@@ -62,7 +62,7 @@ impl Signing {
     }
 
     /// Publishes to a folder of this name; gives what became of the node, and the folder of the index.
-    fn publish(&self, name: &str, more: &[&str]) -> (String, PathBuf) {
+    pub(crate) fn publish(&self, name: &str, more: &[&str]) -> (String, PathBuf) {
         self.publish_with(name, more, &[])
     }
 

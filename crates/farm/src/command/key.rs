@@ -9,9 +9,7 @@ use farm_signing::NewKey;
 use fs_err as fs;
 
 use super::{FarmError, Setup};
-
-/// Where Portage keeps the keys that it trusts (BINPKG_GPG_VERIFY_GPG_HOME in its make.globals).
-const CLIENT_KEYS: &str = "/etc/portage/gnupg";
+use crate::signing::client_commands;
 
 /// A key that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,21 +35,10 @@ pub struct MadeKey {
 
 impl MadeKey {
     /// The commands by which a client, as root, comes to trust the key. The public key lies in the current folder there.
-    ///
-    /// `getuto` makes the folder with a key of its own where there is none; on machines without it a folder will do. gpg verifies
-    /// as nobody (GPG_VERIFY_USER_DROP), who must be able to read the keys and the trust, and nothing else there.
     #[must_use]
     pub fn client_commands(&self) -> Vec<String> {
         let file = self.public.file_name().unwrap_or_default().to_string_lossy();
-        let gpg = format!("gpg --homedir {CLIENT_KEYS} --batch");
-        vec![
-            format!("if command -v getuto; then getuto; else mkdir -p {CLIENT_KEYS}; fi"),
-            format!("chmod 755 {CLIENT_KEYS}"),
-            format!("{gpg} --import {file}"),
-            format!("echo {}:6: | {gpg} --import-ownertrust", self.fingerprint),
-            format!("{gpg} --check-trustdb"),
-            format!("chmod a+r {CLIENT_KEYS}/pubring.kbx {CLIENT_KEYS}/trustdb.gpg"),
-        ]
+        client_commands(&file, &self.fingerprint)
     }
 }
 

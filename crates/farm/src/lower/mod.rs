@@ -2,7 +2,7 @@
 
 mod check;
 mod images;
-mod published;
+mod publish;
 mod tasks;
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use farm_manifest::model::{Base, Binfarm, Farm, GitPin, ImageFrom, Repo, RepoSou
 use farm_manifest::{Loaded, Spanned};
 
 pub use self::check::check;
-pub use self::published::{local_folder, published_to};
+pub use self::publish::{local_folder, published_to};
 pub(crate) use self::tasks::TaskFiles;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
@@ -27,8 +27,6 @@ use crate::files::{FileNode, Files};
 use crate::lockfile::FarmLock;
 use crate::names::{TOOLS_SUBJECT, image_word};
 use crate::rules::join::JoinData;
-use crate::rules::publish_images::PublishImagesPlan;
-use crate::rules::publish_pkgs::PublishPkgsPlan;
 use crate::rules::repo::RepoSourcePinned;
 use crate::rules::stage3::{Stage3Data, Stage3Source};
 use crate::rules::{base, join, repo, resolve, root, stage3};
@@ -355,51 +353,6 @@ impl Lowering<'_> {
             Some((path.value.file_name()?.to_owned(), file.bytes.clone()))
         };
         paths.iter().filter_map(script).collect()
-    }
-
-    fn publish_pkgs(&self) -> Result<Option<PublishPkgsPlan>, FarmError> {
-        let Some(publish) = &self.farm.publish.pkgs else {
-            return Ok(None);
-        };
-        let to = &publish.to.value;
-        let (folder, remote) = published_to(to, self.flavour(), &self.context.workspace, &self.context.state)?;
-        let deny = self.farm.publish.deny.iter().chain(&publish.deny);
-        Ok(Some(PublishPkgsPlan {
-            to: format!("{}/{}", to.trim_end_matches('/'), self.flavour()),
-            folder,
-            remote,
-            deny: deny.map(|deny| deny.value.clone()).collect(),
-            private: publish.private,
-            sign: publish.sign.as_ref().map(|sign| sign.value.clone()),
-            needs: publish
-                .needs
-                .iter()
-                .map(|target| self.target_node(&target.value))
-                .collect(),
-        }))
-    }
-
-    fn publish_images(&self) -> Option<PublishImagesPlan> {
-        let publish = self.farm.publish.images.as_ref()?;
-        let images = self
-            .farm
-            .images
-            .iter()
-            .map(|image| {
-                let name = &image.name.value;
-                (
-                    self.node(&format!("image/{name}")),
-                    name.clone(),
-                    publish.reference(name),
-                )
-            })
-            .collect();
-        let needs = publish
-            .needs
-            .iter()
-            .map(|target| self.target_node(&target.value))
-            .collect();
-        Some(PublishImagesPlan { images, needs })
     }
 }
 

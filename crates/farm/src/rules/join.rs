@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Guard, Input, NodeSpec, Output, Run};
-use farm_resolver::{Answer, Instance, Native, Outcome, Package, Plan, join, unsound};
+use farm_resolver::{Answer, Instance, Native, Outcome, Package, Plan, Root, join, unsound};
 use serde::{Deserialize, Serialize};
 
 use super::repo::OpenRepo;
 use super::scan::{InstalledRecord, InstalledSet};
 use super::{fetch, image, package, publish_images, publish_pkgs, stage};
 use crate::action::{Action, ContainerData};
+use crate::client;
 use crate::context::Context;
 use crate::fetcher::Sources;
 use crate::names::TOOLS_SUBJECT;
@@ -103,6 +104,8 @@ pub struct SubjectPlan {
     pub packages: Vec<usize>,
     /// Its members and all they need at run time, in merge order.
     pub runtime: Vec<usize>,
+    /// What it names: its members, of sets the atoms in them.
+    pub members: BTreeSet<String>,
     /// What goes into the world file of an image.
     pub world: Vec<String>,
     /// The `emerge` command that was answered.
@@ -125,7 +128,7 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
         name: format!("{}:plan", data.farm),
         kind: "plan".to_owned(),
         // Raised whenever the form of `JoinedPlan` changes: what an older farm wrote must not be read.
-        rule_version: 5,
+        rule_version: 6,
         class: Class::Plan,
         inputs: vec![Input::text(
             "subjects",
@@ -243,6 +246,7 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         let subject_plan = SubjectPlan {
             packages: joined.by_subject.get(*subject).cloned().unwrap_or_default(),
             runtime,
+            members: plan.roots.iter().map(named).collect(),
             world: world.into_iter().collect(),
             command,
             answer: blob,
@@ -266,7 +270,20 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
     };
     let json = serde_json::to_vec(&joined_plan).map_err(|error| bug(error.to_string()))?;
     let blob = context.keep(&json)?;
-    Ok(vec![Place::Store { blob }.output("joined", blob.digest)])
+    // All plans are of one configuration. An output by itself, because only who publishes for others reads it.
+    let client = profile.map(|profile| profile.client.clone()).unwrap_or_default();
+    let json = serde_json::to_vec(&client).map_err(|error| bug(error.to_string()))?;
+    let client = context.keep(&json)?;
+    Ok(vec![
+        Place::Store { blob }.output("joined", blob.digest),
+        Place::Store { blob: client }.output(client::ROLE, client.digest),
+    ])
+}
+
+/// What a subject names: of a set, an atom in it.
+fn named(root: &Root) -> String {
+    let is_set = root.member.starts_with('@');
+    if is_set { root.atom.clone() } else { root.member.clone() }
 }
 
 /// A member as the world file has it: `CATEGORY/NAME`, or `@set`.

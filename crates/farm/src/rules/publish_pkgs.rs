@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use farm_engine::{
     Class, Dependency, Digest, Event, Failure, FailureKind, Guard, Input, NodeSpec, Output, Presence, Run,
 };
-use farm_publish::{Candidate, Deny, InForce, Lacking, Publication, PublishError, ReleaseSigner, in_force, publish};
+use farm_publish::{
+    Candidate, ClientFiles, Deny, InForce, Lacking, Publication, PublishError, ReleaseSigner, in_force, publish,
+};
 use farm_remote::Address;
 
 use super::base::Tell;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
 use super::{package, publish_remote};
 use crate::action::Action;
+use crate::client::{self, Client, SignedBy};
 use crate::context::Context;
 use crate::pkgdir::Kept;
 use crate::place::{self, Place};
@@ -32,6 +35,8 @@ pub struct PublishPkgsPlan {
     pub folder: PathBuf,
     /// The remote with the flavour, if it is not a folder.
     pub remote: Option<Address>,
+    /// Where readers find it, with the flavour, if that is another address than `to`.
+    pub url: Option<String>,
     /// What is not published, as people wrote it: which licences are in a group, a plan tells.
     pub deny: Vec<farm_manifest::model::Deny>,
     /// Whether what may not be redistributed goes there, too.
@@ -53,6 +58,8 @@ pub struct PublishPkgsData {
     pub packages: Vec<PublishedPackage>,
     /// Header of the index.
     pub header: BTreeMap<String, String>,
+    /// What its clients need; `None` for farm's own state, which has none.
+    pub client: Option<Client>,
 }
 
 /// One package to be published.
@@ -75,13 +82,14 @@ pub fn binhost_node(data: &JoinData, joined: &JoinedPlan, folder: PathBuf, epoch
         to: format!("binhost/{}/{}", data.farm, data.flavour),
         folder,
         remote: None,
+        url: None,
         deny: Vec::new(),
         private: true,
         // Whoever may read farm's own state need not be told who wrote it.
         sign: None,
         needs: Vec::new(),
     };
-    node(data, plan, Vec::new(), joined, "binhost", epoch)
+    node(data, plan, Vec::new(), joined, None, epoch)
 }
 
 /// The node of a publication.
@@ -97,7 +105,8 @@ pub fn publish_node(
 ) -> Result<NodeSpec<Action>, Failure> {
     let deny = plan.deny.iter().map(|deny| resolved(deny, &joined.license_groups));
     let deny = deny.collect::<Result<_, _>>()?;
-    Ok(node(data, plan.clone(), deny, joined, "publish-pkgs", epoch))
+    let client = Client::new(data, joined, &plan.to, plan.url.as_deref());
+    Ok(node(data, plan.clone(), deny, joined, Some(client), epoch))
 }
 
 /// What is denied, with the licences of a group.
@@ -136,7 +145,7 @@ fn node(
     plan: PublishPkgsPlan,
     deny: Vec<Deny>,
     joined: &JoinedPlan,
-    local: &str,
+    client: Option<Client>,
     epoch: u64,
 ) -> NodeSpec<Action> {
     let packages: Vec<PublishedPackage> = joined
@@ -155,20 +164,37 @@ fn node(
     if plan.private {
         inputs.push(Input::text("private", "yes"));
     }
+    // Who signs is in no key, so these are the files of an unsigned release.
+    let files = client.as_ref().map(|client| client.files(&BTreeMap::new(), None));
+    inputs.extend(
+        files
+            .iter()
+            .flatten()
+            .map(|(path, bytes)| Input::digest(format!("client/{path}"), Digest::of(bytes))),
+    );
     // Where one goes on after a failure, what was built well is published; whoever takes packages out of farm's own state wants all.
-    let need = if local == "binhost" {
-        Dependency::output
-    } else {
+    let need = if client.is_some() {
         Dependency::soft
+    } else {
+        Dependency::output
     };
     let mut dependencies: Vec<Dependency> = packages
         .iter()
         .map(|package| need(package.node.clone(), "payload".to_owned()))
         .collect();
+    dependencies.extend(
+        client
+            .iter()
+            .map(|client| Dependency::output(client.plan.clone(), client::ROLE)),
+    );
     dependencies.extend(plan.needs.iter().map(Dependency::before_run));
+    let (local, kind) = match client {
+        Some(_) => ("publish-pkgs", "publish"),
+        None => ("binhost", "binhost"),
+    };
     NodeSpec {
         name: format!("{}:{local}", data.farm),
-        kind: if local == "binhost" { "binhost" } else { "publish" }.to_owned(),
+        kind: kind.to_owned(),
         rule_version: 1,
         class: Class::Build,
         inputs,
@@ -180,6 +206,7 @@ fn node(
             deny,
             packages,
             header: joined.header.clone(),
+            client,
         })),
     }
 }
@@ -285,6 +312,10 @@ pub fn run(
         Some(name) => Some(PackageSigner(context.signing.key(name)?)),
         None => None,
     };
+    let client = match &data.client {
+        Some(client) => Some(client_files(context, run, spec, client, signer.as_ref())?),
+        None => None,
+    };
     let mut tell = Tell { run, name: &spec.name };
     let publication = Publication {
         folder: &data.plan.folder,
@@ -295,6 +326,7 @@ pub fn run(
         deny: &data.deny,
         private: data.plan.private,
         signer: signer.as_ref().map(|signer| signer as &dyn ReleaseSigner),
+        client: client.as_ref(),
     };
     let mut progress = |line: &str| farm_executor::Progress::progress(&mut tell, line);
     let published = match &data.plan.remote {
@@ -322,6 +354,28 @@ pub fn run(
         index: published.index.into(),
     };
     Ok(vec![place.output("index", Digest::from(published.index))])
+}
+
+/// What goes to `client/`, with the key that signs.
+fn client_files(
+    context: &Context,
+    run: &Run<'_>,
+    spec: &NodeSpec<Action>,
+    client: &Client,
+    signer: Option<&PackageSigner>,
+) -> Result<ClientFiles, Failure> {
+    let bug = |what: String| Failure::new(FailureKind::Bug, what);
+    let guard = run
+        .dependency(spec, &client.plan)
+        .ok_or_else(|| bug(format!("{} is not there", client.plan)))?;
+    let of_portage = serde_json::from_slice(&context.read(&place::blob(guard, client::ROLE)?)?)
+        .map_err(|error| bug(format!("the profile for clients: {error}")))?;
+    let public = signer.map(PackageSigner::public).transpose()?;
+    let signed = signer.zip(public.as_deref()).map(|(signer, public)| SignedBy {
+        fingerprint: signer.fingerprint(),
+        public,
+    });
+    Ok(client.files(&of_portage, signed))
 }
 
 /// Whether what was published is still what is there, signed by the key that the manifest now names, or by none. `to` is the folder or

@@ -170,8 +170,9 @@ impl Driver for MakesUp<'_> {
     }
 }
 
-const ROLES: [&str; 12] = [
+const ROLES: [&str; 13] = [
     "archive",
+    "client",
     "done",
     "file",
     "image",

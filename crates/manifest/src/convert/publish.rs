@@ -14,6 +14,9 @@ use crate::yaml::Node;
 
 const SCHEMES: [&str; 5] = ["file", "ssh", "s3", "http", "https"];
 
+/// What stock Portage fetches from.
+const READERS_SCHEMES: [&str; 4] = ["http", "https", "file", "ssh"];
+
 /// Reads `publish:`.
 pub(super) fn publish(
     reader: &mut Reader<'_>,
@@ -40,6 +43,7 @@ pub(super) fn publish(
 fn pkgs(reader: &mut Reader<'_>, node: &Node, tasks: &BTreeSet<&str>) -> Option<PublishPkgs> {
     let mut fields = reader.fields(node, &PUBLISH_PKGS, "`pkgs`")?;
     let to = fields.take("to").and_then(|node| destination(reader, node));
+    let url = fields.take("url").and_then(|node| readers_address(reader, node));
     let sign = fields.take("sign").and_then(|node| reader.text(node, "`sign`"));
     let needs = fields
         .take("needs")
@@ -54,6 +58,7 @@ fn pkgs(reader: &mut Reader<'_>, node: &Node, tasks: &BTreeSet<&str>) -> Option<
     fields.finish();
     Some(PublishPkgs {
         to: to?,
+        url,
         sign,
         needs,
         deny,
@@ -95,6 +100,30 @@ fn destination(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> 
         return None;
     }
     Some(text)
+}
+
+/// Where clients read. Everybody gets it, so that nobody's password may be in it.
+fn readers_address(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
+    let text = reader.text(node, "`url`")?;
+    let (scheme, rest) = text.value.split_once("://").unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let written = || "write `https://HOST/FOLDER`; the flavour follows by itself".to_owned();
+    let (wrong, help) = if !READERS_SCHEMES.contains(&scheme) {
+        (
+            format!("`{}` is no address that Portage fetches from", text.value),
+            written(),
+        )
+    } else if rest.is_empty() || rest.contains(char::is_whitespace) {
+        (format!("`{}` says no place", text.value), written())
+    } else if user.contains(':') {
+        let help = "clients put it into their own configuration of what fetches".to_owned();
+        ("a password does not belong into a manifest".to_owned(), help)
+    } else {
+        return Some(text);
+    };
+    reader.error(text.span, wrong).help = Some(help);
+    None
 }
 
 fn images(

@@ -210,7 +210,12 @@ pub(crate) static PUBLISH_PKGS: Section = Section {
         required(
             "to",
             &TEXT,
-            "Where clients fetch them: file:///FOLDER, ssh://[USER@]HOST[:PORT]/FOLDER, s3://BUCKET[/PREFIX], http:// or https://HOST/FOLDER (PUT). Packages land in TO/FLAVOUR/. Never with a password: docs/publishing.md says where credentials come from.",
+            "Where they go: file:///FOLDER, ssh://[USER@]HOST[:PORT]/FOLDER, s3://BUCKET[/PREFIX], http:// or https://HOST/FOLDER (PUT). Packages land in TO/FLAVOUR/. Never with a password: docs/publishing.md says where credentials come from.",
+        ),
+        key(
+            "url",
+            &TEXT,
+            "Where clients fetch them, if that is another address than `to`, as behind ssh:// and s3://: http:// or https://HOST/FOLDER. FLAVOUR/ follows. It stands in client/binrepos.conf of every release.",
         ),
         key(
             "sign",

@@ -21,6 +21,8 @@ pub struct Publish {
 pub struct PublishPkgs {
     /// An address: `file://`, `ssh://`, `s3://`, `http://`, `https://`. Packages land in `TO/FLAVOUR/`.
     pub to: Spanned<String>,
+    /// Where clients fetch them from if that is another address than `to`: `http://`, `https://`, `file://`, `ssh://`, without the flavour.
+    pub url: Option<Spanned<String>>,
     /// The OpenPGP key that signs: a fingerprint, a long key id, or an e-mail address.
     pub sign: Option<Spanned<String>>,
     /// What must succeed before anything is published.

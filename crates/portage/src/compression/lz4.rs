@@ -13,14 +13,17 @@ const SKIPPABLE: std::ops::RangeInclusive<u32> = 0x184D_2A50..=0x184D_2A5F;
 /// The format before there were frames, which nothing writes unless it is asked to (`lz4 -l`).
 const LEGACY: u32 = 0x184C_2102;
 
+/// The input of a frame: its first bytes, which were read to see what it is, and the rest.
+type Peeked<R> = Chain<Cursor<[u8; 4]>, R>;
+
 /// lz4 frames up to the end. `None` after that.
 pub(super) struct Lz4<R: Read>(State<R>);
 
 enum State<R: Read> {
     /// Between two frames.
     Between(R),
-    /// In a frame, which begins with the bytes that were read to see what it is.
-    Within(Box<FrameDecoder<Watched<Chain<Cursor<[u8; 4]>, R>>>>),
+    /// In a frame.
+    Within(Box<FrameDecoder<Watched<Peeked<R>>>>),
     /// After the last frame, or after an error.
     Over,
 }

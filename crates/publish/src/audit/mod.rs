@@ -1,5 +1,6 @@
 //! Whether what lies in a folder is what was published: the index, the packages, the records.
 
+mod client;
 mod index;
 mod package;
 mod releases;
@@ -54,8 +55,8 @@ pub(crate) enum Looked<'a> {
 
 /// Looks at everything in a folder: that both files of the index agree, and say of each package what is so, digests and metadata;
 /// that every package is what its own `Manifest` says, and its signatures are good and by the key that the record names; that what
-/// the kept releases list is there, unchanged; that records and tags can be read; and that no package lies there that nothing
-/// lists.
+/// the kept releases list is there, unchanged; that `client/` is what the release in force has; that records and tags can be read; and that no package
+/// lies there that nothing lists.
 ///
 /// Changes nothing and takes no lock, so that it does not stop a publication; it begins anew if there was one. `progress` is told
 /// how many packages of how many are done.
@@ -105,6 +106,7 @@ fn look(
     }
     if let Some(book) = &book {
         releases::check(folder, book, index.as_ref(), &mut faults);
+        client::check(folder, book, &mut faults)?;
     }
     releases::leftovers(folder, &looked, &mut faults)?;
     let all: Vec<(&String, &Looked<'_>)> = looked.iter().collect();

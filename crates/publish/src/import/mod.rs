@@ -141,6 +141,8 @@ pub fn import(import: &Import<'_>, progress: &mut dyn FnMut(&str)) -> Result<Imp
         deny: import.deny,
         private: import.private,
         signer: import.signer,
+        // How its clients are to be configured, only who builds the packages knows.
+        client: None,
     };
     let repeated = listed - candidates.len();
     let notes = taken.iter().flat_map(|package| package.notes.iter().cloned()).collect();

@@ -112,10 +112,14 @@ impl Book {
         (kept, for_clients)
     }
 
-    /// The files of packages that any of these releases, or what clients see now, lists.
+    /// The files of packages that any of these releases, or what clients see now, lists, and the archives of their client files.
     pub(crate) fn needed(&self, releases: &BTreeSet<u64>) -> BTreeSet<String> {
         let records = releases.iter().filter_map(|number| self.records.get(number));
-        let mut paths: BTreeSet<String> = records.flat_map(Record::paths).map(str::to_owned).collect();
+        let files_of = |record: &Record| -> Vec<String> {
+            let packages = record.paths().map(str::to_owned);
+            packages.chain(record.client_path()).collect()
+        };
+        let mut paths: BTreeSet<String> = records.flat_map(files_of).collect();
         paths.extend(self.live.paths());
         paths
     }

@@ -17,7 +17,7 @@ use crate::record::{FOLDER, Record};
 pub struct Pruned {
     /// The releases that are forgotten.
     pub releases: Vec<u64>,
-    /// The packages that go with them, relative to the folder.
+    /// The packages and archives of client files that go with them, relative to the folder.
     pub files: Vec<String>,
     /// Their size.
     pub bytes: u64,
@@ -74,9 +74,11 @@ fn plan(folder: &Path, mut book: Book, keep: u64) -> Result<(Pruned, BTreeSet<St
         .collect();
     let files: BTreeSet<String> = fallen
         .iter()
-        .flat_map(|record| record.paths())
-        .filter(|path| !needed.contains(*path) && is_package_path(path))
-        .map(str::to_owned)
+        .flat_map(|record| {
+            let packages = record.paths().filter(|path| is_package_path(path));
+            packages.map(str::to_owned).chain(record.client_path())
+        })
+        .filter(|path| !needed.contains(path))
         .collect();
     let sizes = files.iter().filter_map(|path| {
         let metadata = fs::symlink_metadata(folder.join(path)).ok()?;

@@ -8,6 +8,7 @@ use fs_err as fs;
 
 use super::{Book, ReleaseError};
 use crate::check::has_size;
+use crate::client::{ClientFiles, Packed, archive_path};
 use crate::folder::Folder;
 use crate::parallel::work_on_all;
 use crate::publication::publish_locked;
@@ -72,6 +73,7 @@ pub fn rollback(rollback: &Rollback<'_>, progress: &mut dyn FnMut(&str)) -> Resu
             file: folder.join(&package.path),
         })
         .collect();
+    let client = client_files(folder, to)?;
     let header = to.header.clone().unwrap_or_else(|| book.live.header());
     let publication = Publication {
         folder,
@@ -83,6 +85,7 @@ pub fn rollback(rollback: &Rollback<'_>, progress: &mut dyn FnMut(&str)) -> Resu
         deny: rollback.deny,
         private: rollback.private,
         signer: rollback.signer,
+        client: client.as_ref(),
     };
     let to = to.number;
     let published = publish_locked(&mut locked, &publication, &Default::default(), progress)?;
@@ -116,6 +119,18 @@ fn check_signer(book: &Book, to: &Record, signer: Option<&dyn ReleaseSigner>) ->
     match (signer, signers.first()) {
         (None, Some(key)) => Err(ReleaseError::NeedsKey((*key).to_owned())),
         _ => Ok(()),
+    }
+}
+
+/// The client files that the release had; `None` if it had none.
+fn client_files(folder: &Path, to: &Record) -> Result<Option<ClientFiles>, ReleaseError> {
+    let Some(digest) = to.client else { return Ok(None) };
+    match Packed::kept(folder, digest) {
+        Ok(packed) => Ok(Some(packed.files().clone())),
+        Err(fault) => Err(ReleaseError::NotWhole {
+            release: to.number,
+            faults: vec![format!("{} {fault}", archive_path(digest))],
+        }),
     }
 }
 

@@ -13,7 +13,9 @@ use farm_portage::gpkg::{
 };
 use farm_portage::index::{Index, Stanza};
 use farm_portage::normal::{NormalOptions, normalise};
-use farm_publish::{Candidate, Deny, Lacking, Publication, PublishError, Published, ReleaseSigner, publish};
+use farm_publish::{
+    Candidate, ClientFiles, Deny, Lacking, Publication, PublishError, Published, ReleaseSigner, publish,
+};
 use fs_err as fs;
 use tempfile::TempDir;
 
@@ -26,6 +28,7 @@ pub(crate) struct Lab {
     pub(crate) deny: Vec<Deny>,
     pub(crate) private: bool,
     pub(crate) signer: Option<Box<dyn ReleaseSigner>>,
+    pub(crate) client: Option<ClientFiles>,
 }
 
 impl Lab {
@@ -39,7 +42,14 @@ impl Lab {
             deny: Vec::new(),
             private: false,
             signer: None,
+            client: None,
         }
+    }
+
+    /// From now on releases have these client files, given as path and content.
+    pub(crate) fn has_client_files(&mut self, files: &[(&str, &str)]) {
+        let file = |(path, text): &(&str, &str)| ((*path).to_owned(), text.as_bytes().to_vec());
+        self.client = Some(files.iter().map(file).collect());
     }
 
     /// From now on this key signs.
@@ -139,6 +149,7 @@ impl Lab {
             deny: &self.deny,
             private: self.private,
             signer: self.signer.as_deref(),
+            client: self.client.as_ref(),
         };
         publish(&publication, progress)
     }

@@ -1,6 +1,8 @@
 //! Bringing package files to the mirror: those that cannot be made again from farm's own packages.
 
-use farm_publish::{PackageFile, packages_of_all};
+use std::collections::BTreeSet;
+
+use farm_publish::{PackageFile, archived_client_files, client_archives, packages_of_all};
 use fs_err as fs;
 
 use super::Mirror;
@@ -37,7 +39,11 @@ impl Mirror {
     /// The remote cannot be asked, or the mirror cannot be written. That a file is missing or damaged is none.
     pub fn fetch_all(&self, remote: &dyn Remote) -> Result<usize, RemoteError> {
         let files = packages_of_all(&self.folder)?;
-        let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        let mut paths: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+        for archive in client_archives(&self.folder)? {
+            paths.extend(archived_client_files(&self.folder, &archive).into_keys());
+        }
+        let paths: Vec<String> = paths.into_iter().collect();
         let came = remote.download(&self.folder, &paths)?;
         for file in &files {
             if self.size(&file.path)?.is_some() {

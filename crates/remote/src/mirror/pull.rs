@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use farm_publish::{INDEX_FILES, RECORDS, ReleaseFiles, record_number, record_numbers, record_path};
+use farm_publish::{
+    INDEX_FILES, RECORDS, ReleaseFiles, client_archive_digest, client_archives, record_number, record_numbers,
+    record_path,
+};
 
 use super::Mirror;
 use super::settled::{self, Settled};
@@ -15,7 +18,7 @@ pub struct Pulled {
     pub(super) newest: u64,
     /// What the last push that came to its end left.
     pub(super) settled: Option<Settled>,
-    /// Package files of releases since then, whose pushes have not come to their ends.
+    /// Package files and archives of client files of releases since then, whose pushes have not come to their ends.
     pub(super) unsettled: BTreeSet<String>,
     /// Whether clients see the index that the mirror has.
     pub(super) in_force: bool,
@@ -49,7 +52,9 @@ impl Mirror {
         for number in numbers.range(since + 1..) {
             let release = self.pull_record(remote, *number)?;
             unsettled.extend(release.packages.into_iter().map(|package| package.path));
+            unsettled.extend(release.client);
         }
+        self.pull_clients(remote)?;
         let in_force = if is_behind {
             self.pull_index(remote)?
         } else {
@@ -171,6 +176,25 @@ impl Mirror {
         let release = ReleaseFiles::parse(&bytes, place.as_ref())?;
         self.write(&path, &bytes)?;
         Ok(release)
+    }
+
+    /// Gets the archives of client files that the mirror does not have: by them the next publication knows whether its own are other ones,
+    /// and an older release can be published again. One that is not there, or is damaged, is made again where it is wanted.
+    fn pull_clients(&self, remote: &dyn Remote) -> Result<(), RemoteError> {
+        let archives = client_archives(&self.folder)?;
+        for (path, digest) in archives
+            .iter()
+            .filter_map(|path| Some((path, client_archive_digest(path)?)))
+        {
+            let is_it = |bytes: &Vec<u8>| blake3::hash(bytes) == digest;
+            if self.read(path)?.is_some_and(|bytes| is_it(&bytes)) {
+                continue;
+            }
+            if let Some(bytes) = remote.get(path)?.filter(is_it) {
+                self.write(path, &bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Gets the index; gives whether it is the one of the newest release.

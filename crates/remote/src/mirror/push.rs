@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 
 use farm_publish::{
-    INDEX_FILES, RECORDS, ReleaseFiles, is_package_file, needed, record_number, record_numbers, record_path,
+    INDEX_FILES, RECORDS, ReleaseFiles, archived_client_files, client_archive_digest, is_client_file, is_package_file,
+    needed, record_number, record_numbers, record_path,
 };
 use fs_err as fs;
 
-use super::settled::{self, Settled, is_record_file};
+use super::settled::{self, Settled, is_client_path, is_record_file};
 use super::{Mirror, Pulled};
 use crate::{Created, Remote, RemoteError, Upload};
 
@@ -24,8 +25,8 @@ pub struct Pushed {
 }
 
 impl Mirror {
-    /// Moves the newest release to the remote, as it was pulled before: first the claim of its number, then packages, then the
-    /// index; last what nobody needs is removed, and the push is noted as settled. Dying anywhere, it leaves the old release or the
+    /// Moves the newest release to the remote, as it was pulled before: first the claim of its number, then packages, then
+    /// client files, then the index; last what nobody needs is removed, and the push is noted as settled. Dying anywhere, it leaves the old release or the
     /// new one in force and whole, and the next push completes it.
     ///
     /// # Errors
@@ -51,19 +52,39 @@ impl Mirror {
         }
         let packages = self.at_hand(remote, uploads(&release, &before))?;
         let uploaded = remote.upload(&self.folder, &packages)?;
+        if let Some(archive) = &release.client
+            && self.size(archive)?.is_some()
+        {
+            let settled = before.client.contains_key(archive);
+            let archive = Upload {
+                settled,
+                ..self.file(archive)?
+            };
+            remote.upload(&self.folder, &[archive])?;
+        }
         self.push_small(remote, &records, &before)?;
+        let clients = self.client_files(&release, &before)?;
         // Whoever claimed the next release knows this one from its record, and its index is the newer one.
         if remote.size(&record_path(newest + 1))?.is_some() {
             return Err(self.overtaken(newest + 1));
         }
+        // Of what an unfinished push left in their places, nobody knows.
+        let known = before.number == pulled.newest;
+        let has_all = release
+            .client
+            .as_ref()
+            .is_some_and(|archive| self.folder.join(archive).exists());
+        let other = |path: &&String| has_all && (!known || before.client.get(*path) != clients.get(*path));
+        let files: Result<Vec<Upload>, _> = clients.keys().filter(other).map(|path| self.file(path)).collect();
+        remote.replace(&self.folder, &files?)?;
         for path in INDEX_FILES {
-            remote.replace(&self.folder, &self.file(path)?)?;
+            remote.replace(&self.folder, &[self.file(path)?])?;
         }
-        let after = self.settled_after(&release, &records, &before, pulled)?;
+        let after = self.settled_after(&release, &records, &before, pulled, clients)?;
         let gone = self.gone(&after, &before, pulled);
         remote.remove(&gone)?;
         self.write(settled::PATH, after.render().as_bytes())?;
-        remote.replace(&self.folder, &self.file(settled::PATH)?)?;
+        remote.replace(&self.folder, &[self.file(settled::PATH)?])?;
         Ok(Pushed {
             changed: true,
             uploaded,
@@ -112,7 +133,7 @@ impl Mirror {
         for entry in fs::read_dir(self.folder.join(RECORDS))? {
             let entry = entry?;
             let path = format!("{RECORDS}/{}", entry.file_name().to_string_lossy());
-            if is_record_file(&path) {
+            if is_record_file(&path) && entry.file_type()?.is_file() {
                 files.insert(path, blake3::hash(&fs::read(entry.path())?));
             }
         }
@@ -129,10 +150,35 @@ impl Mirror {
         for (path, digest) in records {
             let name = path.rsplit('/').next().unwrap_or_default();
             if record_number(name).is_none() && before.records.get(path) != Some(digest) {
-                remote.replace(&self.folder, &self.file(path)?)?;
+                remote.replace(&self.folder, &[self.file(path)?])?;
             }
         }
         Ok(())
+    }
+
+    /// The files of the release's `client/`, with their digests. Those that a new mirror does not have are unpacked; where nobody has the
+    /// archive, they stay at the remote as they were.
+    fn client_files(
+        &self,
+        release: &ReleaseFiles,
+        before: &Settled,
+    ) -> Result<BTreeMap<String, blake3::Hash>, RemoteError> {
+        let Some(archive) = &release.client else {
+            return Ok(BTreeMap::new());
+        };
+        let archived = archived_client_files(&self.folder, archive);
+        if archived.is_empty() {
+            let placed = before.client.iter().filter(|(path, _)| is_client_file(path));
+            return Ok(placed.map(|(path, digest)| (path.clone(), *digest)).collect());
+        }
+        let mut files = BTreeMap::new();
+        for (path, bytes) in archived {
+            if self.read(&path)?.as_ref() != Some(&bytes) {
+                self.write(&path, &bytes)?;
+            }
+            files.insert(path, blake3::hash(&bytes));
+        }
+        Ok(files)
     }
 
     /// What is there when this push has come to its end: what the release lists, and of what was there what is still needed.
@@ -142,11 +188,17 @@ impl Mirror {
         records: &BTreeMap<String, blake3::Hash>,
         before: &Settled,
         pulled: &Pulled,
+        mut client: BTreeMap<String, blake3::Hash>,
     ) -> Result<Settled, RemoteError> {
         let stays = needed(&self.folder)?;
+        client.extend(
+            stays
+                .iter()
+                .filter_map(|path| Some((path.clone(), client_archive_digest(path)?))),
+        );
         let mut packages = before.packages.clone();
         // Of what an unfinished push left, only the names are sure.
-        for path in &pulled.unsettled {
+        for path in pulled.unsettled.iter().filter(|path| is_package_file(path)) {
             packages.entry(path.clone()).or_default();
         }
         packages.retain(|path, _| stays.contains(path));
@@ -160,6 +212,7 @@ impl Mirror {
             number: release.number,
             records: records.clone(),
             packages,
+            client,
         })
     }
 
@@ -169,8 +222,13 @@ impl Mirror {
         let packages = packages
             .into_iter()
             .filter(|path| !after.packages.contains_key(*path) && is_package_file(path));
+        let archives = pulled.unsettled.iter().filter(|path| is_client_path(path));
+        let mut clients: BTreeSet<String> = before.client.keys().chain(archives.clone()).cloned().collect();
+        clients.extend(archives.flat_map(|archive| archived_client_files(&self.folder, archive).into_keys()));
+        let clients = clients.into_iter().filter(|path| !after.client.contains_key(path));
         let records = before.records.keys().filter(|path| !after.records.contains_key(*path));
-        packages.chain(records).cloned().collect()
+        let packages = packages.cloned();
+        packages.chain(clients).chain(records.cloned()).collect()
     }
 
     /// A file of the mirror as it is uploaded.

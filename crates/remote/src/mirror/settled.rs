@@ -1,24 +1,30 @@
 //! `releases/settled`: what the last push that came to its end left at the remote.
 //!
 //! ```text
-//! farm-settled 1
+//! farm-settled 2
 //! release 12
 //! record BLAKE3 releases/0012.json
 //! package SIZE dev-libs/a/a-1-3.gpkg.tar
+//! client BLAKE3 client/README
+//! client BLAKE3 releases/client/BLAKE3.tar.gz
 //! ```
 //!
-//! `record` lines name all files of `releases/`, `package` lines all package files that farm has put there and not removed.
+//! `record` lines name all files of `releases/`, `package` lines all package files that farm has put there and not removed, `client` lines
+//! all client files and the archives of them. Version 1 had no `client` lines; it is read.
 
 use std::collections::BTreeMap;
 
-use farm_publish::{RECORDS, is_package_file};
+use farm_publish::{RECORDS, client_archive_digest, is_client_file, is_package_file};
 
 use crate::RemoteError;
 
 /// Its path, at the remote and in the mirror.
 pub(super) const PATH: &str = "releases/settled";
 
-const HEAD: &str = "farm-settled 1";
+const HEAD: &str = "farm-settled 2";
+
+/// How it began before there were client files.
+const FORMER_HEAD: &str = "farm-settled 1";
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +35,8 @@ pub(super) struct Settled {
     pub(super) records: BTreeMap<String, blake3::Hash>,
     /// Sizes of the package files, by path.
     pub(super) packages: BTreeMap<String, u64>,
+    /// Digests of the files of `client/` and of the archives under `releases/`, by path.
+    pub(super) client: BTreeMap<String, blake3::Hash>,
 }
 
 impl Settled {
@@ -39,6 +47,9 @@ impl Settled {
         }
         for (path, size) in &self.packages {
             text.push_str(&format!("package {size} {path}\n"));
+        }
+        for (path, digest) in &self.client {
+            text.push_str(&format!("client {digest} {path}\n"));
         }
         text
     }
@@ -52,7 +63,7 @@ impl Settled {
         };
         let mut lines = text.lines();
         match lines.next() {
-            Some(HEAD) => {}
+            Some(HEAD | FORMER_HEAD) => {}
             Some(head) if head.starts_with("farm-settled ") => {
                 return Err(damaged("a newer farm wrote it".to_owned()));
             }
@@ -82,6 +93,9 @@ impl Settled {
             "package" if is_package_file(path) => {
                 self.packages.insert(path.to_owned(), value.parse().ok()?);
             }
+            "client" if is_client_path(path) => {
+                self.client.insert(path.to_owned(), blake3::Hash::from_hex(value).ok()?);
+            }
             _ => return None,
         }
         Some(())
@@ -94,6 +108,11 @@ pub(super) fn is_record_file(path: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && !name.starts_with('.') && !name.contains('/')) && path != PATH
 }
 
+/// Whether a path is one of a client file, or of an archive of them.
+pub(super) fn is_client_path(path: &str) -> bool {
+    is_client_file(path) || client_archive_digest(path).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,8 +123,26 @@ mod tests {
             number: 12,
             records: [("releases/0012.json".to_owned(), blake3::hash(b"x"))].into(),
             packages: [("a/b/b-1 1-1.gpkg.tar".to_owned(), 7)].into(),
+            client: [
+                ("client/profile/parent".to_owned(), blake3::hash(b"y")),
+                (
+                    format!("releases/client/{}.tar.gz", blake3::hash(b"z")),
+                    blake3::hash(b"z"),
+                ),
+            ]
+            .into(),
         };
-        assert_eq!(Settled::parse(settled.render().as_bytes(), "x").unwrap(), settled);
+        let text = settled.render();
+        assert_eq!(Settled::parse(text.as_bytes(), "x").unwrap(), settled);
+        // What a farm left that knew no client files.
+        let former = text.replace(HEAD, FORMER_HEAD);
+        let former: String = former
+            .lines()
+            .filter(|line| !line.starts_with("client"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let former = Settled::parse(former.as_bytes(), "x").unwrap();
+        assert_eq!((former.packages, former.client.len()), (settled.packages, 0));
     }
 
     #[test]
@@ -118,6 +155,9 @@ mod tests {
             &format!("record {digest} releases/settled"),
             &format!("record {digest} /etc/passwd"),
             "record 0 releases/0001.json",
+            &format!("client {digest} client/../x"),
+            &format!("client {digest} releases/client/x.tar.gz"),
+            &format!("client {digest} Packages"),
             "other 1 x",
             "release x",
             "x",
@@ -127,7 +167,7 @@ mod tests {
             assert!(matches!(error, RemoteError::Damaged { .. }), "{line}");
         }
         assert!(
-            Settled::parse(b"farm-settled 2\n", "x")
+            Settled::parse(b"farm-settled 3\n", "x")
                 .unwrap_err()
                 .to_string()
                 .contains("newer")

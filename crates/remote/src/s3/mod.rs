@@ -251,8 +251,8 @@ impl Remote for S3<'_> {
         }
     }
 
-    fn replace(&self, root: &Path, file: &Upload) -> Result<(), RemoteError> {
-        self.put(root, file)
+    fn replace(&self, root: &Path, files: &[Upload]) -> Result<(), RemoteError> {
+        each(files, &|file| self.put(root, file))
     }
 
     fn remove(&self, paths: &[String]) -> Result<(), RemoteError> {

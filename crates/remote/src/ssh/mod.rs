@@ -148,8 +148,10 @@ impl Remote for Ssh<'_> {
         })
     }
 
-    fn replace(&self, root: &Path, file: &Upload) -> Result<(), RemoteError> {
-        let files = std::slice::from_ref(file);
+    fn replace(&self, root: &Path, files: &[Upload]) -> Result<(), RemoteError> {
+        if files.is_empty() {
+            return Ok(());
+        }
         rsync::send(
             &self.session,
             &self.place,

@@ -241,8 +241,8 @@ impl Remote for Dav<'_> {
         Ok(Created::Exists)
     }
 
-    fn replace(&self, root: &Path, file: &Upload) -> Result<(), RemoteError> {
-        self.put_file(root, file)
+    fn replace(&self, root: &Path, files: &[Upload]) -> Result<(), RemoteError> {
+        each(files, &|file| self.put_file(root, file))
     }
 
     fn remove(&self, paths: &[String]) -> Result<(), RemoteError> {

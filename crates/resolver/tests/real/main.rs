@@ -1,5 +1,6 @@
 //! The resolver program, run by the real Portage in a container.
 
+mod client;
 mod native;
 mod plans;
 mod refusals;

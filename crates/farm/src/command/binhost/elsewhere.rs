@@ -34,7 +34,7 @@ impl Here<'_> {
     /// Sees to it that these package files are in the folder, as far as they are anywhere.
     pub(super) fn fetch(&self, files: &[PackageFile]) -> Result<(), FarmError> {
         match self.elsewhere {
-            Some((mirror, remote)) => mirror.fetch(remote, files).map(drop).map_err(failed),
+            Some((mirror, remote)) => mirror.fetch(remote, files).map(drop).map_err(FarmError::from),
             None => Ok(()),
         }
     }
@@ -77,16 +77,16 @@ fn on<T>(
     };
     let _lock = lock_mirror(folder, &setup.holder)?;
     let watch = Told::new(progress, &setup.cancel);
-    let remote = connect(address, &setup.remotes, &watch).map_err(failed)?;
+    let remote = connect(address, &setup.remotes, &watch)?;
     let mirror = Mirror::new(folder, address);
-    let pulled = mirror.pull(&*remote).map_err(failed)?;
+    let pulled = mirror.pull(&*remote)?;
     let here = Here {
         folder,
         elsewhere: Some((&mirror, &*remote)),
     };
     let done = work(&here, &mut |line| watch.tell(line))?;
     if changes {
-        mirror.push(&*remote, &pulled).map_err(failed)?;
+        mirror.push(&*remote, &pulled)?;
     }
     Ok(done)
 }
@@ -106,15 +106,17 @@ pub(super) fn look_at_all<T>(
     };
     let scratch = scratch().map_err(|error| FarmError::of_disk(&error))?;
     let watch = Told::new(progress, &setup.cancel);
-    let remote = connect(address, &setup.remotes, &watch).map_err(failed)?;
+    let remote = connect(address, &setup.remotes, &watch)?;
     let mirror = Mirror::new(scratch.path().join("mirror"), address);
-    mirror.pull(&*remote).map_err(failed)?;
-    mirror.fetch_all(&*remote).map_err(failed)?;
+    mirror.pull(&*remote)?;
+    mirror.fetch_all(&*remote)?;
     work(mirror.folder(), &mut |line| watch.tell(line))
 }
 
-fn failed(error: RemoteError) -> FarmError {
-    publish_remote::failure(&error).into()
+impl From<RemoteError> for FarmError {
+    fn from(error: RemoteError) -> Self {
+        publish_remote::failure(&error).into()
+    }
 }
 
 /// Tells somebody how a transfer goes, from whatever thread.

@@ -189,6 +189,7 @@ fn the_answers_that_a_plan_names_stay_with_it() {
         subjects: BTreeMap::from([(
             "libs".to_owned(),
             join::SubjectPlan {
+                members: [].into(),
                 packages: Vec::new(),
                 runtime: Vec::new(),
                 world: Vec::new(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use farm_portage::gpkg::{ContainerWriter, EntryKind, GpkgError, ImageEntry, Metadata};
 use farm_portage::index::{FileDigests, Index};
 use farm_portage::normal::{NormalOptions, normalise};
-use farm_publish::{Candidate, Publication, publish};
+use farm_publish::{Candidate, ClientFiles, Publication, publish};
 use farm_remote::{Address, Created, Mirror, Pushed, Remote, RemoteError, Upload, Watch, connect};
 use fs_err as fs;
 use tempfile::TempDir;
@@ -47,6 +47,8 @@ pub(crate) struct Publisher {
     address: Address,
     access: farm_remote::Access,
     pub(crate) log: Log,
+    /// The client files of the next release.
+    pub(crate) client: Mutex<Option<ClientFiles>>,
 }
 
 impl Publisher {
@@ -62,7 +64,14 @@ impl Publisher {
             address: address.clone(),
             access: access.clone(),
             log: Log::default(),
+            client: Mutex::new(None),
         }
+    }
+
+    /// From now on releases have these client files, given as path and content.
+    pub(crate) fn has_client_files(&self, files: &[(&str, &str)]) {
+        let file = |(path, text): &(&str, &str)| ((*path).to_owned(), text.as_bytes().to_vec());
+        *self.client.lock().unwrap() = Some(files.iter().map(file).collect());
     }
 
     /// Makes a release of packages, given as name and content, and moves it.
@@ -101,6 +110,7 @@ impl Publisher {
             .iter()
             .map(|(cpv, content)| self.package(cpv, content))
             .collect();
+        let client = self.client.lock().unwrap();
         let publication = Publication {
             folder: self.mirror.folder(),
             candidates: &candidates,
@@ -110,6 +120,7 @@ impl Publisher {
             deny: &[],
             private: false,
             signer: None,
+            client: client.as_ref(),
         };
         publish(&publication, &mut |_| {}).unwrap();
     }
@@ -257,8 +268,8 @@ impl Remote for Counted<'_> {
         self.count().create(path, bytes)
     }
 
-    fn replace(&self, root: &Path, file: &Upload) -> Result<(), RemoteError> {
-        self.count().replace(root, file)
+    fn replace(&self, root: &Path, files: &[Upload]) -> Result<(), RemoteError> {
+        self.count().replace(root, files)
     }
 
     fn remove(&self, paths: &[String]) -> Result<(), RemoteError> {
