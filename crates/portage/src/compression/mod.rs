@@ -89,6 +89,3 @@ pub(crate) fn zstd_encoder<W: Write>(output: W) -> io::Result<zstd::stream::writ
     encoder.include_checksum(true)?;
     Ok(encoder)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,14 @@
-use std::io::{Seek as _, Write as _};
+//! The decoders of all compressors beside the programs, which the library itself must not call.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+#[path = "../src/compression/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "here it is no library, and only decodes")]
+mod compression;
+
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::process::Command;
 
-use super::*;
+use compression::{Compression, decoder};
 
 type Encode = fn(&str) -> Vec<u8>;
 
