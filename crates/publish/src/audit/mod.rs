@@ -110,11 +110,16 @@ fn look(
     }
     releases::leftovers(folder, &looked, &mut faults)?;
     let all: Vec<(&String, &Looked<'_>)> = looked.iter().collect();
+    // In what order the workers take them up is nobody's business.
+    let mut begun = 0;
     let found = work_on_all(
         &all,
         |(path, looked)| package::check(folder, path, looked, verifier),
         |_| false,
-        &mut |place| progress(place, all.len()),
+        &mut |_| {
+            progress(begun, all.len());
+            begun += 1;
+        },
     );
     let mut signed = 0;
     for (found, (path, _)) in found.into_iter().zip(&all) {
