@@ -24,20 +24,13 @@ impl<R: BufRead> Bzip2<R> {
 
 impl<R: BufRead> Read for Bzip2<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while let Some(decoder) = &mut self.0 {
-            let n = decoder.read(buf)?;
-            if n > 0 || buf.is_empty() {
-                return Ok(n);
-            }
-            if let Some(ended) = self.0.take() {
-                let (_, input) = ended.into_inner().into_inner();
-                let next = another(input, b"BZh")?;
-                // The fourth byte is the size of the blocks.
-                let next = next.filter(|next| matches!(next.get_ref().0.get_ref().get(3), Some(b'1'..=b'9')));
-                self.0 = next.map(BzDecoder::new);
-            }
-        }
-        Ok(0)
+        read_on(&mut self.0, buf, |ended| {
+            let (_, input) = ended.into_inner().into_inner();
+            let next = another(input, b"BZh")?;
+            // The fourth byte is the size of the blocks.
+            let next = next.filter(|next| matches!(next.get_ref().0.get_ref().get(3), Some(b'1'..=b'9')));
+            Ok(next.map(BzDecoder::new))
+        })
     }
 }
 
@@ -58,18 +51,29 @@ impl<R: BufRead> Lzip<R> {
 
 impl<R: BufRead> Read for Lzip<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while let Some(decoder) = &mut self.0 {
-            let n = decoder.read(buf)?;
-            if n > 0 || buf.is_empty() {
-                return Ok(n);
-            }
-            if let Some(ended) = self.0.take() {
-                let (_, input) = ended.into_inner().into_inner();
-                self.0 = another(input, b"LZIP")?.map(Self::member).transpose()?;
-            }
-        }
-        Ok(0)
+        read_on(&mut self.0, buf, |ended| {
+            let (_, input) = ended.into_inner().into_inner();
+            another(input, b"LZIP")?.map(Self::member).transpose()
+        })
     }
+}
+
+/// Reads from a stream, and after its end from the one that `after` finds behind it.
+fn read_on<D: Read>(
+    stream: &mut Option<D>,
+    buf: &mut [u8],
+    after: impl Fn(D) -> io::Result<Option<D>>,
+) -> io::Result<usize> {
+    while let Some(decoder) = stream {
+        let n = decoder.read(buf)?;
+        if n > 0 || buf.is_empty() {
+            return Ok(n);
+        }
+        if let Some(ended) = stream.take() {
+            *stream = after(ended)?;
+        }
+    }
+    Ok(0)
 }
 
 /// Looks what follows a stream, byte by byte as the programs do: a wrong one ends everything, a missing one is an error.
@@ -119,15 +123,6 @@ impl<R: BufRead> Gzip<R> {
 
 impl<R: BufRead> Read for Gzip<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while let Some(decoder) = &mut self.0 {
-            let n = decoder.read(buf)?;
-            if n > 0 || buf.is_empty() {
-                return Ok(n);
-            }
-            if let Some(ended) = self.0.take() {
-                self.0 = Self::after(ended.into_inner())?;
-            }
-        }
-        Ok(0)
+        read_on(&mut self.0, buf, |ended| Self::after(ended.into_inner()))
     }
 }
