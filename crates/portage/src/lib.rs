@@ -1,5 +1,6 @@
 //! Portage's formats and rules as a pure library.
 
+pub mod abi;
 pub mod atom;
 pub mod binpkg;
 mod compression;

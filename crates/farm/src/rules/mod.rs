@@ -1,5 +1,6 @@
 //! One file a rule: how a kind of node is described, and what it does.
 
+pub mod abi;
 pub mod base;
 pub mod container;
 pub mod differences;

@@ -14,6 +14,7 @@ use farm_image::{EntryKind, Exclusions, Index};
 use farm_portage::vdb::Installed;
 use serde::{Deserialize, Serialize};
 
+use super::abi::{Findings, InstalledAbis, Owned};
 use crate::context::{Context, chain, executor_failure};
 use crate::place::Place;
 
@@ -77,6 +78,8 @@ pub struct Scan {
     pub index: Index,
     /// Its packages.
     pub installed: InstalledSet,
+    /// Their ABIs, if they were asked for.
+    pub abi: Option<InstalledAbis>,
 }
 
 impl Scan {
@@ -92,15 +95,21 @@ impl Scan {
         self.installed.unowned = hasher.finalize().into();
     }
 
-    /// The outputs `index` and `installed` of a node that makes a root.
+    /// The outputs `index` and `installed` of a node that makes a root, and `abi` if it was asked for.
     pub fn outputs(&self, context: &Context) -> Result<Vec<Output>, Failure> {
         let index = context.keep(&self.index.encode())?;
         let json = serde_json::to_vec(&self.installed).map_err(|error| bug(&error))?;
         let installed = context.keep(&json)?;
-        Ok(vec![
+        let mut outputs = vec![
             Place::Store { blob: index }.output("index", self.index.digest()),
             Place::Store { blob: installed }.output("installed", installed.digest),
-        ])
+        ];
+        if let Some(abi) = &self.abi {
+            let json = serde_json::to_vec(abi).map_err(|error| bug(&error))?;
+            let abi = context.keep(&json)?;
+            outputs.push(Place::Store { blob: abi }.output("abi", abi.digest));
+        }
+        Ok(outputs)
     }
 }
 
@@ -110,6 +119,19 @@ fn bug(error: &dyn std::error::Error) -> Failure {
 
 /// Reads an image's whole tree.
 pub fn image(context: &Context, image: &ImageId) -> Result<Scan, Failure> {
+    read(context, image, tree)
+}
+
+/// Reads an image's whole tree and takes the ABI of each of its packages, which costs a look into every shared library.
+pub fn image_with_abi(context: &Context, image: &ImageId) -> Result<Scan, Failure> {
+    read(context, image, tree_with_abi)
+}
+
+fn read(
+    context: &Context,
+    image: &ImageId,
+    tree: impl Fn(&mut dyn Read) -> Result<Scan, Failure>,
+) -> Result<Scan, Failure> {
     let mut scanned = None;
     context
         .executor()?
@@ -123,27 +145,38 @@ pub fn image(context: &Context, image: &ImageId) -> Result<Scan, Failure> {
 
 /// Reads a tree from its tar.
 pub fn tree(stream: &mut dyn Read) -> Result<Scan, Failure> {
-    let mut kept = Kept::default();
+    scan(stream, Kept::default())
+}
+
+/// Reads a tree from its tar, with the ABIs of its packages.
+pub fn tree_with_abi(stream: &mut dyn Read) -> Result<Scan, Failure> {
+    let kept = Kept {
+        findings: Some(Findings::default()),
+        ..Kept::default()
+    };
+    scan(stream, kept)
+}
+
+fn scan(stream: &mut dyn Read, mut kept: Kept) -> Result<Scan, Failure> {
     let scanned = Index::read_with(stream, Path::new(""), |path, _, content| kept.see(path, content))
         .map_err(|error| Failure::new(FailureKind::Environment, chain(&error)))?;
-    let installed = kept.installed(&scanned.index)?;
-    Ok(Scan {
-        index: scanned.index,
-        installed,
-    })
+    kept.finish(scanned.index)
 }
 
 /// Contents that say what is installed.
 #[derive(Default)]
-pub struct Kept {
+struct Kept {
     /// By `CATEGORY/PF`, then by file name.
     entries: BTreeMap<(String, String), BTreeMap<String, Vec<u8>>>,
-    lists: Vec<String>,
+    /// By the name of the Debian package.
+    lists: BTreeMap<String, String>,
+    /// What was found in libraries, if that is asked for.
+    findings: Option<Findings>,
 }
 
 impl Kept {
     /// Keeps a file's content if it matters.
-    pub fn see(&mut self, path: &Path, content: &mut dyn Read) -> std::io::Result<()> {
+    fn see(&mut self, path: &Path, content: &mut dyn Read) -> std::io::Result<()> {
         let Some(path) = path.to_str() else { return Ok(()) };
         if let Some(rest) = path.strip_prefix("var/db/pkg/") {
             let parts: Vec<&str> = rest.split('/').collect();
@@ -157,16 +190,21 @@ impl Kept {
                     .or_default()
                     .insert(file.to_owned(), bytes);
             }
-        } else if path.starts_with("var/lib/dpkg/info/") && path.ends_with(".list") {
-            let mut text = String::new();
-            content.read_to_string(&mut text)?;
-            self.lists.push(text);
+        } else if let Some(list) = path.strip_prefix("var/lib/dpkg/info/") {
+            if let Some(package) = list.strip_suffix(".list") {
+                let mut text = String::new();
+                content.read_to_string(&mut text)?;
+                self.lists.insert(package.to_owned(), text);
+            }
+        } else if let Some(findings) = &mut self.findings {
+            findings.see(path, content)?;
         }
         Ok(())
     }
 
-    /// What is installed in the tree of `index`.
-    pub fn installed(self, index: &Index) -> Result<InstalledSet, Failure> {
+    /// What the tree of `index` holds.
+    fn finish(self, index: Index) -> Result<Scan, Failure> {
+        let mut owned_by = BTreeMap::new();
         let mut packages = BTreeMap::new();
         let mut contents = Vec::new();
         for ((category, pf), files) in self.entries {
@@ -175,7 +213,11 @@ impl Kept {
             if let Some(text) = files.get("CONTENTS") {
                 contents.push(String::from_utf8_lossy(text).into_owned());
             }
-            packages.insert(entry.cpv.clone(), record(&entry, files.get(FARM_DPKG)));
+            let dpkg = files.get(FARM_DPKG);
+            packages.insert(entry.cpv.clone(), record(&entry, dpkg));
+            if self.findings.is_some() {
+                owned_by.insert(entry.cpv, Owned::new(&entry.contents, dpkg));
+            }
         }
         let links: BTreeMap<String, String> = index
             .iter()
@@ -188,7 +230,7 @@ impl Kept {
             })
             .collect();
         let owned = Ownership::new(
-            self.lists.iter().map(String::as_str),
+            self.lists.values().map(String::as_str),
             contents.iter().map(String::as_str),
             &links,
         );
@@ -196,9 +238,16 @@ impl Kept {
             let path = path.to_string_lossy();
             !entry.is_dir() && !is_ignored(&path) && !owned.covers(&path)
         });
-        Ok(InstalledSet {
-            packages,
-            unowned: unowned.into(),
+        let abi = self
+            .findings
+            .map(|findings| findings.abis(&index, &owned_by, &self.lists));
+        Ok(Scan {
+            index,
+            installed: InstalledSet {
+                packages,
+                unowned: unowned.into(),
+            },
+            abi,
         })
     }
 }

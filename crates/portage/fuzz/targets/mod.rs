@@ -5,6 +5,7 @@
 //! law is kept there.
 
 mod atom;
+mod elf;
 mod gpkg;
 mod packages_index;
 mod version;
@@ -14,8 +15,9 @@ mod xpak;
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const ALL: [Target; 5] = [
+pub(crate) const ALL: [Target; 6] = [
     ("atom", atom::check),
+    ("elf", elf::check),
     ("gpkg", gpkg::check),
     ("packages_index", packages_index::check),
     ("version", version::check),

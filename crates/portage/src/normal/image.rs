@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use crate::abi::Look;
 use crate::gpkg::{self, EntryKind, GpkgError, ImageEntry, ImageWriter, path_order};
 use crate::xpak;
 
+use super::abi::ImageAbi;
 use super::digests::ImageDigest;
 use super::{NormalError, Warning};
 
@@ -97,23 +99,43 @@ pub(super) fn survey(package: &mut impl Image, warnings: &mut Vec<Warning>) -> R
     Ok(sorted)
 }
 
-/// Writes one entry and adds it to the digest.
+/// What the entries of an image come to, as they pass by.
+pub(super) struct Sums {
+    pub(super) image: ImageDigest,
+    pub(super) abi: ImageAbi,
+}
+
+impl Sums {
+    pub(super) fn new() -> Self {
+        Self {
+            image: ImageDigest::new(),
+            abi: ImageAbi::default(),
+        }
+    }
+}
+
+/// Writes one entry and adds it to the sums.
 pub(super) fn put(
     image: &mut ImageWriter<'_>,
-    digest: &mut ImageDigest,
+    sums: &mut Sums,
     entry: &ImageEntry,
     content: &mut dyn Read,
 ) -> Result<(), GpkgError> {
     if entry.kind != EntryKind::File {
-        digest.add(entry, None);
+        sums.image.add(entry, None);
+        sums.abi.add_other(entry);
         return image.entry(entry, &mut io::empty());
     }
     let mut content = Hashed {
         inner: content,
         hasher: blake3::Hasher::new(),
+        look: Look::at(&entry.path),
     };
     image.entry(entry, &mut content)?;
-    digest.add(entry, Some(content.hasher.finalize()));
+    let digest = content.hasher.finalize();
+    sums.image.add(entry, Some(digest));
+    sums.abi
+        .add_file(&entry.path, content.look.map(|look| look.finish()), digest);
     Ok(())
 }
 
@@ -121,7 +143,7 @@ pub(super) fn put(
 pub(super) fn put_sorted<S: Read + Write + Seek>(
     package: &mut impl Image,
     image: &mut ImageWriter<'_>,
-    digest: &mut ImageDigest,
+    sums: &mut Sums,
     mut scratch: Scratch<S>,
 ) -> Result<(), NormalError> {
     let mut entries = Vec::new();
@@ -132,7 +154,7 @@ pub(super) fn put_sorted<S: Read + Write + Seek>(
     })?;
     resolve_hard_links(&mut entries);
     for Waiting { entry, place } in &entries {
-        put(image, digest, entry, &mut scratch.content(*place, entry.size)?)?;
+        put(image, sums, entry, &mut scratch.content(*place, entry.size)?)?;
     }
     Ok(())
 }
@@ -179,16 +201,20 @@ fn resolve_hard_links(entries: &mut [Waiting]) {
     }
 }
 
-/// Sums up a file's bytes on their way through.
+/// Sums up a file's bytes on their way through, and lets them be looked at.
 struct Hashed<'a> {
     inner: &'a mut dyn Read,
     hasher: blake3::Hasher,
+    look: Option<Look>,
 }
 
 impl Read for Hashed<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buf)?;
         self.hasher.update(&buf[..n]);
+        if let Some(look) = &mut self.look {
+            look.take(&buf[..n]);
+        }
         Ok(n)
     }
 }

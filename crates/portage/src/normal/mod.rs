@@ -1,9 +1,10 @@
 //! The normal form of a package: what stays of it when clock, job count and order of folders are taken away.
 //!
 //! Two builds of the same thing have the same normal form, byte for byte, and so have the GPKG and the XPAK of one
-//! build. [`normalise`] and [`normalise_xpak`] make it and sum it up in two digests; [`stamp`] puts into it what a
+//! build. [`normalise`] and [`normalise_xpak`] make it and sum it up in two digests and an [`abi`](crate::abi); [`stamp`] puts into it what a
 //! published package needs and a digest must not know.
 
+mod abi;
 mod digests;
 mod image;
 mod metadata;

@@ -2,12 +2,13 @@
 
 use std::io::{Cursor, Read, Seek, Write};
 
+use crate::abi::PackageAbi;
 use crate::gpkg::{ContainerWriter, GpkgError, Limits, MANIFEST_MEMBER, Metadata, Reader, VERSION_MEMBER, folded};
 use crate::xpak;
 
 use super::NormalError;
-use super::digests::{ImageDigest, interface, payload};
-use super::image::{Image, Scratch, put, put_sorted, survey};
+use super::digests::{interface, payload};
+use super::image::{Image, Scratch, Sums, put, put_sorted, survey};
 use super::metadata::{become_gpkg, normalise_metadata};
 
 /// What the normal form is made with.
@@ -64,6 +65,8 @@ pub struct NormalReport {
     pub interface: blake3::Hash,
     /// The digest of everything, over uncompressed content.
     pub payload: blake3::Hash,
+    /// What dependants take from it when they are built against it: of `interface`, the part that reaches their own bytes.
+    pub abi: PackageAbi,
     /// Bytes written.
     pub size: u64,
     /// What was lost.
@@ -73,8 +76,8 @@ pub struct NormalReport {
 /// Rewrites the package that fills `source` in normal form to `sink`, at the sink's position.
 ///
 /// The result is `gpkg-1`, `metadata.tar.zst`, `image.tar.zst`, `Manifest` in the directory `PF`, all times
-/// `options.epoch`, all members sorted. Doing it again changes nothing. Memory holds the metadata and the names of the
-/// image, and the image itself only if its entries are not in Portage's order.
+/// `options.epoch`, all members sorted. Doing it again changes nothing. Memory holds the metadata, the names of the image, and
+/// one shared library at a time; the image itself only if its entries are not in Portage's order.
 ///
 /// Fails for a package that is damaged, dangerous or not installable; the sink then holds something useless.
 pub fn normalise<R: Read + Seek, W: Write + Seek>(
@@ -94,7 +97,7 @@ pub fn normalise<R: Read + Seek, W: Write + Seek>(
 ///
 /// The result is what [`normalise`] makes of the GPKG of the same build. `scratch` is an empty file that may become as
 /// large as the image uncompressed: an XPAK has its entries in the order of folders, and hardly ever in Portage's.
-/// Memory holds the metadata and the names of the image.
+/// Memory holds the metadata, the names of the image, and one shared library at a time.
 ///
 /// An XPAK can carry what a GPKG cannot. Extended attributes, and thereby file capabilities, are lost and told in the
 /// report; a device or FIFO is [`GpkgError::SpecialFile`].
@@ -135,22 +138,23 @@ fn rewrite<S: Read + Write + Seek>(
     }
 
     let sorted = survey(package, &mut warnings)?;
-    let mut digest = ImageDigest::new();
+    let mut sums = Sums::new();
     let mut writer = ContainerWriter::new(sink, &prefix, options.epoch)?;
     writer.metadata(&metadata)?;
     writer.image(|image| {
         if sorted {
-            package.visit(|entry, content| Ok(put(image, &mut digest, &entry, content)?))
+            package.visit(|entry, content| Ok(put(image, &mut sums, &entry, content)?))
         } else {
-            put_sorted(package, image, &mut digest, scratch)
+            put_sorted(package, image, &mut sums, scratch)
         }
     })?;
     let (_, size) = writer.finish()?;
 
-    let image = digest.finish();
+    let image = sums.image.finish();
     Ok(NormalReport {
         interface: interface(image, &metadata)?,
         payload: payload(image, &metadata, &prefix, options.epoch)?,
+        abi: sums.abi.finish(),
         metadata,
         size,
         warnings,
