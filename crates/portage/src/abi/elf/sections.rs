@@ -41,14 +41,14 @@ pub(super) struct Sections<'a> {
 impl<'a> Sections<'a> {
     /// `None` for anything that is no shared object with a table of sections.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let is_64 = match bytes.get(4)? {
-            &ELFCLASS32 => false,
-            &ELFCLASS64 => true,
+        let is_64 = match *bytes.get(4)? {
+            ELFCLASS32 => false,
+            ELFCLASS64 => true,
             _ => return None,
         };
-        let is_big_endian = match bytes.get(5)? {
-            &ELFDATA2LSB => false,
-            &ELFDATA2MSB => true,
+        let is_big_endian = match *bytes.get(5)? {
+            ELFDATA2LSB => false,
+            ELFDATA2MSB => true,
             _ => return None,
         };
         let mut this = Self {
