@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Write as _};
+use std::io::Cursor;
 
 use farm_portage::abi::{Fact, Look, PackageAbi};
 use farm_portage::gpkg::{ContainerWriter, GpkgError, Metadata, metadata_tar};
@@ -79,7 +79,8 @@ fn image(tree: &Tree, root: &str, mtime: u64, is_reversed: bool) -> Vec<u8> {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
         header.set_mode(mode);
-        (header.set_uid(0), header.set_gid(0));
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_mtime(mtime);
         header.set_size(content.len() as u64);
         let path = format!("{root}{path}");

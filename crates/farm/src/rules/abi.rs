@@ -211,7 +211,8 @@ mod tests {
         for (path, content) in members {
             let mut header = tar::Header::new_gnu();
             header.set_mode(0o644);
-            (header.set_uid(0), header.set_gid(0));
+            header.set_uid(0);
+            header.set_gid(0);
             header.set_mtime(0);
             let target = content.get(3..).map(|rest| String::from_utf8_lossy(rest).into_owned());
             let kind = match &content[..] {

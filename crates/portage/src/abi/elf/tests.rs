@@ -177,6 +177,9 @@ impl Made {
     }
 }
 
+/// Makes another library of one.
+type Change = Box<dyn Fn(&mut Made)>;
+
 /// All classes and byte orders.
 fn all() -> Vec<Made> {
     let both = [(false, false), (false, true), (true, false), (true, true)];
@@ -191,7 +194,7 @@ fn all() -> Vec<Made> {
 #[test]
 fn whatever_the_linker_sees_changes_the_digest() {
     let symbol = |change: MadeSymbol| move |made: &mut Made| made.symbols[1] = change;
-    let changes: Vec<(&str, Box<dyn Fn(&mut Made)>)> = vec![
+    let changes: Vec<(&str, Change)> = vec![
         ("machine", Box::new(|made| made.machine = 183)),
         ("flags", Box::new(|made| made.flags = 5)),
         ("soname", Box::new(|made| made.dynamic[2].1 = "libx.so.2")),
@@ -256,7 +259,7 @@ fn what_the_linker_does_not_see_does_not() {
         same("section", &|made| made.symbols[1].section = 9);
         same("size of code", &|made| made.symbols[0].size = 9);
         same("numbers of versions", &|made| {
-            (made.versions[1].0, made.versions[2].0) = (3, 2)
+            (made.versions[1].0, made.versions[2].0) = (3, 2);
         });
         same("other tags", &|made| made.dynamic.push((5, "")));
         for unseen in [
