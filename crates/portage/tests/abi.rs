@@ -216,6 +216,9 @@ fn a_hard_link_is_what_its_name_says() {
     assert_ne!(same("usr/include/y.h", b"int f(int);\n", "usr/include/x/x"), plain);
     assert_ne!(same("usr/lib64/y.h", b"old\n", "usr/share/doc/x-1/x.h"), plain);
     assert_eq!(same("usr/bin/y", b"int f(int);\n", "usr/include/x/x"), plain);
+    // A module under its first name is a library under the second.
+    let linkable = Node::Hard("usr/lib64/x/plugin.so");
+    assert_ne!(abi(&with("usr/lib64/y/libplugin.so", linkable)), plain);
     // What was looked at as a program was not read as a library: all of its bytes count.
     let mut tree = with("usr/bin/x", file(PLAIN));
     tree.insert("usr/lib64/liby.so", Node::Hard("usr/bin/x"));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use farm_engine::Digest;
 use farm_image::{EntryKind, Index};
-use farm_portage::abi::{Fact, Finding, Look, PackageAbi, class_of};
+use farm_portage::abi::{Fact, Finding, Look, PackageAbi, looks_alike};
 use farm_portage::vdb::ContentsEntry;
 use serde::{Deserialize, Serialize};
 
@@ -157,7 +157,7 @@ impl Facts<'_> {
         own.or_else(|| {
             let (found_at, finding) = self.linked.get(group(self.index, path)?)?;
             // What was looked for under the other name may not be what this one stands for.
-            (class_of(found_at.to_str()?) == class_of(text)).then_some(*finding)
+            looks_alike(found_at.to_str()?, text).then_some(*finding)
         })
     }
 }

@@ -81,6 +81,14 @@ impl Look {
     }
 }
 
+/// Whether a look at a file comes to the same under both of its names. Where it does not, the other name has no finding.
+pub fn looks_alike(one: &str, other: &str) -> bool {
+    match (Look::at(one), Look::at(other)) {
+        (Some(one), Some(other)) => (one.class, one.is_linkable) == (other.class, other.is_linkable),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ mod look;
 use std::collections::BTreeMap;
 
 pub use class::{Class, class_of};
-pub use look::{Finding, LARGEST_LIBRARY, Look};
+pub use look::{Finding, LARGEST_LIBRARY, Look, looks_alike};
 
 use crate::digest::FieldHasher;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::abi::{Fact, Finding, PackageAbi, class_of};
+use crate::abi::{Fact, Finding, PackageAbi, looks_alike};
 use crate::gpkg::{EntryKind, ImageEntry};
 
 /// Collects what counts of an image.
@@ -32,7 +32,7 @@ impl ImageAbi {
             EntryKind::HardLink { target } => {
                 if let Some(&(finding, content)) = self.files.get(target) {
                     // What was looked for under the other name may not be what this one stands for.
-                    let is_same = class_of(target) == class_of(&entry.path);
+                    let is_same = looks_alike(target, &entry.path);
                     self.add_file(&entry.path, finding.filter(|_| is_same), content);
                 }
             }
