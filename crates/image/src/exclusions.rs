@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 pub struct Exclusions {
     trees: BTreeSet<PathBuf>,
     contents: BTreeSet<PathBuf>,
+    mount_points: BTreeSet<PathBuf>,
 }
+
+/// Where executors mount a program of theirs: they make an empty file where there is none. Packages may bring a file of that name.
+/// The init program of Docker and Podman is `/sbin/docker-init`, wherever `/sbin` leads.
+const MOUNT_POINTS: &[&str] = &["sbin/docker-init", "usr/bin/docker-init", "usr/sbin/docker-init"];
 
 /// Paths left out with everything below, and why.
 const TREES: &[(&str, &str)] = &[
@@ -49,6 +54,7 @@ impl Exclusions {
         Self {
             trees: TREES.iter().map(|(path, _)| PathBuf::from(path)).collect(),
             contents: CONTENTS.iter().map(|(path, _)| PathBuf::from(path)).collect(),
+            mount_points: MOUNT_POINTS.iter().map(PathBuf::from).collect(),
         }
     }
 
@@ -71,6 +77,11 @@ impl Exclusions {
     pub fn excludes(&self, path: &Path) -> bool {
         let below = |folder: &PathBuf| path.starts_with(folder) && path != folder;
         self.trees.iter().any(|tree| path.starts_with(tree)) || self.contents.iter().any(below)
+    }
+
+    /// True if `path` (relative) is left out where it is an empty file that the tree below does not have.
+    pub(crate) fn is_mount_point(&self, path: &Path) -> bool {
+        self.mount_points.contains(path)
     }
 
     /// The folders that count only by being there.

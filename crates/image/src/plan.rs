@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryKind};
 use crate::exclusions::Exclusions;
 use crate::index::Index;
 
@@ -20,7 +20,13 @@ pub(crate) struct LayerPlan {
 
 /// The upper tree as far as it counts: without what is excluded, and with mount points as the lower tree has them.
 pub(crate) fn counted(lower: &Index, upper: &Index, exclusions: &Exclusions) -> Index {
-    let mut entries = upper.without(exclusions).into_entries();
+    let made_for_mount = |path: &Path, entry: &Entry| {
+        exclusions.is_mount_point(path)
+            && matches!(entry.kind, EntryKind::File { size: 0, .. })
+            && lower.get(path).is_none()
+    };
+    let counts = |path: &Path, entry: &Entry| !exclusions.excludes(path) && !made_for_mount(path, entry);
+    let mut entries = upper.only(counts).into_entries();
     for path in exclusions.pinned() {
         if let (Some(entry), Some(below)) = (entries.get_mut(path), lower.get(path))
             && entry.is_dir()
@@ -166,5 +172,29 @@ mod tests {
             (vec![], vec![], vec![])
         );
         assert_eq!(planned(&tree(&[]), &upper, &exclusions).0, ["proc"]);
+    }
+
+    #[test]
+    fn a_file_that_an_executor_made_to_mount_its_init_program_on_does_not_count() {
+        let exclusions = Exclusions::standard();
+        let init = |content: &'static str| tree(&[("sbin", ""), ("sbin/docker-init", content)]);
+        let (nothing, empty) = (tree(&[("sbin", "")]), {
+            let mut empty = init("x");
+            let entry = empty.entries_mut().get_mut(Path::new("sbin/docker-init")).unwrap();
+            entry.kind = EntryKind::File {
+                size: 0,
+                digest: blake3::hash(b""),
+                link_group: None,
+            };
+            empty
+        });
+        assert_eq!(planned(&nothing, &empty, &exclusions).0, Vec::<String>::new());
+        assert_eq!(
+            planned(&nothing, &init("x"), &exclusions).0,
+            ["sbin", "sbin/docker-init"]
+        );
+        // Of a tree that has the file the empty one is not that of the executor, which mounts on what is there.
+        assert_eq!(planned(&init("x"), &empty, &exclusions).0, ["sbin", "sbin/docker-init"]);
+        assert_eq!(planned(&init("x"), &nothing, &exclusions).2, ["sbin"]);
     }
 }
