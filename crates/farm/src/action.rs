@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use farm_engine::Key;
 use farm_executor::Limits;
 use farm_hosted::HostedLock;
+use farm_resolver::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::files::Files;
@@ -74,7 +75,7 @@ impl Action {
     pub fn image_name(&self) -> Option<&str> {
         match self {
             Self::Root(data) if !(data.files.is_empty() && data.scripts.is_empty()) => Some(&data.tag),
-            Self::Image(data) => Some(&data.plan.tag),
+            Self::Image(data) if !data.is_lower_root() => Some(&data.plan.tag),
             _ => None,
         }
     }
@@ -115,6 +116,12 @@ pub struct ResolveData {
     pub members: Vec<String>,
     /// Further options.
     pub options: Vec<String>,
+    /// What is asked of Portage.
+    pub mode: Mode,
+    /// Atoms of packages that are built anew though they are there, where the mode would leave them.
+    pub reinstall: Vec<String>,
+    /// The node of the plan whose packages Portage is to take for installed.
+    pub bootstrap: Option<String>,
     /// Nodes of the subjects whose versions seed this one.
     pub seeds: Vec<String>,
     /// The root's node.

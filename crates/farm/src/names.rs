@@ -8,6 +8,16 @@ use farm_manifest::model::Target;
 /// because it is a target's.
 pub const TOOLS_SUBJECT: &str = "binfarm";
 
+/// The name under which `binfarm.bootstrap` is resolved, and that its packages have after an `@`. No subject can have it, as no subject can
+/// have those of generations: the manifest refuses them.
+pub const BOOTSTRAP: &str = "bootstrap";
+
+/// The generation of the root that `binfarm.toolchain` asks for.
+pub const TOOLCHAIN: &str = "toolchain";
+
+/// The generation that `binfarm.update` and `binfarm.rebuild` ask for.
+pub const UPDATE: &str = "update";
+
 /// What one request wants of one farm.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Goal {
@@ -29,7 +39,7 @@ impl Goal {
         let first = text.split('/').next().unwrap_or(text);
         if matches!(
             first,
-            "plan" | "fetch" | "repo" | "root" | "base" | "stage-root" | "stage-archive"
+            "plan" | "generation" | "fetch" | "repo" | "root" | "base" | "stage-root" | "stage-archive"
         ) {
             return Ok(Self::Node(text.to_owned()));
         }
@@ -42,7 +52,9 @@ impl Goal {
         match self {
             Self::Everything => true,
             Self::Target(target) => !matches!(target, Target::Task(_)),
-            Self::Node(name) => ["fetch/", "stage-"].iter().any(|kind| name.starts_with(kind)),
+            Self::Node(name) => ["fetch/", "generation/", "root/", "stage-"]
+                .iter()
+                .any(|kind| name.starts_with(kind)),
         }
     }
 }

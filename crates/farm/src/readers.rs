@@ -21,7 +21,7 @@ use farm_manifest::Loaded;
 use farm_manifest::model::{Base, Packages, RepoSource};
 
 use crate::lower::{TaskFiles, local_folder};
-use crate::names::TOOLS_SUBJECT;
+use crate::names::{BOOTSTRAP, TOOLCHAIN, TOOLS_SUBJECT, UPDATE};
 
 /// What reads a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,11 @@ impl<'a> Readers<'a> {
             files: vec![(lock, Reader::Farm), ("farms/settings.yaml".into(), Reader::Farm)],
             folders: Vec::new(),
             tasks: TaskFiles::of(&farm.tasks),
-            plans: subjects.map(|subject| format!("plan/{subject}")).collect(),
+            // The generations' are in the graph from the start; what comes after the last may not be yet.
+            plans: subjects
+                .chain([BOOTSTRAP, TOOLCHAIN, UPDATE])
+                .map(|subject| format!("plan/{subject}"))
+                .collect(),
         };
         readers.declare_packages(loaded);
         if let Some(publish) = &farm.publish.pkgs

@@ -10,6 +10,8 @@ this program or of the root (no Python, no Portage).
 
 REQUEST:
     members      atoms and @sets, as emerge takes them
+    mode         what is to be built of them, see MODES
+    reinstall    atoms of packages that are built anew though they are there
     options      further options of emerge
     seed         atoms (=category/pf) chosen by the subjects this one needs
     environment  the whole environment Portage is to see
@@ -28,8 +30,6 @@ import traceback
 
 FORMAT = 1
 
-# --selective=n, because --newuse makes emerge selective: a member that the
-# root already holds would then not be a node.
 OPTIONS = (
     "--pretend",
     "--verbose",
@@ -37,11 +37,18 @@ OPTIONS = (
     "--deep",
     "--with-bdeps=y",
     "--newuse",
-    "--selective=n",
     "--changed-deps=n",
     "--autounmask=n",
     "--backtrack=50",
 )
+
+# --selective=n, because --newuse makes emerge selective: a member that the
+# root already holds would then not be a node.
+MODES = {
+    "members": ("--selective=n",),
+    "update": ("--update",),
+    "emptytree": ("--emptytree",),
+}
 
 
 class Capture:
@@ -184,7 +191,9 @@ def halves(parts):
 def answer(request, capture):
     """What goes into ANSWER, without what was captured."""
     members, seed = list(request["members"]), list(request.get("seed", []))
-    extra = list(request.get("options", []))
+    options = list(OPTIONS) + list(MODES[request.get("mode", "members")])
+    options += ["--reinstall-atoms=" + atom for atom in request.get("reinstall", [])]
+    options += request.get("options", [])
     import portage
 
     import plan
@@ -192,13 +201,13 @@ def answer(request, capture):
 
     with capture() as warnings:
         try:
-            resolver = Resolver(list(OPTIONS) + extra, capture)
+            resolver = Resolver(options, capture)
         except BadOptions:
             resolver = None
     if resolver is None:
         return {
             "portage": portage.VERSION,
-            "command": ["emerge"] + list(OPTIONS) + extra + members,
+            "command": ["emerge"] + options + members,
             "warnings": "",
             "outcome": "refusal",
             "refusal": refusal.empty("argument", warnings[0]),

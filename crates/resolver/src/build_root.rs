@@ -43,6 +43,8 @@ pub enum LeftOutReason {
     ComesLater,
     /// One of the above, but the binfarm root holds a package that fulfils the dependency, which is used: its `category/PF`.
     InRoot(String),
+    /// One of the above, but there is an instance that is built first to break such circles (`bootstrap:`), which is used: its `category/PF`.
+    Bootstrap(String),
 }
 
 impl std::fmt::Display for LeftOutReason {
@@ -51,6 +53,7 @@ impl std::fmt::Display for LeftOutReason {
             Self::BeingBuilt => write!(formatter, "this very package"),
             Self::ComesLater => write!(formatter, "built after this package"),
             Self::InRoot(cpv) => write!(formatter, "built with or after this package; {cpv} of the root is used"),
+            Self::Bootstrap(cpv) => write!(formatter, "built with or after this package; {cpv} built first is used"),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! variables count ([`keyed_environment`]), and how a plan or a refusal is shown ([`mergelist`], [`suggest`]).
 
 mod answer;
+pub mod bootstrap;
 mod build_root;
 mod check;
 mod graph;
@@ -23,7 +24,7 @@ pub mod unkeyed;
 pub use answer::{Answer, AnswerError, Outcome};
 pub use build_root::{BuildRoot, ClosureError, CycleEdge, LeftOut, LeftOutReason, closures, runtime_closure};
 pub use check::{Unsound, native_word, unsound};
-pub use join::{Disagreement, Instance, Joined, join};
+pub use join::{Disagreement, Instance, JoinError, Joined, join};
 pub use native::Native;
 pub use plan::{
     Configuration, Dependencies, DependencyKind, DistFile, Eclass, Edge, Installed, NodeRef, Operation, Package, Plan,
@@ -33,5 +34,5 @@ pub use refusal::{
     Blocker, ConflictingPackage, Cycle, CycleLink, CycleSolution, Keywords, Licenses, Masked, Refusal, RefusalKind,
     SlotConflict, Unknown, Unmask, Unsatisfied, UseChange, WantedBy,
 };
-pub use request::Request;
+pub use request::{Mode, Request};
 pub use unkeyed::keyed_environment;

@@ -5,10 +5,12 @@
 mod client_files;
 mod clients;
 mod contracts;
+mod cycles;
 mod denied;
 mod environment;
 mod explaining;
 mod failures;
+mod generations;
 mod isolation;
 mod job_tokens;
 mod kills;

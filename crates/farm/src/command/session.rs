@@ -326,7 +326,8 @@ impl Session {
                 other => other.needs_plan(),
             };
             if planned && wanted.goals().any(from_plan) {
-                *wanted = Wanted::new(wanted.goals().cloned().chain([Goal::Node("plan".to_owned())]));
+                let plans = crate::lower::plan_nodes().map(Goal::Node);
+                *wanted = Wanted::new(wanted.goals().cloned().chain(plans));
             }
         }
         all

@@ -17,6 +17,7 @@ impl Lowering<'_> {
             from: self.node("root"),
             subjects,
             with_settings,
+            is_root: false,
             strip: Vec::new(),
             scripts: Vec::new(),
             config: ImageConfigPlan {
@@ -51,6 +52,7 @@ impl Lowering<'_> {
             from: self.start(&image.from.value),
             subjects: image.subjects.iter().map(|subject| subject.value.clone()).collect(),
             with_settings: false,
+            is_root: false,
             // A set: in what order things are left out says nothing.
             strip: image
                 .strip
@@ -89,7 +91,9 @@ impl Lowering<'_> {
 
     /// The image that a stage is packed from, unless it is that which it starts from.
     fn stage_root(&self, stage: &Stage) -> Option<ImagePlan> {
-        if stage.subjects.is_empty() && stage.scripts.is_empty() {
+        // From a base of which packages were built anew, a stage gets those besides.
+        let is_base = matches!(stage.from.value, ImageFrom::Base) && !self.generations().is_empty();
+        if stage.subjects.is_empty() && stage.scripts.is_empty() && !is_base {
             return None;
         }
         Some(ImagePlan {
@@ -97,6 +101,7 @@ impl Lowering<'_> {
             from: self.start(&stage.from.value),
             subjects: stage.subjects.iter().map(|subject| subject.value.clone()).collect(),
             with_settings: false,
+            is_root: false,
             strip: Vec::new(),
             scripts: self.scripts(&stage.scripts),
             config: ImageConfigPlan::default(),

@@ -1,6 +1,7 @@
 //! From a farm's manifest to the nodes that are known before Portage is asked.
 
 mod check;
+mod generations;
 mod images;
 mod publish;
 mod tasks;
@@ -12,10 +13,12 @@ use camino::Utf8PathBuf;
 use farm_engine::NodeSpec;
 use farm_executor::Limits;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{Base, Binfarm, Farm, GitPin, ImageFrom, Repo, RepoSource};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, ImageFrom, Packages, Repo, RepoSource, SettingsOf};
 use farm_manifest::{Loaded, Spanned};
+use farm_resolver::Mode;
 
 pub use self::check::check;
+pub use self::generations::plan_nodes;
 pub use self::publish::{local_folder, published_to};
 pub(crate) use self::tasks::TaskFiles;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
@@ -25,7 +28,7 @@ use crate::context::Context;
 use crate::fetcher::Sources;
 use crate::files::{FileNode, Files};
 use crate::lockfile::FarmLock;
-use crate::names::{TOOLS_SUBJECT, image_word};
+use crate::names::{BOOTSTRAP, TOOLS_SUBJECT, image_word};
 use crate::rules::join::JoinData;
 use crate::rules::repo::RepoSourcePinned;
 use crate::rules::stage3::{Stage3Data, Stage3Source};
@@ -62,6 +65,11 @@ pub fn lower(context: &Context, loaded: &Loaded, lock: &FarmLock) -> Result<Node
 
 /// The farm's configuration as Portage will read it.
 pub fn settings(loaded: &Loaded, binfarm: &Binfarm) -> Result<Settings, FarmError> {
+    settings_with(loaded, binfarm, &[])
+}
+
+/// The same with further settings for packages that win over all others.
+fn settings_with(loaded: &Loaded, binfarm: &Binfarm, first: &[SettingsOf<'_>]) -> Result<Settings, FarmError> {
     let farm = &loaded.farm;
     let Some(profile) = &binfarm.profile else {
         return Err(FarmError::bug("a binfarm without a profile was not refused"));
@@ -77,6 +85,7 @@ pub fn settings(loaded: &Loaded, binfarm: &Binfarm) -> Result<Settings, FarmErro
         repos: &repos,
         layers: &layers,
         packages: &packages,
+        first,
     }))
 }
 
@@ -159,14 +168,7 @@ impl Lowering<'_> {
     }
 
     fn binfarm(&self, binfarm: &Binfarm, late: Nodes) -> Result<Nodes, FarmError> {
-        let epoch = self.context.epoch;
         let mut nodes = vec![self.base(&binfarm.base)?];
-        let container = container(binfarm);
-        nodes.push(root::node(
-            self.node("root"),
-            self.root_data(binfarm, &container),
-            epoch,
-        ));
         let mut repos = Vec::new();
         for repository in sorted_repos(binfarm) {
             let name = &repository.name.value;
@@ -184,60 +186,101 @@ impl Lowering<'_> {
                 ));
             }
         }
-
-        let settings = Arc::new(settings(self.loaded, binfarm)?);
         let options: Vec<String> = self.farm.resolve.iter().map(|option| option.value.clone()).collect();
-        let mut subjects = Vec::new();
-        let mut resolve = |subject: &str, mut members: Vec<String>, needs: Vec<String>| {
-            members.sort();
-            members.dedup();
+        let planning = Planning {
+            binfarm,
+            repos,
+            settings: Arc::new(settings(self.loaded, binfarm)?),
+            container: container(binfarm),
+            options,
+        };
+        let subjects = self.subjects(&planning, late)?;
+        nodes.extend(self.with_generations(&planning, subjects));
+        Ok(nodes)
+    }
+
+    /// The root, the plans of subjects, and their joined plan: what comes after all generations of the root.
+    fn subjects(&self, planning: &Planning<'_>, late: Nodes) -> Result<Nodes, FarmError> {
+        let binfarm = planning.binfarm;
+        let epoch = self.context.epoch;
+        let mut nodes = vec![root::node(
+            self.node("root"),
+            self.root_data(binfarm, &planning.container),
+            epoch,
+        )];
+        let root = self.node("root");
+        let resolve = |subject: &str, packages: &Packages| ResolveData {
+            members: members(packages),
+            ..planning.resolve(subject, &root)
+        };
+        let bootstrap = if binfarm.bootstrap.is_empty() {
+            None
+        } else {
+            let first = binfarm.bootstrap.settings();
+            let settings = Arc::new(settings_with(self.loaded, binfarm, &first)?);
             let data = ResolveData {
-                subject: subject.to_owned(),
-                members,
-                options: options.clone(),
-                seeds: needs.iter().map(|need| self.node(&format!("plan/{need}"))).collect(),
-                root: self.node("root"),
-                repos: repos.clone(),
                 settings: Arc::clone(&settings),
-                container: container.clone(),
+                ..resolve(BOOTSTRAP, &binfarm.bootstrap)
             };
             let node = resolve::node(&self.name, data, epoch);
-            subjects.push((subject.to_owned(), node.name.clone()));
+            let name = node.name.clone();
+            nodes.push(node);
+            Some(join::Bootstrap { node: name, settings })
+        };
+        let mut subjects = Vec::new();
+        let mut add = |data: ResolveData| {
+            let subject = data.subject.clone();
+            let bootstrap = bootstrap.as_ref().map(|bootstrap| bootstrap.node.clone());
+            let node = resolve::node(&self.name, ResolveData { bootstrap, ..data }, epoch);
+            subjects.push((subject, node.name.clone()));
             nodes.push(node);
         };
         for subject in &self.farm.subjects {
-            let members = subject
-                .packages
-                .members()
-                .map(|member| member.value.to_string())
-                .collect();
-            resolve(&subject.name.value, members, self.needs_closure(&subject.name.value));
+            let name = &subject.name.value;
+            let needs = self.needs_closure(name);
+            add(ResolveData {
+                seeds: needs.iter().map(|need| self.node(&format!("plan/{need}"))).collect(),
+                ..resolve(name, &subject.packages)
+            });
         }
         // Last, so that a tool that needs a package otherwise never takes its plain name from a subject.
         if !binfarm.packages.is_empty() {
-            let members = binfarm
-                .packages
-                .members()
-                .map(|member| member.value.to_string())
-                .collect();
-            resolve(TOOLS_SUBJECT, members, Vec::new());
+            add(resolve(TOOLS_SUBJECT, &binfarm.packages));
         }
-        nodes.push(join::node(JoinData {
-            farm: self.name.clone(),
-            flavour: self.flavour().to_owned(),
-            subjects,
-            root: self.node("root"),
-            repos,
-            settings,
-            container,
-            sources: self.sources(),
+        let parts = join::FarmParts {
+            base: self.node("base"),
             images: self.images(binfarm),
             stages: self.stages(),
             publish_pkgs: self.publish_pkgs()?,
             publish_images: self.publish_images(),
             late,
-        }));
+        };
+        let data = JoinData {
+            subjects,
+            bootstrap,
+            below: self
+                .last_generation()
+                .map(|name| self.node(&format!("generation/{name}"))),
+            ..self.join(planning, &root, join::Brings::Farm(Box::new(parts)))
+        };
+        nodes.push(join::node(data));
         Ok(nodes)
+    }
+
+    fn join(&self, planning: &Planning<'_>, root: &str, brings: join::Brings) -> JoinData {
+        JoinData {
+            farm: self.name.clone(),
+            flavour: self.flavour().to_owned(),
+            subjects: Vec::new(),
+            root: root.to_owned(),
+            repos: planning.repos.clone(),
+            settings: Arc::clone(&planning.settings),
+            container: planning.container.clone(),
+            sources: self.sources(),
+            bootstrap: None,
+            below: None,
+            brings,
+        }
     }
 
     fn base(&self, base: &Base) -> Result<NodeSpec<Action>, FarmError> {
@@ -272,7 +315,10 @@ impl Lowering<'_> {
             .map(|(path, file)| (path.to_string(), file_node(file)))
             .collect();
         RootData {
-            base: self.node("base"),
+            base: self.node(&match self.last_generation() {
+                Some(name) => format!("root/{name}"),
+                None => "base".to_owned(),
+            }),
             files,
             scripts: self.scripts(&binfarm.scripts),
             container: container.clone(),
@@ -354,6 +400,40 @@ impl Lowering<'_> {
         };
         paths.iter().filter_map(script).collect()
     }
+}
+
+/// What every plan of a farm is made with.
+struct Planning<'a> {
+    binfarm: &'a Binfarm,
+    repos: Vec<(String, String)>,
+    settings: Arc<Settings>,
+    container: ContainerData,
+    options: Vec<String>,
+}
+
+impl Planning<'_> {
+    /// A plan of no members, in a root.
+    fn resolve(&self, subject: &str, root: &str) -> ResolveData {
+        ResolveData {
+            subject: subject.to_owned(),
+            members: Vec::new(),
+            options: self.options.clone(),
+            mode: Mode::Members,
+            reinstall: Vec::new(),
+            bootstrap: None,
+            seeds: Vec::new(),
+            root: root.to_owned(),
+            repos: self.repos.clone(),
+            settings: Arc::clone(&self.settings),
+            container: self.container.clone(),
+        }
+    }
+}
+
+/// What emerge is given, sorted.
+fn members(packages: &Packages) -> Vec<String> {
+    let members: BTreeSet<String> = packages.members().map(|member| member.value.to_string()).collect();
+    members.into_iter().collect()
 }
 
 fn container(binfarm: &Binfarm) -> ContainerData {

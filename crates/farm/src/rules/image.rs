@@ -18,7 +18,7 @@ use super::container::{self, ContainerRun, capabilities_input, list_input, singl
 use super::join::JoinData;
 use super::repo::OpenRepo;
 use super::resolve::{PREPARE, settings_upload};
-use super::root;
+use super::{root, scan};
 use crate::action::{Action, ContainerData};
 use crate::context::{Context, LABEL, NODE_LABEL, executor_failure, io_failure};
 use crate::files::{FileNode, Files};
@@ -55,6 +55,12 @@ while read -r path; do
 done < /.farm/strip
 "#;
 
+/// Removes what blocks the packages. `emerge --nodeps`, as it installs them, would leave that where it is.
+const UNMERGE: &str = r#"set -e
+echo '>>> Removing what is blocked'
+emerge --ignore-default-opts --quiet --color=n --unmerge $(cat /.farm/uninstalls)
+"#;
+
 /// An image as a farm plans it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImagePlan {
@@ -66,6 +72,8 @@ pub struct ImagePlan {
     pub subjects: Vec<String>,
     /// Whether the repositories and the farm's settings are in it (`env`).
     pub with_settings: bool,
+    /// Whether it is a root that others are planned and built in: what is installed is read from it, and it has no configuration of its own.
+    pub is_root: bool,
     /// What is left out.
     pub strip: Vec<Strip>,
     /// Programs run in it once the packages are there: file name and content.
@@ -104,6 +112,8 @@ pub struct ImageData {
     pub world: Vec<String>,
     /// Why these packages cannot be in one image, if so.
     pub conflict: Option<String>,
+    /// Packages that are removed before, as `CATEGORY/PF`.
+    pub uninstalls: Vec<String>,
     /// Repositories and their nodes.
     pub repos: Vec<(String, String)>,
     /// The farm's configuration.
@@ -121,6 +131,8 @@ pub struct Contents {
     pub world: Vec<String>,
     /// Why these packages cannot be in one image, if so.
     pub conflict: Option<String>,
+    /// Packages that are removed before, as `CATEGORY/PF`.
+    pub uninstalls: Vec<String>,
 }
 
 /// The node of an image. `missing` are plans that failed: the image waits for them, and is skipped for that reason.
@@ -130,6 +142,7 @@ pub fn node(data: &JoinData, plan: &ImagePlan, contents: Contents, missing: &[St
         packages,
         world,
         conflict,
+        uninstalls,
     } = contents;
     let config = &plan.config;
     let mut inputs = vec![
@@ -162,6 +175,10 @@ pub fn node(data: &JoinData, plan: &ImagePlan, contents: Contents, missing: &[St
             .iter()
             .map(|(name, value)| Input::text(format!("label/{name}"), value)),
     );
+    if !uninstalls.is_empty() {
+        inputs.push(list_input("uninstalls", &uninstalls));
+        inputs.push(Input::digest("script/unmerge", Digest::of(UNMERGE.as_bytes())));
+    }
     inputs.extend(root::script_inputs(&plan.scripts));
     inputs.extend(capabilities_input(&data.container));
     let mut dependencies = vec![Dependency::output(&plan.from, "image")];
@@ -177,9 +194,16 @@ pub fn node(data: &JoinData, plan: &ImagePlan, contents: Contents, missing: &[St
     }
     NodeSpec {
         name: format!("{}:{}", data.farm, plan.local),
-        kind: if plan.local == "env" { "env" } else { "image" }.to_owned(),
+        kind: if plan.local == "env" {
+            "env"
+        } else if plan.is_root {
+            "root"
+        } else {
+            "image"
+        }
+        .to_owned(),
         rule_version: 1,
-        class: Class::Build,
+        class: if plan.is_root { Class::Prepare } else { Class::Build },
         inputs,
         dependencies,
         expands: false,
@@ -189,6 +213,7 @@ pub fn node(data: &JoinData, plan: &ImagePlan, contents: Contents, missing: &[St
             packages,
             world,
             conflict,
+            uninstalls,
             repos: data.repos.clone(),
             settings: Arc::clone(&data.settings),
             container: data.container.clone(),
@@ -214,6 +239,9 @@ pub fn run(
     }
     let lower = needed(&data.plan.from)?;
     let lower_image = place::image(lower, "image")?;
+    if data.is_lower_root() {
+        return Ok(lower.outputs.clone());
+    }
     if changes_nothing(data) {
         let failed = |error| executor_failure(&error);
         context.executor()?.tag(&lower_image, &data.plan.tag).map_err(failed)?;
@@ -245,6 +273,8 @@ pub fn run(
     staged.insert("dependencies".to_owned(), FileNode::text(names));
     staged.insert("world".to_owned(), FileNode::text(world));
     staged.insert("strip".to_owned(), FileNode::text(strip));
+    staged.insert("uninstalls".to_owned(), FileNode::text(unmerged(&data.uninstalls)));
+    staged.insert("unmerge.sh".to_owned(), FileNode::program(UNMERGE));
     staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
     staged.insert("assemble.sh".to_owned(), FileNode::program(ASSEMBLE));
     staged.extend(root::staged_scripts(&data.plan.scripts));
@@ -252,7 +282,12 @@ pub fn run(
         [] => "",
         _ => " && exec /bin/sh /.farm/run-scripts.sh",
     };
-    let command = format!("/bin/sh /.farm/assemble.sh{scripts}");
+    let assemble = if data.uninstalls.is_empty() {
+        "/bin/sh /.farm/assemble.sh".to_owned()
+    } else {
+        "/bin/sh -c '. /.farm/prepare.sh && . /.farm/unmerge.sh' && /bin/sh /.farm/assemble.sh".to_owned()
+    };
+    let command = format!("{assemble}{scripts}");
     let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &packages)?.files(STAGING, staged);
     let mut files: Vec<Box<dyn TarSource>> = vec![Box::new(packages)];
     let concerned: BTreeSet<String> = data
@@ -321,7 +356,9 @@ pub fn run(
             })
             .collect();
         config.diff_ids.push(made.layer.diff_id);
-        configure(&mut config, &data.plan.config, &profile_env);
+        if !data.plan.is_root {
+            configure(&mut config, &data.plan.config, &profile_env);
+        }
         config.labels.insert(LABEL.to_owned(), "1".to_owned());
         config.labels.insert(NODE_LABEL.to_owned(), data.plan.local.clone());
         let file = fs::File::open(scratch.join("layer.tar")).map_err(|error| io_failure("read a layer", &error))?;
@@ -331,17 +368,35 @@ pub fn run(
         });
         let tags = std::slice::from_ref(&data.plan.tag);
         let id = load(context, context.executor()?.as_ref(), &config, layers, tags)?;
-        let index = context.keep(&made.root.encode())?;
+        let mut outputs = if data.plan.is_root {
+            // What is installed is read from the image itself, so that it is what builds will see.
+            scan::image(context, &id)?.outputs(context)?
+        } else {
+            let index = context.keep(&made.root.encode())?;
+            vec![Place::Store { blob: index }.output("index", Digest::from(made.root.digest()))]
+        };
         let digest = Digest::of(id.0.as_bytes());
-        Ok(vec![
-            Place::Store { blob: index }.output("index", Digest::from(made.root.digest())),
+        outputs.push(
             Place::Image {
                 id,
                 tag: Some(data.plan.tag.clone()),
             }
             .output("image", digest),
-        ])
+        );
+        Ok(outputs)
     })
+}
+
+impl ImageData {
+    /// Whether this is a root, and the one below it as it is: nothing had to be built for it.
+    #[must_use]
+    pub fn is_lower_root(&self) -> bool {
+        self.plan.is_root && self.packages.is_empty() && self.uninstalls.is_empty()
+    }
+}
+
+fn unmerged(packages: &[String]) -> String {
+    packages.iter().map(|cpv| format!("={cpv}\n")).collect()
 }
 
 /// Whether the image would be the lower one under another name.

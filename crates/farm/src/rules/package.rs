@@ -108,7 +108,8 @@ pub fn node(
             format!("sha256:{}", file.sha256),
         ));
     }
-    for (path, file) in data.settings.other_files() {
+    let settings = data.settings_of(planned);
+    for (path, file) in settings.other_files() {
         inputs.push(Input::digest(format!("settings/{path}"), file.digest()));
     }
     for record in &planned.installed {
@@ -134,6 +135,13 @@ pub fn node(
         .iter()
         .map(|(node, _)| Dependency::output(node, "interface"))
         .collect();
+    // What farm built of the root is known better than by what the root says of it.
+    edges.extend(
+        planned
+            .made
+            .iter()
+            .map(|&index| Dependency::output(node_name(&data.farm, &joined.below[index]), "interface")),
+    );
     edges.extend(distfiles.iter().map(|(node, _)| Dependency::before_run(node)));
     edges.push(Dependency::before_run(&data.root));
     edges.extend(data.repos.iter().map(|(_, node)| Dependency::before_run(node)));
@@ -152,7 +160,7 @@ pub fn node(
             distfiles,
             root: data.root.clone(),
             repos: data.repos.clone(),
-            settings: Arc::clone(&data.settings),
+            settings: Arc::clone(settings),
             container: data.container.clone(),
         })),
     }

@@ -148,11 +148,7 @@ fn node(
     client: Option<Client>,
     epoch: u64,
 ) -> NodeSpec<Action> {
-    let packages: Vec<PublishedPackage> = joined
-        .packages
-        .iter()
-        .map(|planned| published(&data.farm, planned))
-        .collect();
+    let packages = published(&data.farm, joined);
     let mut inputs = vec![Input::text("to", &plan.to), Input::text("epoch", epoch.to_string())];
     inputs.extend(
         joined
@@ -268,16 +264,47 @@ fn of_lacking(packages: &[PublishedPackage], obstacles: &[Option<Obstacle>], hel
     lines.chain(stays).collect()
 }
 
-fn published(farm: &str, planned: &PlannedPackage) -> PublishedPackage {
-    PublishedPackage {
-        node: package::node_name(farm, planned),
-        cpv: planned.package.cpv.clone(),
-        place: Lacking {
-            cp: format!("{}/{}", planned.package.category, planned.package.name),
-            slot: planned.package.slot.clone(),
-        },
-        runtime: planned.runtime.clone(),
+/// What is published of a plan: its packages but for those that only break circles, and what was built for the root, unless a subject or a
+/// later generation has the same with the same flags: clients could not tell them apart.
+fn published(farm: &str, joined: &JoinedPlan) -> Vec<PublishedPackage> {
+    let mut found: Vec<PublishedPackage> = Vec::new();
+    let mut seen: BTreeSet<(&str, &[String])> = BTreeSet::new();
+    let mut add = |list: &[PlannedPackage], chosen: Vec<usize>| {
+        let offset = found.len();
+        let place = |index: &usize| Some(offset + chosen.binary_search(index).ok()?);
+        let published = chosen.iter().map(|&index| {
+            let planned = &list[index];
+            let package = &planned.package;
+            PublishedPackage {
+                node: package::node_name(farm, planned),
+                cpv: package.cpv.clone(),
+                place: Lacking {
+                    cp: format!("{}/{}", package.category, package.name),
+                    slot: package.slot.clone(),
+                },
+                runtime: planned.runtime.iter().filter_map(place).collect(),
+            }
+        });
+        found.extend(published.collect::<Vec<_>>());
+    };
+    let own: Vec<usize> = (0..joined.packages.len())
+        .filter(|&index| !joined.packages[index].is_bootstrap())
+        .collect();
+    for &index in &own {
+        let package = &joined.packages[index].package;
+        seen.insert((&package.cpv, &package.use_flags));
     }
+    let mut of_root: Vec<usize> = (0..joined.below.len())
+        .rev()
+        .filter(|&index| {
+            let package = &joined.below[index].package;
+            seen.insert((&package.cpv, &package.use_flags))
+        })
+        .collect();
+    of_root.reverse();
+    add(&joined.packages, own);
+    add(&joined.below, of_root);
+    found
 }
 
 /// Publishes.

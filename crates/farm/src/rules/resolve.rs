@@ -6,7 +6,7 @@ use std::sync::Arc;
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
 use farm_executor::{Collect, Network, TarSource};
 use farm_resolver::suggest::{self, Section, SuggestedLine};
-use farm_resolver::{Answer, AnswerError, Outcome, Refusal, Request, program};
+use farm_resolver::{Answer, AnswerError, Mode, Outcome, Plan, Refusal, Request, bootstrap, program};
 
 use super::container::{self, ContainerRun, Take, capabilities_input, environment, list_input, single_file};
 use super::repo::OpenRepo;
@@ -29,6 +29,11 @@ const REQUEST: &str = "/.farm/request.json";
 const ANSWER: &str = "/.farm/answer.json";
 const CPUINFO: &str = "/.farm/cpuinfo";
 
+/// Makes Portage take the packages of the bootstrap plan for installed, in this container.
+const FIRST: &str = "while read -r cpv; do rm -rf \"/var/db/pkg/$cpv\"; done < /.farm/replaced\n\
+                     mkdir -p /var/db/pkg\n\
+                     cp -R /.farm/first/. /var/db/pkg/\n";
+
 /// The node of a subject's plan.
 #[must_use]
 pub fn node(farm: &str, data: ResolveData, epoch: u64) -> NodeSpec<Action> {
@@ -39,6 +44,15 @@ pub fn node(farm: &str, data: ResolveData, epoch: u64) -> NodeSpec<Action> {
         list_input("options", &data.options),
         Input::text("epoch", epoch.to_string()),
     ];
+    if data.mode != Mode::Members {
+        inputs.push(Input::text("mode", data.mode.word()));
+    }
+    if !data.reinstall.is_empty() {
+        inputs.push(list_input("reinstall", &data.reinstall));
+    }
+    if data.bootstrap.is_some() {
+        inputs.push(Input::digest("script/bootstrap", Digest::of(FIRST.as_bytes())));
+    }
     inputs.extend(capabilities_input(&data.container));
     for (path, file) in data.settings.tree() {
         inputs.push(Input::digest(format!("settings/{path}"), file.digest()));
@@ -52,6 +66,7 @@ pub fn node(farm: &str, data: ResolveData, epoch: u64) -> NodeSpec<Action> {
     ];
     dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::output(node, "tree")));
     dependencies.extend(data.seeds.iter().map(|node| Dependency::output(node, "versions")));
+    dependencies.extend(data.bootstrap.iter().map(|node| Dependency::output(node, "plan")));
     NodeSpec {
         name: format!("{farm}:plan/{}", data.subject),
         kind: "plan".to_owned(),
@@ -102,6 +117,8 @@ pub fn run(
     seed.dedup();
     let request = Request {
         members: data.members.clone(),
+        mode: data.mode,
+        reinstall: data.reinstall.clone(),
         options: data.options.clone(),
         seed,
         environment: environment(context, &data.container),
@@ -115,7 +132,16 @@ pub fn run(
         executable: false,
     };
     staged.insert("request.json".to_owned(), request_file);
-    staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
+    let mut prepare = PREPARE.to_owned();
+    if let Some(node) = &data.bootstrap {
+        let answer = context.read(&place::blob(needed(node)?, "plan")?)?;
+        let answer = Answer::parse(&answer).map_err(|error| bug(error.to_string()))?;
+        if let Outcome::Plan(first) = &answer.outcome {
+            staged.extend(installed_first(first));
+            prepare.push_str(FIRST);
+        }
+    }
+    staged.insert("prepare.sh".to_owned(), FileNode::program(&prepare));
     files.push(Box::new(Upload::new(context).files(STAGING, staged)));
 
     let command = program::command(PROGRAM_FOLDER, REQUEST, ANSWER).join(" ");
@@ -184,6 +210,17 @@ pub fn run(
     }
 }
 
+/// The entries of the packages database for what is built first, and the list of what these replace.
+fn installed_first(plan: &Plan) -> Files {
+    let entries = bootstrap::vdb_entries(plan).into_iter();
+    let mut files: Files = entries
+        .map(|(path, text)| (format!("first/{path}"), FileNode::text(text)))
+        .collect();
+    let replaced: String = bootstrap::replaced(plan).iter().map(|cpv| format!("{cpv}\n")).collect();
+    files.insert("replaced".to_owned(), FileNode::text(replaced));
+    files
+}
+
 /// Portage's own explanation, and what to put into the manifest.
 fn refused(subject: &str, refusal: &Refusal) -> Failure {
     let message = format!("Portage cannot resolve {subject}:\n{}", refusal.explanation.trim_end());
@@ -207,7 +244,7 @@ fn shown(line: &SuggestedLine) -> String {
     let wanted: Vec<&str> = line.wanted_by.iter().map(|wanted| wanted.parent.as_str()).collect();
     let mut text = format!("  {}", line.text);
     if line.section == Section::Bootstrap {
-        text = format!("  bootstrap: {{ {} }}   # not built yet", line.text);
+        text = format!("  bootstrap: {{ {} }}", line.text);
     }
     if !wanted.is_empty() {
         text.push_str(&format!("   # wanted by {}", wanted.join(", ")));

@@ -31,6 +31,8 @@ pub struct RenderInput<'a> {
     pub layers: &'a [RenderedLayer],
     /// What the manifest sets for packages.
     pub packages: &'a [SettingsOf<'a>],
+    /// What it sets for packages that are built first to break a circle (`bootstrap:`): it wins over everything else.
+    pub first: &'a [SettingsOf<'a>],
 }
 
 /// Renders a configuration. A pure function: equal inputs give equal bytes.
@@ -47,7 +49,8 @@ pub fn render(input: &RenderInput<'_>) -> Settings {
     for (at, layer) in input.layers.iter().enumerate() {
         renderer.layer(&format!("{:02}-{}", at + 1, layer.name.replace('/', "-")), &layer.files);
     }
-    renderer.packages(input);
+    renderer.packages("99-packages", input.packages);
+    renderer.packages("99-packages-first", input.first);
     renderer.finish(input)
 }
 
@@ -98,7 +101,7 @@ impl Renderer {
         self.node(&format!("{name}-everybody"), extra);
     }
 
-    fn packages(&mut self, input: &RenderInput<'_>) {
+    fn packages(&mut self, name: &str, settings: &[SettingsOf<'_>]) {
         let environments: Vec<String> = self
             .settings
             .etc
@@ -106,12 +109,12 @@ impl Renderer {
             .filter_map(|path| path.strip_prefix("env/"))
             .map(str::to_owned)
             .collect();
-        let lines = packages::lines(input.packages, &environments);
+        let lines = packages::lines(settings, &environments);
         let files = lines
             .files
             .into_iter()
             .map(|(name, text)| (name.to_owned(), FileNode::text(text)));
-        self.layer("99-packages", &files.collect());
+        self.layer(name, &files.collect());
     }
 
     fn finish(mut self, input: &RenderInput<'_>) -> Settings {
@@ -212,6 +215,7 @@ mod tests {
             repos: &repos,
             layers: &layers,
             packages: &[],
+            first: &[],
         };
         let settings = render(&input);
         assert_eq!(

@@ -7,8 +7,8 @@ use super::packages::{atom, packages};
 use super::reference::{address, image_reference};
 use super::repo::repos;
 use crate::keys::{BASE_HOSTED, BASE_IMAGE, BASE_STAGE3, BINFARM, LIMITS};
-use crate::model::{Base, Binfarm, HostedBase, Limits, Packages, Repo, Stage3Base, Update};
-use crate::reader::{Fields, Reader};
+use crate::model::{Base, Binfarm, HostedBase, Limits, Member, Packages, Repo, Stage3Base, Update};
+use crate::reader::Reader;
 use crate::span::Spanned;
 use crate::yaml::{Kind, Node};
 
@@ -23,7 +23,10 @@ pub(super) fn binfarm(reader: &mut Reader<'_>, node: &Node) -> Option<Binfarm> {
         .take("config")
         .map(|node| layer_names(reader, node))
         .unwrap_or_default();
-    let toolchain = later_packages(reader, &mut fields, "toolchain");
+    let toolchain = fields
+        .take("toolchain")
+        .map(|node| packages(reader, node, "`toolchain`"))
+        .unwrap_or_default();
     let update = fields
         .take("update")
         .map(|node| update(reader, node))
@@ -32,7 +35,10 @@ pub(super) fn binfarm(reader: &mut Reader<'_>, node: &Node) -> Option<Binfarm> {
         .take("rebuild")
         .map(|node| rebuild(reader, node))
         .unwrap_or_default();
-    let bootstrap = later_packages(reader, &mut fields, "bootstrap");
+    let bootstrap = fields
+        .take("bootstrap")
+        .map(|node| bootstrap(reader, node))
+        .unwrap_or_default();
     let tools = fields
         .take("packages")
         .map(|node| packages(reader, node, "`packages`"))
@@ -76,22 +82,17 @@ pub(super) fn binfarm(reader: &mut Reader<'_>, node: &Node) -> Option<Binfarm> {
     })
 }
 
-/// Reads packages of a kind that is not built yet, and says so.
-fn later_packages(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &'static str) -> Packages {
-    let Some(node) = fields.take(name) else {
-        return Packages::default();
-    };
-    let found = packages(reader, node, &format!("`{name}`"));
-    if !found.is_empty() || found.set_file.is_some() {
-        let span = fields.key_span(name).unwrap_or(node.span);
-        not_yet(reader, span, &format!("`{name}`"));
+/// Reads what is built first: single packages, since it must be known which instance stands in for which.
+fn bootstrap(reader: &mut Reader<'_>, node: &Node) -> Packages {
+    let found = packages(reader, node, "`bootstrap`");
+    for member in found.members() {
+        if let set @ Member::Set(_) = &member.value {
+            reader
+                .error(member.span, format!("`bootstrap` takes packages, and `{set}` is a set"))
+                .help = Some("name the package that the cycle goes through, with the flags that break it".to_owned());
+        }
     }
     found
-}
-
-fn not_yet(reader: &mut Reader<'_>, span: crate::span::Span, what: &str) {
-    reader.error(span, format!("{what} is not built yet")).help =
-        Some("the word is fixed and will be built by a later farm; leave it out for now".to_owned());
 }
 
 fn base(reader: &mut Reader<'_>, node: &Node) -> Option<Base> {
@@ -237,18 +238,16 @@ pub(super) fn layer_names(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<S
 
 fn update(reader: &mut Reader<'_>, node: &Node) -> Update {
     let shape = BINFARM.key("update").map_or(&crate::keys::Shape::Text, |key| key.shape);
-    let update = match reader.word(node, shape, "`update`") {
+    match reader.word(node, shape, "`update`") {
         Some("world") => Update::World,
         Some("emptytree") => Update::Emptytree,
-        _ => return Update::None,
-    };
-    not_yet(reader, node.span, "an `update` other than `none`");
-    update
+        _ => Update::None,
+    }
 }
 
 fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<farm_portage::atom::Atom>> {
     let texts = reader.texts(node, "`rebuild`");
-    let atoms: Vec<_> = texts
+    texts
         .into_iter()
         .filter_map(|text| {
             let atom = atom(
@@ -260,11 +259,7 @@ fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<farm_portage::at
             )?;
             Some(Spanned::new(atom, text.span))
         })
-        .collect();
-    if !atoms.is_empty() {
-        not_yet(reader, node.span, "`rebuild` of base packages");
-    }
-    atoms
+        .collect()
 }
 
 /// Reads the paths of scripts; the files are looked at when they are read.

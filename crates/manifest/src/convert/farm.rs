@@ -190,8 +190,19 @@ fn subjects(reader: &mut Reader<'_>, node: &Node) -> Vec<Subject> {
         .collect()
 }
 
+/// What plans for the root are called beside those of subjects.
+const OF_THE_ROOT: [&str; 3] = ["bootstrap", "toolchain", "update"];
+
 fn subject(reader: &mut Reader<'_>, key: &Key, node: &Node) -> Option<Subject> {
     let name = reader.name(key, "a subject");
+    if OF_THE_ROOT.contains(&key.text.as_str()) {
+        reader
+            .error(key.span, format!("a subject cannot be called `{}`", key.text))
+            .help = Some(format!(
+            "that is what the plan of `binfarm: {}` is called; choose another name",
+            key.text
+        ));
+    }
     if node.is_null() || matches!(&node.kind, Kind::Mapping(entries) if entries.is_empty()) {
         reader
             .error(key.span, format!("the subject `{}` is empty", key.text))

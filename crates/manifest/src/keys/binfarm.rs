@@ -30,22 +30,22 @@ pub(crate) static BINFARM: Section = Section {
         key(
             "toolchain",
             &PACKAGES_SHAPE,
-            "Packages merged into the root first; not built yet.",
+            "Packages built in the base and merged into the root before anything else, such as a compiler. What they replace of the base is replaced in images that start from it, too.",
         ),
         key(
             "update",
             &UPDATE,
-            "What of the base is built anew: none, world, emptytree; only none is built yet.",
+            "What of the base is built anew, in the root with the toolchain: none; world (what is newer or is wanted with other flags: emerge --update --deep --newuse @world); emptytree (everything).",
         ),
         key(
             "rebuild",
             &TEXTS,
-            "Base packages that are built anew in any case; not built yet.",
+            "Base packages that are built anew in any case, such as a C library with other CFLAGS.",
         ),
         key(
             "bootstrap",
             &PACKAGES_SHAPE,
-            "Packages built first to break a cycle, never published; not built yet.",
+            "Packages built first to break a cycle, with flags of their own: media-libs/freetype: { use: [-harfbuzz] }. They are in the build roots that need them, never in images, and never published.",
         ),
         key(
             "packages",

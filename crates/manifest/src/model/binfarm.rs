@@ -21,13 +21,13 @@ pub struct Binfarm {
     pub profile: Option<Spanned<String>>,
     /// Configuration layers (`profiles/NAME`) in the order in which they are merged.
     pub config: Vec<Spanned<String>>,
-    /// Merged into the root first. Refused when not empty: not built yet.
+    /// Built in the base, and merged into the root first.
     pub toolchain: Packages,
-    /// What of the base is built anew. Refused when not [`Update::None`]: not built yet.
+    /// What of the base is built anew.
     pub update: Update,
-    /// Base packages built anew in any case. Refused when not empty: not built yet.
+    /// Base packages built anew in any case.
     pub rebuild: Vec<Spanned<Atom>>,
-    /// Built first to break a cycle, never published. Refused when not empty: not built yet.
+    /// Built first to break a cycle, never published. What is set here holds for these instances alone.
     pub bootstrap: Packages,
     /// People's tools, beside the root.
     pub packages: Packages,

@@ -98,7 +98,7 @@ impl Farm {
     /// `deps:` after their parent. Flags are farm-wide, so this is the whole configuration that the manifest itself adds.
     pub fn package_settings(&self) -> Vec<SettingsOf<'_>> {
         let binfarm = self.binfarm.iter().flat_map(|binfarm| {
-            [&binfarm.toolchain, &binfarm.bootstrap, &binfarm.packages]
+            [&binfarm.toolchain, &binfarm.packages]
                 .into_iter()
                 .flat_map(Packages::settings)
         });

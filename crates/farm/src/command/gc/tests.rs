@@ -185,24 +185,19 @@ fn the_answers_that_a_plan_names_stay_with_it() {
     let store = Store::open(&state.join("store")).unwrap();
     let answer = store.put_bytes(b"answer").unwrap();
     let plan = join::JoinedPlan {
-        packages: Vec::new(),
         subjects: BTreeMap::from([(
             "libs".to_owned(),
             join::SubjectPlan {
                 members: [].into(),
                 packages: Vec::new(),
                 runtime: Vec::new(),
+                below: Vec::new(),
                 world: Vec::new(),
                 command: String::new(),
                 answer,
             },
         )]),
-        header: BTreeMap::new(),
-        mirrors: BTreeMap::new(),
-        gentoo_mirrors: Vec::new(),
-        license_groups: BTreeMap::new(),
-        disagreements: Vec::new(),
-        native: Vec::new(),
+        ..join::JoinedPlan::default()
     };
     let blob = store.put_bytes(&serde_json::to_vec(&plan).unwrap()).unwrap();
     let joined = Guard {
