@@ -64,7 +64,7 @@ pub(crate) enum Command {
     PublishImage(RunArgs),
     /// Show the merge list as emerge prints it
     Plan(PlanArgs),
-    /// Patch a package: edit its source, try the change, save it, list and drop what was saved
+    /// Edit the source of a package, and keep the change as a patch
     Patch(PatchArgs),
     /// Move the lock file to what names stand for today, and show the plan
     Update(UpdateArgs),

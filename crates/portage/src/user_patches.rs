@@ -187,15 +187,16 @@ pub struct PatchLog {
 }
 
 impl PatchLog {
-    /// Reads a log without colours. What an ebuild applies of its own is left out: it is not between the lines with which
-    /// `eapply_user` begins and ends.
+    /// Reads a log, with or without colours: emerge's `--color=n` does not reach what phases say. What an ebuild applies of its own
+    /// is left out: it is not between the lines with which `eapply_user` begins and ends.
     #[must_use]
     pub fn read(log: &str) -> Self {
         let mut found = Self::default();
         let mut pending: Option<String> = None;
         let mut inside = false;
         for line in log.lines() {
-            let Some(said) = line.trim_end().strip_prefix(" * ") else {
+            let plain = without_escapes(line);
+            let Some(said) = plain.trim_end().strip_prefix(" * ") else {
                 continue;
             };
             if said.starts_with("Applying user patches from ") {
@@ -212,6 +213,18 @@ impl PatchLog {
         found.failed = pending;
         found
     }
+}
+
+/// A line without the sequences that move a terminal's cursor or colour its text (`ESC [ … LETTER`).
+fn without_escapes(line: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = line;
+    while let Some((before, sequence)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        let end = sequence.find(|c: char| c.is_ascii_alphabetic());
+        rest = end.map_or("", |end| &sequence[end + 1..]);
+    }
+    plain + rest
 }
 
 #[cfg(test)]
@@ -343,6 +356,15 @@ mod tests {
         let read = PatchLog::read(log);
         assert_eq!(read.applied, ["a.patch", "b c.patch"]);
         assert_eq!(read.failed, None);
+    }
+
+    #[test]
+    fn colours_of_a_log_hide_nothing() {
+        let log = " \u{1b}[32m*\u{1b}[0m Applying user patches from /etc/portage/patches ...\n \u{1b}[32m*\u{1b}[0m Applying \
+                   a.patch ...\n\u{1b}[A\u{1b}[72C \u{1b}[34;01m[ \u{1b}[32;01mok\u{1b}[34;01m ]\u{1b}[0m\n \u{1b}[32m*\u{1b}[0m \
+                   User patches applied.\n";
+        assert_eq!(PatchLog::read(log).applied, ["a.patch"]);
+        assert_eq!(without_escapes("a\u{1b}[0mb\u{1b}[1"), "ab");
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
         "{text}"
     );
 
-    space.build(&[]).succeeded();
+    let _ = space.build(&[]).succeeded();
     let built = log(&space, "pkg/app-misc/spring-1.0");
     assert!(built.contains("Applying spring.patch"), "{built}");
     let list = space.farm(&["patch", "list", "tiny", "--check"]).succeeded();
@@ -180,7 +180,7 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
         .farm(&[&save[..], &["--name", "spring_summer", "--for", "slot"]].concat())
         .succeeded();
     assert!(saved.stdout.contains("it is for app-misc/spring:0"), "{saved}");
-    space.build(&[]).succeeded();
+    let _ = space.build(&[]).succeeded();
     let built = log(&space, "pkg/app-misc/spring-1.0");
     let (first, second) = (
         built.find("Applying spring.patch"),
@@ -189,18 +189,18 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
     assert!(first.is_some() && first < second, "{built}");
 
     // Dropped, they leave, and so do the folders that they were in.
-    space
+    let _ = space
         .farm(&["patch", "drop", "tiny", "spring", "spring_summer"])
         .succeeded();
-    space
+    let _ = space
         .farm(&["patch", "drop", "tiny", "spring", "spring.patch"])
         .succeeded();
     assert!(!space.path("profiles/greeting/patches/app-misc/spring-1.0").exists());
     assert!(space.path("profiles/greeting/patches/app-misc/leaf").exists());
-    space.build(&[]).succeeded();
+    let _ = space.build(&[]).succeeded();
     let built = log(&space, "pkg/app-misc/spring-1.0");
     assert!(!built.contains("Applying spring"), "{built}");
-    space.farm(&["patch", "drop", "tiny", "spring"]).succeeded();
+    let _ = space.farm(&["patch", "drop", "tiny", "spring"]).succeeded();
     assert!(!space.path("patch-work/tiny").exists());
 }
 
@@ -208,12 +208,12 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
 fn what_no_longer_applies_is_told() {
     let space = space();
     for (name, old, new) in [("1-first", "return 0", "return 1"), ("2-second", "winter", "autumn")] {
-        space.farm(&["patch", "prep", "tiny", "spring"]).succeeded();
+        let _ = space.farm(&["patch", "prep", "tiny", "spring"]).succeeded();
         space.edit(&format!("{TREE}/spring.c"), old, new);
         let save = [
             "patch", "save", "tiny", "spring", "--layer", "greeting", "--for", "any", "--name",
         ];
-        space.farm(&[&save[..], &[name]].concat()).succeeded();
+        let _ = space.farm(&[&save[..], &[name]].concat()).succeeded();
     }
     let patched = space.farm(&["patch", "prep", "tiny", "spring"]).succeeded();
     assert!(
@@ -260,10 +260,10 @@ fn what_no_longer_applies_is_told() {
     );
 
     // Where nobody applies user patches, a difference is not said to be good.
-    space.farm(&["patch", "drop", "tiny", "spring", "2-second"]).succeeded();
+    let _ = space.farm(&["patch", "drop", "tiny", "spring", "2-second"]).succeeded();
     space.edit(&EBUILD.replace("1.0", "1.1"), "EAPI=8", "EAPI=5");
     space.edit(&EBUILD.replace("1.0", "1.1"), "\tdefault\n", "");
-    space.farm(&["patch", "prep", "tiny", "spring"]).succeeded();
+    let _ = space.farm(&["patch", "prep", "tiny", "spring"]).succeeded();
     space.edit("patch-work/tiny/app-misc/spring-1.1/spring.c", "snow", "rain");
     let unused = space.farm(&["patch", "try", "tiny", "spring-1.1"]);
     assert!(unused.stderr.contains("no work tree of spring-1.1"), "{unused}");

@@ -22,6 +22,7 @@ use super::jobs;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
 use super::repo::OpenRepo;
 use super::resolve::{PREPARE, settings_upload};
+use super::source;
 use crate::action::{Action, ContainerData};
 use crate::context::{Context, io_failure};
 use crate::files::{FileNode, Files};
@@ -182,7 +183,8 @@ pub fn run(
                 Collect::OnFailure(format!("{WORK_TREE}/{}", data.package.cpv)),
             ],
         };
-        run_in_root(context, run, spec, data, work, &mut outputs)?;
+        run_in_root(context, run, spec, data, work, &mut outputs)
+            .map_err(|failure| source::naming_patch(context, &spec.name, failure))?;
         if !outputs.found {
             return Err(bug("emerge ended well and left no package".to_owned()));
         }

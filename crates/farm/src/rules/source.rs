@@ -120,7 +120,7 @@ pub fn run(
         collect: vec![Collect::OnSuccess(SOURCE.to_owned()), on_failure(data)],
     };
     let ended = package::run_in_root(context, run, spec, data, work, &mut taken);
-    ended.map_err(|failure| naming_patch(context, spec, failure))?;
+    ended.map_err(|failure| naming_patch(context, &spec.name, failure))?;
     let tree = taken
         .source
         .ok_or_else(|| Failure::new(FailureKind::Bug, "src_prepare ended well and left no source"))?;
@@ -147,7 +147,7 @@ pub fn run_trial(
         collect: vec![on_failure(data)],
     };
     let ended = package::run_in_root(context, run, spec, data, work, &mut taken);
-    ended.map_err(|failure| naming_patch(context, spec, failure))?;
+    ended.map_err(|failure| naming_patch(context, &spec.name, failure))?;
     let _ = fs::remove_file(&taken.failed);
     let applied = patch_log(context, &spec.name).applied;
     if !applied.iter().any(|name| name == TRIED_PATCH) {
@@ -189,8 +189,8 @@ pub fn patch_log(context: &Context, node: &str) -> PatchLog {
 }
 
 /// A failure that a user patch brought about says which.
-fn naming_patch(context: &Context, spec: &NodeSpec<Action>, failure: Failure) -> Failure {
-    match patch_log(context, &spec.name).failed {
+pub(super) fn naming_patch(context: &Context, node: &str, failure: Failure) -> Failure {
+    match patch_log(context, node).failed {
         Some(name) if name == TRIED_PATCH => failure
             .hint("the difference does not apply: user patches were saved or changed since the source was prepared"),
         Some(name) => failure.hint(format!("the user patch {name} does not apply any more")),
