@@ -153,7 +153,7 @@ fn prep(app: &App, args: &PackageArgs, results: &mut Results) -> Result<Status, 
             &invocation,
             results,
             &summary,
-            &lines(prepared, prepared_lines),
+            &lines(prepared.as_ref(), prepared_lines),
         )),
         Err(error) => invocation.fail(error),
     }
@@ -168,7 +168,13 @@ fn try_out(app: &App, args: &PackageArgs, results: &mut Results) -> Result<Statu
         &*invocation.display,
     );
     match outcome {
-        Ok((summary, tried)) => Ok(end(app, &invocation, results, &summary, &lines(tried, tried_lines))),
+        Ok((summary, tried)) => Ok(end(
+            app,
+            &invocation,
+            results,
+            &summary,
+            &lines(tried.as_ref(), tried_lines),
+        )),
         Err(error) => invocation.fail(error),
     }
 }
@@ -202,8 +208,8 @@ fn end(app: &App, invocation: &Invocation, results: &mut Results, summary: &Summ
     summary::status(summary, invocation.stopped())
 }
 
-fn lines<T>(outcome: Option<T>, words: fn(&T) -> Vec<String>) -> Vec<String> {
-    outcome.as_ref().map(words).unwrap_or_default()
+fn lines<T>(outcome: Option<&T>, words: fn(&T) -> Vec<String>) -> Vec<String> {
+    outcome.map(words).unwrap_or_default()
 }
 
 fn save(app: &App, args: &SaveArgs, results: &mut Results) -> Result<Status, CliError> {
