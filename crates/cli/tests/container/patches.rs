@@ -43,8 +43,20 @@ src_install() {
 const OWN_PATCH: &str = "--- a/spring.c\n+++ b/spring.c\n@@ -2,3 +2,4 @@\n #include \"made.h\"\n \n+#define OWN \"own\"\n \
                          int main(void) {\n";
 
-const SOURCE: &str =
-    "#include <stdio.h>\n#include \"made.h\"\n\nint main(void) {\n  puts(\"winter\");\n  return 0;\n}\n";
+const SOURCE: &str = "#include <stdio.h>
+#include \"made.h\"
+
+int main(void) {
+  puts(\"winter\");
+  /*
+   * So far apart that a change here
+   * and a change there
+   * have nothing to do
+   * with each other.
+   */
+  return 0;
+}
+";
 
 /// A ready workspace with that package in it.
 fn space() -> FarmSpace {
@@ -207,14 +219,20 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
 #[test]
 fn what_no_longer_applies_is_told() {
     let space = space();
-    for (name, old, new) in [("1-first", "return 0", "return 1"), ("2-second", "winter", "autumn")] {
-        let _ = space.farm(&["patch", "prep", "tiny", "spring"]).succeeded();
-        space.edit(&format!("{TREE}/spring.c"), old, new);
-        let save = [
-            "patch", "save", "tiny", "spring", "--layer", "greeting", "--for", "any", "--name",
-        ];
-        let _ = space.farm(&[&save[..], &[name]].concat()).succeeded();
-    }
+    let change = |at: &str, before: &str, old: &str, new: &str, after: &str| {
+        format!("--- a/spring.c\n+++ b/spring.c\n@@ -{at} +{at} @@\n {before}\n-  {old}\n+  {new}\n {after}\n")
+    };
+    let folder = "profiles/greeting/patches/app-misc/spring";
+    let first = change("11,3", "   */", "return 0;", "return 1;", "}");
+    let second = change(
+        "4,3",
+        "int main(void) {",
+        "puts(\"winter\");",
+        "puts(\"autumn\");",
+        "  /*",
+    );
+    space.write(&format!("{folder}/1-first.patch"), first);
+    space.write(&format!("{folder}/2-second.patch"), second);
     let patched = space.farm(&["patch", "prep", "tiny", "spring"]).succeeded();
     assert!(
         patched
