@@ -12,6 +12,7 @@ use crate::command::graph::GraphArgs;
 use crate::command::key::KeyArgs;
 use crate::command::log::LogArgs;
 use crate::command::man::ManArgs;
+use crate::command::patch::PatchArgs;
 use crate::command::plan::PlanArgs;
 use crate::command::publish_pkgs::PublishPkgsArgs;
 use crate::command::serve::ServeArgs;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     PublishImage(RunArgs),
     /// Show the merge list as emerge prints it
     Plan(PlanArgs),
+    /// Edit the source of a package, and keep the change as a patch
+    Patch(PatchArgs),
     /// Move the lock file to what names stand for today, and show the plan
     Update(UpdateArgs),
     /// Look at what was published, name it, go back to it, check it

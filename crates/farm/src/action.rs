@@ -55,6 +55,10 @@ pub enum Action {
     Fetch(Box<FetchData>),
     /// A binary package.
     Package(Box<PackageData>),
+    /// The source that a package is built from, patched.
+    Source(Box<PackageData>),
+    /// A build of a package that is tried, and not kept.
+    Trial(Box<PackageData>),
     /// An image.
     Image(Box<ImageData>),
     /// A root file system as an archive of the store.

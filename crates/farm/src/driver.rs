@@ -15,8 +15,8 @@ use crate::elsewhere::{self, Asked};
 use crate::names::{Wanted, farm, local};
 use crate::place::Place;
 use crate::rules::{
-    base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, stage, stage3,
-    task,
+    base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, source, stage,
+    stage3, task,
 };
 
 /// The engine's driver for farms.
@@ -132,6 +132,8 @@ impl Driver for FarmDriver<'_> {
             Action::Settled(_) => Err(Failure::new(FailureKind::Bug, "a settled node is not run")),
             Action::Fetch(data) => fetch::run(context, run, &node.name, data),
             Action::Package(data) => package::run(context, run, node, data),
+            Action::Source(data) => source::run(context, run, node, data),
+            Action::Trial(data) => source::run_trial(context, run, node, data),
             Action::Image(data) => image::run(context, run, node, data),
             Action::StageArchive(data) => stage::pack(context, run, node, data),
             Action::Stage(data) => stage::run(context, run, node, data),

@@ -18,6 +18,7 @@ pub mod name;
 pub mod normal;
 pub mod slot;
 pub mod use_flags;
+pub mod user_patches;
 pub mod vdb;
 pub mod version;
 pub mod xpak;

@@ -12,6 +12,7 @@ mod history;
 pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod patch;
 pub(crate) mod plan;
 pub(crate) mod publish_image;
 pub(crate) mod publish_pkgs;
@@ -41,6 +42,7 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::PublishPkgs(args) => publish_pkgs::run(app, &args, &mut results),
         Command::PublishImage(args) => publish_image::run(app, &args, &mut results),
         Command::Plan(args) => plan::run(app, &args, &mut results),
+        Command::Patch(args) => patch::run(app, &args, &mut results),
         Command::Update(args) => update::run(app, &args, &mut results),
         Command::Binhost(args) => binhost::run(app, &args, &mut results),
         Command::Key(args) => key::run(app, &args, &mut results),
@@ -74,6 +76,7 @@ fn builds(command: &Command) -> bool {
         Command::Build(args) | Command::PublishImage(args) => !args.dry_run,
         Command::PublishPkgs(args) => !args.run.dry_run,
         Command::Binhost(args) => args.writes(),
+        Command::Patch(args) => args.writes(),
         _ => false,
     }
 }

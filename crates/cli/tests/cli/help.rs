@@ -2,11 +2,12 @@
 
 use crate::space::Space;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "build",
     "publish-pkgs",
     "publish-image",
     "plan",
+    "patch",
     "update",
     "binhost",
     "key",

@@ -22,6 +22,7 @@ mod mistakes;
 #[path = "../container/support/nginx.rs"]
 #[expect(dead_code, reason = "here it only takes what is published")]
 mod nginx;
+mod patches;
 mod rebuild;
 mod relative_speed;
 mod run_log;

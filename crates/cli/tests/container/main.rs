@@ -15,6 +15,7 @@ mod isolation;
 mod job_tokens;
 mod kills;
 mod native;
+mod patches;
 mod publishing;
 mod rebuild;
 mod records;

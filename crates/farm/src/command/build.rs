@@ -39,7 +39,8 @@ pub struct PublishedImage {
 }
 
 impl BuildOptions {
-    fn engine(&self, setup: &Setup, events: &dyn EventSink) -> Options {
+    /// The same for the engine.
+    pub(super) fn engine(&self, setup: &Setup, events: &dyn EventSink) -> Options {
         if self.dry_run {
             return Options::dry_run(self.plan);
         }
@@ -53,7 +54,7 @@ impl BuildOptions {
     }
 
     /// How many jobs at once.
-    fn jobs(&self) -> usize {
+    pub(super) fn jobs(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.jobs.unwrap_or_else(processors)
     }

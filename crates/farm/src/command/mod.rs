@@ -15,6 +15,7 @@ mod key;
 mod killed;
 mod look;
 mod outer_jobs;
+mod patch;
 pub mod pins;
 mod plan;
 mod query;
@@ -44,6 +45,10 @@ pub use inspect::{GraphEdge, GraphNode, GraphView, TargetLine, graph, log, targe
 pub use key::{KeyOptions, MadeKey, new_key};
 pub use look::Built;
 pub use outer_jobs::OuterJobs;
+pub use patch::{
+    Check, Dropped, PatchLine, PatchList, Prepared, Reach, SaveOptions, Saved, TreeLine, Tried, patch_drop, patch_list,
+    patch_prep, patch_save, patch_try,
+};
 pub use plan::{PlanView, UpdateView, plan, update};
 pub use query::{deps, rdeps};
 pub use runs::{HistoryLine, RecordedRun, WhichRun, history, recorded_run};

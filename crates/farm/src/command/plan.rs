@@ -100,7 +100,7 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
 }
 
 /// The joined plan, if it was made or found in this run.
-fn current_plan(session: &Session, summary: &Summary, farm: &str) -> Option<farm_engine::Guard> {
+pub(super) fn current_plan(session: &Session, summary: &Summary, farm: &str) -> Option<farm_engine::Guard> {
     let name = format!("{farm}:plan");
     let report = summary.nodes.iter().find(|node| node.name == name)?;
     if report.state != NodeState::Cached {

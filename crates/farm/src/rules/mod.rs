@@ -16,6 +16,7 @@ pub mod repo;
 pub mod resolve;
 pub mod root;
 pub mod scan;
+pub mod source;
 pub mod stage;
 pub mod stage3;
 pub mod task;

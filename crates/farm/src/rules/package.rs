@@ -22,6 +22,7 @@ use super::jobs;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
 use super::repo::OpenRepo;
 use super::resolve::{PREPARE, settings_upload};
+use super::source;
 use crate::action::{Action, ContainerData};
 use crate::context::{Context, io_failure};
 use crate::files::{FileNode, Files};
@@ -30,8 +31,8 @@ use crate::place::{self, Place};
 use crate::settings::Settings;
 use crate::upload::{STAGING, Upload};
 
-/// Installs the dependencies as they are in the plan, then builds. `$1` is the package's CPV.
-const BUILD: &str = r#"set -e
+/// Installs the dependencies as they are in the plan.
+const INSTALL: &str = r#"set -e
 . /.farm/prepare.sh
 if [ -s /.farm/dependencies ]; then
   echo '>>> Installing dependencies'
@@ -40,13 +41,16 @@ if [ -s /.farm/dependencies ]; then
     --binpkg-respect-use=n --binpkg-respect-user-patches=n $(cat /.farm/dependencies)
 fi
 rm -rf /.farm/packages
-. /.farm/jobs.sh
+"#;
+
+/// Builds. `$1` is the package's CPV.
+pub(super) const BUILD: &str = r#". /.farm/jobs.sh
 echo ">>> Building $1"
 exec emerge --ignore-default-opts --color=n --oneshot --nodeps --buildpkgonly --usepkg=n --quiet-build=n "=$1"
 "#;
 
 /// Where Portage works, and leaves a failed build.
-const WORK_TREE: &str = "/var/tmp/portage";
+pub(super) const WORK_TREE: &str = "/var/tmp/portage";
 /// Where Portage puts what it built.
 const BUILT: &str = "/var/cache/binpkgs";
 
@@ -91,7 +95,7 @@ pub fn node(
         Input::text("epoch", epoch.to_string()),
         Input::text("portage", &planned.portage),
         Input::text("rebuild", "exact"),
-        Input::digest("script", Digest::of([PREPARE, BUILD].concat().as_bytes())),
+        Input::digest("script", Digest::of([PREPARE, INSTALL, BUILD].concat().as_bytes())),
         Input::digest("base/files that no package owns", planned.unowned),
     ];
     inputs.extend(planned.files.iter().map(|(name, digest)| Input::digest(name, *digest)));
@@ -173,7 +177,56 @@ pub fn run(
     spec: &NodeSpec<Action>,
     data: &PackageData,
 ) -> Result<Vec<Output>, Failure> {
-    let bug = |what: String| Failure::new(FailureKind::Bug, what);
+    context.with_scratch(|scratch| {
+        let mut outputs = Outputs {
+            target: scratch.join("built.gpkg.tar"),
+            found: false,
+            failed: failed_tree(context, &spec.name),
+        };
+        let work = InRoot {
+            script: BUILD,
+            arguments: vec![data.package.cpv.clone()],
+            collect: vec![
+                Collect::OnSuccess(BUILT.to_owned()),
+                Collect::OnFailure(format!("{WORK_TREE}/{}", data.package.cpv)),
+            ],
+        };
+        run_in_root(context, run, spec, data, work, &mut outputs)
+            .map_err(|failure| source::naming_patch(context, &spec.name, failure))?;
+        if !outputs.found {
+            return Err(bug("emerge ended well and left no package".to_owned()));
+        }
+        // What was kept of an earlier failure has no reader any more.
+        let _ = fs::remove_file(&outputs.failed);
+        keep(context, run, &spec.name, &outputs.target)
+    })
+}
+
+/// What is run in a package's build root.
+pub(super) struct InRoot<'a> {
+    /// The rest of a shell script that has installed what the package is built with. It may source `/.farm/jobs.sh`, so that what it
+    /// runs shares the jobs of all nodes.
+    pub(super) script: &'a str,
+    /// The script's arguments.
+    pub(super) arguments: Vec<String>,
+    /// What is taken out.
+    pub(super) collect: Vec<Collect>,
+}
+
+/// Runs something in the root in which a package is built: its dependencies are installed, its sources, its part of the
+/// repositories and its configuration are in their places, and there is no network.
+///
+/// # Errors
+///
+/// A script that fails is the step's failure, as in [`container::run`].
+pub(super) fn run_in_root(
+    context: &Context,
+    run: &Run<'_>,
+    spec: &NodeSpec<Action>,
+    data: &PackageData,
+    work: InRoot<'_>,
+    outputs: &mut dyn OutputSink,
+) -> Result<(), Failure> {
     let needed = |node: &str| {
         run.dependency(spec, node)
             .ok_or_else(|| bug(format!("{node} is not there")))
@@ -186,7 +239,10 @@ pub fn run(
     let names: String = installed.iter().map(|(cpv, _)| format!("={cpv}\n")).collect();
     staged.insert("dependencies".to_owned(), FileNode::text(names));
     staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
-    staged.insert("build.sh".to_owned(), FileNode::program(BUILD));
+    staged.insert(
+        "build.sh".to_owned(),
+        FileNode::program([INSTALL, work.script].concat()),
+    );
     staged.insert("jobs.sh".to_owned(), FileNode::program(jobs::OFFER));
     let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &installed)?.files(STAGING, staged);
 
@@ -207,45 +263,32 @@ pub fn run(
     }
     let files: Vec<Box<dyn TarSource>> = vec![Box::new(settings), Box::new(packages), Box::new(distfiles)];
 
-    context.with_scratch(|scratch| {
-        let mut outputs = Outputs {
-            target: scratch.join("built.gpkg.tar"),
-            found: false,
-            failed: failed_tree(context, &spec.name),
-        };
-        let mut env = explicit_flags(&data.package);
-        // For what does not look for tokens. It is a guess, and what it makes of it is not counted.
-        env.insert("MAKEOPTS".to_owned(), format!("-j{}", run.jobs));
-        let tokens = Arc::new(jobs::ContainerJobs::default());
-        (run.tokens)(tokens.clone());
-        container::run(
-            context,
-            run,
-            ContainerRun {
-                name: &spec.name,
-                image: place::image(needed(&data.root)?, "image")?,
-                files,
-                argv: ["/bin/sh", "/.farm/build.sh", &data.package.cpv]
-                    .map(str::to_owned)
-                    .to_vec(),
-                env,
-                network: Network::None,
-                container: &data.container,
-                collect: vec![
-                    Collect::OnSuccess(BUILT.to_owned()),
-                    Collect::OnFailure(format!("{WORK_TREE}/{}", data.package.cpv)),
-                ],
-                companion: Some(tokens),
-            },
-            &mut outputs,
-        )?;
-        if !outputs.found {
-            return Err(bug("emerge ended well and left no package".to_owned()));
-        }
-        // What was kept of an earlier failure has no reader any more.
-        let _ = fs::remove_file(&outputs.failed);
-        keep(context, run, &spec.name, &outputs.target)
-    })
+    let mut env = explicit_flags(&data.package);
+    // For what does not look for tokens. It is a guess, and what it makes of it is not counted.
+    env.insert("MAKEOPTS".to_owned(), format!("-j{}", run.jobs));
+    let tokens = Arc::new(jobs::ContainerJobs::default());
+    (run.tokens)(tokens.clone());
+    let command = ["/bin/sh", "/.farm/build.sh"].map(str::to_owned);
+    container::run(
+        context,
+        run,
+        ContainerRun {
+            name: &spec.name,
+            image: place::image(needed(&data.root)?, "image")?,
+            files,
+            argv: command.into_iter().chain(work.arguments).collect(),
+            env,
+            network: Network::None,
+            container: &data.container,
+            collect: work.collect,
+            companion: Some(tokens),
+        },
+        outputs,
+    )
+}
+
+fn bug(what: String) -> Failure {
+    Failure::new(FailureKind::Bug, what)
 }
 
 /// Brings what Portage built into normal form and into the store, stamped so that Portage takes it from a local folder.
@@ -369,7 +412,7 @@ struct Outputs {
 impl OutputSink for Outputs {
     fn collected(&mut self, path: &str, tar: &mut dyn Read) -> std::io::Result<()> {
         if path != BUILT {
-            return self.keep_work_tree(tar);
+            return keep_work_tree(&self.failed, tar);
         }
         let mut archive = tar::Archive::new(tar);
         for entry in archive.entries()? {
@@ -386,15 +429,14 @@ impl OutputSink for Outputs {
     fn absent(&mut self, _: &str) {}
 }
 
-impl Outputs {
-    fn keep_work_tree(&self, tar: &mut dyn Read) -> std::io::Result<()> {
-        if let Some(folder) = self.failed.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        // Speed counts more than size here: the tree is for one person, once.
-        let mut packed = zstd::Encoder::new(fs::File::create(&self.failed)?, 1)?;
-        std::io::copy(tar, &mut packed)?;
-        packed.finish()?;
-        Ok(())
+/// Keeps the work tree of a failed build.
+pub(super) fn keep_work_tree(failed: &std::path::Path, tar: &mut dyn Read) -> std::io::Result<()> {
+    if let Some(folder) = failed.parent() {
+        fs::create_dir_all(folder)?;
     }
+    // Speed counts more than size here: the tree is for one person, once.
+    let mut packed = zstd::Encoder::new(fs::File::create(failed)?, 1)?;
+    std::io::copy(tar, &mut packed)?;
+    packed.finish()?;
+    Ok(())
 }

@@ -61,7 +61,7 @@ fn kind_of(action: &Action) -> usize {
         Action::BaseStage3(_) => 16,
         Action::StageArchive(_) => 17,
         Action::Stage(_) => 18,
-        Action::Settled(_) => unreachable!("no manifest says that"),
+        Action::Settled(_) | Action::Source(_) | Action::Trial(_) => unreachable!("no manifest says that"),
     }
 }
 
