@@ -7,13 +7,15 @@
 //! The way of a value: text, tree with places (`yaml`), merged with included farms and expanded (`tree`, `vars`), typed (`convert`), and
 //! checked as a whole (`check`). One table (`keys`) says which keys there are; the reader and the schema both use it.
 //!
-//! Only [`load`] and [`farm_names`] touch the disk; everything below [`Farm`] is plain data.
+//! Only [`load`] and [`farm_names`] touch the disk; everything below [`Farm`] is plain data. [`edit`] is the way back, for the few things that farm
+//! writes into a manifest.
 
 mod arches;
 mod check;
 mod circle;
 mod convert;
 mod diagnostic;
+pub mod edit;
 mod keys;
 pub mod layers;
 mod load;
