@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use farm_engine::{Digest, Failure, FailureKind};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
 use farm_remote::Access;
+use farm_resolver::Refusal;
 use farm_signing::{Gpg, KeySource};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
@@ -54,6 +55,8 @@ pub struct Context {
     pub remotes: Access,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
+    /// What Portage refused in this run, by the node of the plan.
+    refusals: Mutex<BTreeMap<String, Refusal>>,
     task_folders: TaskFolders,
     /// Where FIFOs are made, and the number of the last one.
     fifos: Mutex<Option<(tempfile::TempDir, u64)>>,
@@ -89,6 +92,7 @@ impl Context {
             signing: Signing::default(),
             remotes: Access::default(),
             processor: OnceLock::new(),
+            refusals: Mutex::default(),
             task_folders: TaskFolders::default(),
             fifos: Mutex::default(),
             watchdog: OnceLock::new(),
@@ -131,6 +135,17 @@ impl Context {
             Ok(executor)
         };
         self.connected.get_or_init(connect).as_ref().map_err(Clone::clone)
+    }
+
+    /// Keeps what Portage refused, for whoever wants more of it than the failure's words.
+    pub(crate) fn refused(&self, node: &str, refusal: Refusal) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.insert(node.to_owned(), refusal);
+    }
+
+    /// What Portage refused in this run, by the node of the plan.
+    pub(crate) fn refusals(&self) -> BTreeMap<String, Refusal> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Who ends tasks of the host when farm is killed. Started with the first of them.

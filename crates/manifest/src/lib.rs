@@ -32,7 +32,7 @@ mod yaml;
 
 pub use self::circle::circle;
 pub use self::diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use self::load::{LoadError, Loaded, Overrides, farm_names, load, load_watched};
+pub use self::load::{LoadError, Loaded, Overrides, farm_names, load, load_edited, load_watched};
 pub use self::model::Farm;
 pub use self::schema::schema;
 pub use self::settings::WorkspaceSettings;

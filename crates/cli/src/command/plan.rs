@@ -15,7 +15,7 @@ use crate::summary;
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     words: WordArgs,
-    /// When Portage cannot resolve, put the missing flags, keywords and licences into the manifest (not yet)
+    /// When Portage cannot resolve, put the missing flags, keywords, licences and unmasks into the manifest, and plan again
     #[arg(long)]
     write: bool,
     /// Print the plan as JSON
@@ -27,15 +27,14 @@ pub(crate) struct PlanArgs {
 
 /// Prints the merge list.
 pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<Status, CliError> {
-    if args.write {
-        return Err(
-            CliError::input("missing flags, keywords and licences cannot be put into the manifest yet")
-                .hint("`farm plan` prints them as lines to paste"),
-        );
-    }
     let words = Words::parse(&args.words.words);
     let invocation = Invocation::start(app, args.executor.executor, Invocation::mode(app), false)?;
-    let view = match domain::plan(&invocation.setup, &words, &*invocation.display) {
+    let plan = if args.write {
+        domain::plan_and_write
+    } else {
+        domain::plan
+    };
+    let view = match plan(&invocation.setup, &words, &*invocation.display) {
         Ok(view) => view,
         Err(error) => return invocation.fail(error),
     };

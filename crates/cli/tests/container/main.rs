@@ -13,6 +13,7 @@ mod isolation;
 mod job_tokens;
 mod kills;
 mod native;
+mod plan_write;
 mod publishing;
 mod rebuild;
 mod records;

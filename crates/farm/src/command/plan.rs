@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use farm_engine::{Class, EventSink, GuardStore, NodeState, Options, Summary};
 use farm_resolver::mergelist::{Colour, render};
-use farm_resolver::{Answer, Outcome};
+use farm_resolver::{Answer, Outcome, Refusal};
 
 use super::pins::Pinning;
 use super::recording::{Recording, recorded};
@@ -26,6 +26,8 @@ pub struct PlanView {
     pub json: serde_json::Value,
     /// How the run that made it ended.
     pub failures: Vec<(String, farm_engine::Failure)>,
+    /// What Portage refused, by the node of the plan (`FARM:plan/SUBJECT`).
+    pub refusals: BTreeMap<String, Refusal>,
 }
 
 /// What an update changed.
@@ -75,6 +77,8 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
     }
     let options = Options {
         run: [Class::Plan, Class::Prepare].into(),
+        // A subject that does not resolve leaves the others their plans.
+        keep_going: true,
         ..Options::build(JOBS)
     };
     events.begin(&session.workspace.state());
@@ -83,6 +87,7 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
         text: String::new(),
         json: serde_json::json!([]),
         failures: summary.failures.clone(),
+        refusals: session.context.refusals(),
     };
     let mut farms = Vec::new();
     for farm in session.farms.keys() {

@@ -75,6 +75,7 @@ fn changes_of_one_package_are_one_line_and_texts_are_quoted_where_yaml_needs_it(
                 slot: "0".into(),
                 flags: vec!["-hen".into()],
                 wanted_by: vec![],
+                members: vec![],
             }],
         }),
         ..Refusal::default()
