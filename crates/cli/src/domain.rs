@@ -6,8 +6,8 @@ pub(crate) use farm_domain::command::{
     Pruned, PublishedImage, Recorded, RecordedRun, Refused, ReleaseLine, RolledBack, Setup, Tagged, When, WhichRun,
     WhyAnswer, Words, affected, binhost_check, binhost_diff, binhost_import, binhost_prune, binhost_releases,
     binhost_rollback, binhost_tag, binhost_untag, build, clean, compare, deps, gc, graph, guards, hash, history,
-    local_binhosts, log, new_key, plan, plan_and_write, publish_image, publish_pkgs, rdeps, recorded_run, targets,
-    update, why,
+    local_binhosts, log, new_key, plan, plan_and_write, plan_diff, publish_image, publish_pkgs, rdeps, recorded_run,
+    targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

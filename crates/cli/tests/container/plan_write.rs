@@ -141,7 +141,9 @@ fn what_portage_asks_for_is_written_and_then_it_resolves() {
     assert_eq!(mode & 0o777, 0o640);
     for line in [
         "farms/tiny/old.set:2 says now: app-misc/leaf",
-        "farms/tiny/farm.yaml:22 says now: flag: { packages: {",
+        "farms/tiny/farm.yaml:28 says now: flag: { packages: {",
+        "farms/tiny/farm.yaml:30 says now: packages:\n",
+        "farms/tiny/farm.yaml:32 says now: app-misc/follows: { deps: { ",
     ] {
         assert!(written.stderr.contains(line), "no {line:?} in {written}");
     }
@@ -150,6 +152,66 @@ fn what_portage_asks_for_is_written_and_then_it_resolves() {
     let again = space.farm(&["plan", "--write", "tiny"]).succeeded();
     assert!(!again.stderr.contains("says now"), "{again}");
     assert_eq!(space.read(MANIFEST), after);
+}
+
+#[test]
+fn a_plan_says_what_was_built_before_and_in_what_another_value_differs() {
+    let space = FarmSpace::ready();
+    let plan = space.farm(&["plan", "tiny"]).succeeded();
+    assert!(plan.stdout.ends_with("tiny: 0 to build, 4 cached\n"), "{plan}");
+
+    // Another flag of one package and another version of one that was built; a package that never was.
+    space.edit(MANIFEST, "app-misc/leaf -upper ", "app-misc/leaf upper ");
+    let ebuild = format!("{OVERLAY}/dev-libs/bar/bar-2.0.ebuild");
+    space.write(&format!("{OVERLAY}/dev-libs/bar/bar-2.1.ebuild"), space.read(&ebuild));
+    space.remove(&ebuild);
+    package(&space, "dev-libs/need-1", "need", "");
+    with_subjects(&space, [("more", "{ packages: [dev-libs/need] }")].into_iter());
+    let plan = space.farm(&["plan", "tiny"]).succeeded();
+    let line = |name: &str| plan.stdout.lines().find(|line| line.contains(name)).unwrap();
+    let leaf = line("app-misc/leaf-1.0");
+    assert!(leaf.contains("USE=\"upper*\""), "{plan}");
+    assert!(leaf.contains("; took "), "{plan}");
+    assert!(
+        line("dev-libs/bar-2.1").contains("dev-libs/bar-2.1:0/7::tiny [2.0]  USE=\"-noise\""),
+        "{plan}"
+    );
+    assert!(!line("dev-libs/need-1").contains("; took "), "{plan}");
+    assert!(line("dev-libs/libfoo").ends_with("(cached)"), "{plan}");
+    let total = plan.stdout.lines().last().unwrap();
+    assert!(
+        total.starts_with("tiny: 2 to build, 1 perhaps, 2 cached; about "),
+        "{plan}"
+    );
+    assert!(total.ends_with("; 1 package was never built"), "{plan}");
+
+    let json: serde_json::Value =
+        serde_json::from_str(&space.farm(&["plan", "tiny", "--json"]).succeeded().stdout).unwrap();
+    assert_eq!(json[0]["total"]["build"], 2);
+    assert_eq!(json[0]["total"]["never_built"], 1);
+    let bar = json[0]["subjects"]["apps"]["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|package| package["package"] == "dev-libs/bar-2.1")
+        .unwrap()
+        .clone();
+    assert_eq!(bar["former"]["version"], "2.0");
+    assert_eq!(bar["state"], "run");
+
+    space.edit(MANIFEST, "  BINFARM_TYPE: opt", "  FLAG: upper\n  BINFARM_TYPE: opt");
+    space.edit(MANIFEST, "app-misc/leaf upper ", "app-misc/leaf ${FLAG} ");
+    let diff = space.farm(&["plan", "tiny", "--diff", "FLAG=-upper"]).succeeded();
+    assert!(
+        diff.stdout
+            .starts_with("tiny: apps, with FLAG=-upper\n~ app-misc/leaf-1.0::tiny USE=\"-upper\"\n\n"),
+        "{diff}"
+    );
+    assert!(
+        diff.stdout
+            .ends_with("tiny: 0 added, 0 removed, 1 otherwise, 6 the same\n"),
+        "{diff}"
+    );
 }
 
 #[test]

@@ -61,7 +61,6 @@ struct Round {
     farms: BTreeMap<String, Loaded>,
     /// New texts of files, by their path in the workspace.
     texts: BTreeMap<Utf8PathBuf, String>,
-    written: Vec<String>,
     /// What is left to people.
     left: BTreeSet<String>,
 }
@@ -98,7 +97,6 @@ impl Round {
             },
             farms: BTreeMap::new(),
             texts: BTreeMap::new(),
-            written: Vec::new(),
             left: BTreeSet::new(),
         })
     }
@@ -180,8 +178,6 @@ impl Round {
         let changed = load_edited(&self.root, farm, &self.overrides, &texts).map_err(refused)?;
         self.farms.insert(farm.to_owned(), changed);
         self.texts = texts;
-        let (number, shown) = first_difference(&before, &after);
-        self.written.push(format!("{file}:{number} says now: {}", shown.trim()));
         Ok(())
     }
 
@@ -205,10 +201,16 @@ impl Round {
 
     /// Writes all files; gives the lines that are new.
     fn write(self) -> Result<Vec<String>, FarmError> {
+        let mut written = Vec::new();
         for (file, text) in &self.texts {
-            replace(self.root.join(file).as_std_path(), text)?;
+            let path = self.root.join(file);
+            let before = fs::read_to_string(&path)?;
+            replace(path.as_std_path(), text)?;
+            for (number, line) in new_lines(&before, text) {
+                written.push(format!("{file}:{number} says now: {}", line.trim()));
+            }
         }
-        Ok(self.written)
+        Ok(written)
     }
 }
 
@@ -301,11 +303,54 @@ fn changes(member: &str, line: &SuggestedLine) -> Vec<Change> {
     settings.collect()
 }
 
-/// The first line in which two texts differ, as the second has it, with its number.
-fn first_difference<'a>(before: &str, after: &'a str) -> (usize, &'a str) {
-    let mut old = before.lines();
-    (1..)
-        .zip(after.lines())
-        .find(|(_, line)| old.next() != Some(*line))
-        .unwrap_or((1, ""))
+/// The lines of a text that an earlier one does not have, with their numbers. What was not touched is there in its order, so that the longest common
+/// sequence of lines is what stayed.
+fn new_lines<'a>(before: &str, after: &'a str) -> Vec<(usize, &'a str)> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let start = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
+    let tails = old[start..].iter().rev().zip(new[start..].iter().rev());
+    let end = tails.take_while(|(one, other)| one == other).count();
+    let (old, new) = (&old[start..old.len() - end], &new[start..new.len() - end]);
+    // How many lines are common from here on.
+    let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
+    for at in (0..old.len()).rev() {
+        for to in (0..new.len()).rev() {
+            common[at][to] = if old[at] == new[to] {
+                common[at + 1][to + 1] + 1
+            } else {
+                common[at + 1][to].max(common[at][to + 1])
+            };
+        }
+    }
+    let (mut at, mut found) = (0, Vec::new());
+    for (to, line) in new.iter().enumerate() {
+        while at < old.len() && old[at] != *line && common[at + 1][to] >= common[at][to + 1] {
+            at += 1;
+        }
+        if at < old.len() && old[at] == *line {
+            at += 1;
+        } else {
+            found.push((start + to + 1, *line));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_lines;
+
+    #[test]
+    fn only_new_lines_are_told() {
+        let table: [(&str, &str, &[(usize, &str)]); 5] = [
+            ("a\nb\nc", "a\nB\nc", &[(2, "B")]),
+            ("a\nb\nc", "a\nb\nx\ny\nc", &[(3, "x"), (4, "y")]),
+            ("a\nb\nc\nb\n", "A\nb\nc\nx\nb\n", &[(1, "A"), (4, "x")]),
+            ("a\na\n", "a\nx\na\nx\n", &[(2, "x"), (4, "x")]),
+            ("a\n", "a\n", &[]),
+        ];
+        for (before, after, wanted) in table {
+            assert_eq!(new_lines(before, after), wanted, "{before:?} to {after:?}");
+        }
+    }
 }
