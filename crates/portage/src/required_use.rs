@@ -1,7 +1,7 @@
 //! REQUIRED_USE: whether flags fulfil it, and the least change that makes them.
 //!
 //! The rules are those of PMS (7.3.5 and 8.2) as `check_required_use` in `portage.dep` has them: a conditional whose flag says no does not
-//! count as a child of its group, and a group without children that count holds up to EAPI 6 and does not from EAPI 7 on.
+//! count as a child of its group, and a group without children that count holds up to EAPI 6; from EAPI 7 on it has none that hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ const ATTEMPTS: usize = 100_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequiredUse {
     expression: DepString,
-    /// What a group is whose children all do not count.
+    /// Whether a group holds whose children all do not count.
     empty_group: bool,
 }
 
@@ -45,11 +45,7 @@ impl RequiredUse {
         };
         let group = |children: &[Node], rule: fn(usize) -> bool| {
             let told = told(children);
-            if told.is_empty() {
-                self.empty_group
-            } else {
-                rule(told.iter().filter(|holds| **holds).count())
-            }
+            told.is_empty() && self.empty_group || rule(told.iter().filter(|holds| **holds).count())
         };
         match node {
             Node::Leaf(flag) => Some(match flag.strip_prefix('!') {
@@ -64,14 +60,7 @@ impl RequiredUse {
             Node::ExactlyOneOf(children) => Some(group(children, |holding| holding == 1)),
             Node::AtMostOneOf(children) => Some(group(children, |holding| holding <= 1)),
             Node::Conditional { flag, negated, .. } if enabled.contains(flag) == *negated => None,
-            Node::Conditional { children, .. } => {
-                let told = told(children);
-                Some(if told.is_empty() {
-                    self.empty_group
-                } else {
-                    !told.contains(&false)
-                })
-            }
+            Node::Conditional { children, .. } => Some(!told(children).contains(&false)),
         }
     }
 
@@ -179,6 +168,9 @@ mod tests {
             ("?? ( a b )", "a b", false),
             ("|| ( a? ( b ) )", "", false),
             ("|| ( a? ( b ) c )", "c", true),
+            ("?? ( a? ( b ) )", "", true),
+            ("^^ ( a? ( b ) )", "", false),
+            ("a? ( ( b? ( c ) ) )", "a", true),
             ("|| ( a? ( b ) )", "a", false),
             ("^^ ( a? ( b ) c )", "c", true),
             ("^^ ( a? ( b ) c )", "a b c", false),
