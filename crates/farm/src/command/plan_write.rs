@@ -342,7 +342,8 @@ mod tests {
 
     #[test]
     fn only_new_lines_are_told() {
-        let table: [(&str, &str, &[(usize, &str)]); 5] = [
+        type Lines = &'static [(usize, &'static str)];
+        let table: [(&str, &str, Lines); 5] = [
             ("a\nb\nc", "a\nB\nc", &[(2, "B")]),
             ("a\nb\nc", "a\nb\nx\ny\nc", &[(3, "x"), (4, "y")]),
             ("a\nb\nc\nb\n", "A\nb\nc\nx\nb\n", &[(1, "A"), (4, "x")]),
