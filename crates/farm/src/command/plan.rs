@@ -117,7 +117,7 @@ fn current_plan(session: &Session, summary: &Summary, farm: &str) -> Option<farm
     if report.state != NodeState::Cached {
         return None;
     }
-    session.guards.newest(&name)
+    session.context.plan(&name)
 }
 
 fn list(
