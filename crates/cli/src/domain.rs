@@ -7,8 +7,8 @@ pub(crate) use farm_domain::command::{
     ReleaseLine, RolledBack, SaveOptions, Saved, Setup, Tagged, Tried, When, WhichRun, WhyAnswer, Words, affected,
     binhost_check, binhost_diff, binhost_import, binhost_prune, binhost_releases, binhost_rollback, binhost_tag,
     binhost_untag, build, clean, compare, deps, gc, graph, guards, hash, history, local_binhosts, log, new_key,
-    patch_drop, patch_list, patch_prep, patch_save, patch_try, plan, publish_image, publish_pkgs, rdeps, recorded_run,
-    targets, update, why,
+    patch_drop, patch_list, patch_prep, patch_save, patch_try, plan, plan_and_write, plan_diff, publish_image,
+    publish_pkgs, rdeps, recorded_run, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

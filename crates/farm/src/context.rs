@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use farm_engine::{Digest, Failure, FailureKind};
+use farm_engine::{Digest, Failure, FailureKind, Guard};
 use farm_executor::{CancelToken, Executor, ExecutorError, ImageInfo};
 use farm_remote::Access;
+use farm_resolver::Refusal;
 use farm_signing::{Gpg, KeySource};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
@@ -54,6 +55,10 @@ pub struct Context {
     pub remotes: Access,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
+    /// What Portage refused in this run, by the node of the plan.
+    refusals: Mutex<BTreeMap<String, Refusal>>,
+    /// The plans that this run goes by, by node. They need not be the newest: looking marks nothing as current.
+    plans: Mutex<BTreeMap<String, Guard>>,
     task_folders: TaskFolders,
     /// Where FIFOs are made, and the number of the last one.
     fifos: Mutex<Option<(tempfile::TempDir, u64)>>,
@@ -89,6 +94,8 @@ impl Context {
             signing: Signing::default(),
             remotes: Access::default(),
             processor: OnceLock::new(),
+            refusals: Mutex::default(),
+            plans: Mutex::default(),
             task_folders: TaskFolders::default(),
             fifos: Mutex::default(),
             watchdog: OnceLock::new(),
@@ -131,6 +138,29 @@ impl Context {
             Ok(executor)
         };
         self.connected.get_or_init(connect).as_ref().map_err(Clone::clone)
+    }
+
+    /// Keeps what Portage refused, for whoever wants more of it than the failure's words.
+    pub(crate) fn refused(&self, node: &str, refusal: Refusal) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.insert(node.to_owned(), refusal);
+    }
+
+    /// What Portage refused in this run, by the node of the plan.
+    pub(crate) fn refusals(&self) -> BTreeMap<String, Refusal> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the guard of a plan that brought forth its nodes.
+    pub(crate) fn expanded(&self, guard: &Guard) {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.insert(guard.node.clone(), guard.clone());
+    }
+
+    /// The guard of the plan that this run goes by.
+    pub(crate) fn plan(&self, node: &str) -> Option<Guard> {
+        let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.get(node).cloned()
     }
 
     /// Who ends tasks of the host when farm is killed. Started with the first of them.

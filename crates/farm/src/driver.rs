@@ -164,6 +164,7 @@ impl Driver for FarmDriver<'_> {
             return Ok(Vec::new());
         };
         let joined = join::read(self.context, guard)?;
+        self.context.expanded(guard);
         {
             let mut subjects = self.subjects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for planned in &joined.packages {

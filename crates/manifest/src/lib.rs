@@ -7,13 +7,15 @@
 //! The way of a value: text, tree with places (`yaml`), merged with included farms and expanded (`tree`, `vars`), typed (`convert`), and
 //! checked as a whole (`check`). One table (`keys`) says which keys there are; the reader and the schema both use it.
 //!
-//! Only [`load`] and [`farm_names`] touch the disk; everything below [`Farm`] is plain data.
+//! Only [`load`] and [`farm_names`] touch the disk; everything below [`Farm`] is plain data. [`edit`] is the way back, for the few things that farm
+//! writes into a manifest.
 
 mod arches;
 mod check;
 mod circle;
 mod convert;
 mod diagnostic;
+pub mod edit;
 mod keys;
 pub mod layers;
 mod load;
@@ -30,7 +32,7 @@ mod yaml;
 
 pub use self::circle::circle;
 pub use self::diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use self::load::{LoadError, Loaded, Overrides, farm_names, load, load_watched};
+pub use self::load::{LoadError, Loaded, Overrides, farm_names, load, load_edited, load_watched};
 pub use self::model::Farm;
 pub use self::schema::schema;
 pub use self::settings::WorkspaceSettings;

@@ -16,6 +16,7 @@ pub mod lines;
 pub mod make_conf;
 pub mod name;
 pub mod normal;
+pub mod required_use;
 pub mod slot;
 pub mod use_flags;
 pub mod user_patches;

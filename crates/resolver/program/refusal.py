@@ -78,6 +78,21 @@ def kind_of(found, members):
     return "unsatisfied"
 
 
+def members_of(graph_state, node):
+    """The arguments that a node is there for, directly or through others."""
+    seen, waiting, found = {node}, [node], set()
+    while waiting:
+        current = waiting.pop()
+        if not hasattr(current, "cpv"):
+            found.add(name_of(current))
+            continue
+        for parent, _atom in graph_state._parent_atoms.get(current, ()):
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return sorted(found)
+
+
 def wanted_by(graph_state, package):
     """Who asks for a package, and with which atom."""
     found = set()
@@ -99,12 +114,18 @@ def unsatisfied(resolver, graph, found):
             continue
         seen.add(str(atom))
         parent = details.get("myparent")
+        members = members_of(graph._dynamic_config, parent) if parent else []
         wanted = (
             [{"parent": name_of(parent), "atom": str(atom.unevaluated_atom)}] if parent else []
         )
         if resolver.portdb.cp_list(atom.cp):
             found["unsatisfied"].append(
-                {"atom": str(atom), "wanted_by": wanted, "available": masked(resolver, graph, atom)}
+                {
+                    "atom": str(atom),
+                    "wanted_by": wanted,
+                    "members": members,
+                    "available": masked(resolver, graph, atom),
+                }
             )
         else:
             name = str(atom).replace("null/", "")
@@ -113,6 +134,7 @@ def unsatisfied(resolver, graph, found):
                 {
                     "atom": name,
                     "wanted_by": wanted,
+                    "members": members,
                     "moved_to": successor,
                     "near": [] if successor else near(resolver, atom.cp),
                 }
@@ -121,30 +143,48 @@ def unsatisfied(resolver, graph, found):
 
 def masked(resolver, graph, atom):
     """The versions of a known package, and why each may not be used."""
+    from portage.dep import match_from_list
     from portage.package.ebuild.getmaskingstatus import getmaskingstatus
 
     found = []
-    for cpv in resolver.portdb.cp_list(atom.cp):
+    versions = resolver.portdb.cp_list(atom.cp)
+    fitting = {str(cpv) for cpv in match_from_list(atom.without_use, versions)}
+    for cpv in versions:
         reasons = getmaskingstatus(cpv, settings=resolver.settings, portdb=resolver.portdb)
         reasons = [str(reason) for reason in reasons]
-        found.append(
-            {"cpv": str(cpv), "masked_by": reasons or required_use(resolver, graph, cpv)}
-        )
+        version = {"cpv": str(cpv), "masked_by": reasons, "required_use": None}
+        if not reasons:
+            version["masked_by"], required = required_use(resolver, graph, atom, cpv)
+            if str(cpv) in fitting:
+                version["required_use"] = required
+        found.append(version)
     return found
 
 
-def required_use(resolver, graph, cpv):
-    """The part of REQUIRED_USE that the present flags do not fulfil, in words."""
+def required_use(resolver, graph, atom, cpv):
+    """The part of REQUIRED_USE that the present flags do not fulfil, in words, and what decides it."""
     from portage.dep import check_required_use, human_readable_required_use
 
     (repository,) = resolver.portdb.aux_get(cpv, ["repository"])
     package = graph._pkg(cpv, "ebuild", resolver.root_config, myrepo=repository)
     text = package._metadata.get("REQUIRED_USE", "")
     use, known = graph._pkg_use_enabled(package), package.iuse.is_valid_flag
-    if not text or check_required_use(text, use, known, eapi=package.eapi):
-        return []
-    reduced = check_required_use(text, use, known, eapi=package.eapi).tounicode()
-    return ["REQUIRED_USE: " + human_readable_required_use(reduced)]
+    # What the atom itself asks for is there as soon as somebody sets it, and may be what REQUIRED_USE then objects to.
+    asked_on = set(atom.use.enabled) if atom.use else set()
+    asked_off = set(atom.use.disabled) if atom.use else set()
+    wanted = (use | asked_on) - asked_off
+    if not text or check_required_use(text, wanted, known, eapi=package.eapi):
+        return [], None
+    reduced = check_required_use(text, wanted, known, eapi=package.eapi).tounicode()
+    decided = {
+        "expression": text,
+        "eapi": package.eapi,
+        "slot": package.slot,
+        "enabled": sorted(flag for flag in use if known(flag)),
+        "fixed": sorted(package.use.mask | package.use.force),
+        "asked": sorted(asked_on | {"-" + flag for flag in asked_off}),
+    }
+    return ["REQUIRED_USE: " + human_readable_required_use(reduced)], decided
 
 
 def moved(resolver, name):
@@ -215,6 +255,7 @@ def cycle(graph):
                     "slot": package.slot,
                     "flags": flags,
                     "wanted_by": wanted_by(graph._dynamic_config, package),
+                    "members": members_of(graph._dynamic_config, package),
                 }
             )
     solutions.sort(key=lambda solution: (solution["cpv"], solution["flags"]))
@@ -268,6 +309,7 @@ def changes(resolver, graph, found):
                 "slot": package.slot,
                 "repository": package.repo,
                 "wanted_by": wanted_by(state, package),
+                "members": members_of(state, package),
             },
             **fields,
         )

@@ -32,7 +32,7 @@ pub use plan::{
 };
 pub use refusal::{
     Blocker, ConflictingPackage, Cycle, CycleLink, CycleSolution, Keywords, Licenses, Masked, Refusal, RefusalKind,
-    SlotConflict, Unknown, Unmask, Unsatisfied, UseChange, WantedBy,
+    SlotConflict, Unknown, Unmask, UnmetUse, Unsatisfied, UseChange, WantedBy,
 };
 pub use request::{Mode, Request};
 pub use unkeyed::keyed_environment;

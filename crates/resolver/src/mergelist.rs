@@ -1,8 +1,18 @@
 //! A plan as emerge prints it, with what farm knows of each package.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::{Operation, Plan};
+use crate::{Operation, Package};
+
+/// What was built of a package before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Former {
+    /// Its version.
+    pub version: String,
+    /// The flags that were enabled.
+    pub use_flags: BTreeSet<String>,
+}
 
 /// Whether the list is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,13 +32,20 @@ const RESET: &str = "\x1b[0m";
 
 /// The merge list: each package's line as `emerge --pretend --verbose` prints it, `notes[i]` (such as `cached`, or `build: CFLAGS changed`) after
 /// package `i`'s, and the count of packages at the end. Packages without a note, or beyond the end of `notes`, have just their line.
+///
+/// The marks before the name compare with the root, as Portage does. Where something else of the package was built before (`former[i]`), its
+/// version stands in brackets and flags that were otherwise have a `*`, as emerge shows what is installed.
 #[must_use]
-pub fn render(plan: &Plan, notes: &[String], colour: Colour) -> String {
+pub fn render(packages: &[Package], former: &[Option<&Former>], notes: &[String], colour: Colour) -> String {
     let mut text = String::new();
-    for (index, package) in plan.packages.iter().enumerate() {
+    for (index, package) in packages.iter().enumerate() {
+        let line = match former.get(index).copied().flatten() {
+            Some(former) => compared(package, former),
+            None => package.line.clone(),
+        };
         let line = match colour {
-            Colour::Never => package.line.clone(),
-            Colour::Ansi => coloured(&package.line),
+            Colour::Never => line,
+            Colour::Ansi => coloured(&line),
         };
         text.push_str(&line);
         if let Some(note) = notes.get(index).filter(|note| !note.is_empty()) {
@@ -39,18 +56,14 @@ pub fn render(plan: &Plan, notes: &[String], colour: Colour) -> String {
         }
         text.push('\n');
     }
-    text.push_str(&summary(plan));
+    text.push_str(&summary(packages));
     text
 }
 
 /// `Total: 3 packages (1 upgrade, 2 new)`, in emerge's words and order.
-fn summary(plan: &Plan) -> String {
-    let count = |operation| {
-        plan.packages
-            .iter()
-            .filter(|package| package.operation == operation)
-            .count()
-    };
+fn summary(packages: &[Package]) -> String {
+    let of = |operation| packages.iter().filter(move |package| package.operation == operation);
+    let count = |operation| of(operation).count();
     let kinds = [
         (Operation::Upgrade, "upgrade", "upgrades"),
         (Operation::Downgrade, "downgrade", "downgrades"),
@@ -66,13 +79,55 @@ fn summary(plan: &Plan) -> String {
             more => Some(format!("{more} {many}")),
         })
         .collect();
-    let total = plan.packages.len();
+    let total = packages.len();
     let noun = if total == 1 { "package" } else { "packages" };
     if parts.is_empty() {
         format!("Total: {total} {noun}\n")
     } else {
         format!("Total: {total} {noun} ({})\n", parts.join(", "))
     }
+}
+
+/// A package's line with what was built before.
+fn compared(package: &Package, former: &Former) -> String {
+    let Some((marks, rest)) = package.line.split_once("] ") else {
+        return package.line.clone();
+    };
+    let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let mut text = format!("{marks}] {name}");
+    // Portage's own brackets are about the root.
+    if former.version != package.version && !rest.trim_start().starts_with('[') {
+        let _ = write!(text, " [{}]", former.version);
+    }
+    let mut group = None;
+    for word in rest.split(' ') {
+        let (variable, flag) = match word.split_once("=\"") {
+            Some((variable, flag)) if group.is_none() => {
+                group = Some(variable);
+                (format!("{variable}=\""), flag)
+            }
+            _ => (String::new(), word),
+        };
+        let _ = write!(text, " {variable}");
+        let Some(inside) = group else {
+            text.push_str(flag);
+            continue;
+        };
+        let bare = flag.trim_end_matches(['"', ')', '}']);
+        let word = bare.trim_matches(['(', '{', '*', '%']);
+        let (word, enabled) = word.strip_prefix('-').map_or((word, true), |word| (word, false));
+        let full = match inside {
+            "USE" => word.to_owned(),
+            group => format!("{}_{word}", group.to_lowercase()),
+        };
+        let changed = !word.is_empty() && former.use_flags.contains(&full) != enabled;
+        let mark = if changed && !bare.contains(['*', '%']) { "*" } else { "" };
+        let _ = write!(text, "{bare}{mark}{}", &flag[bare.len()..]);
+        if flag.ends_with('"') {
+            group = None;
+        }
+    }
+    text
 }
 
 /// A line of emerge's with colours put in: the marks, the package's name, and its flags.

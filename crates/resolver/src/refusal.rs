@@ -77,6 +77,9 @@ pub struct UseChange {
     pub flags: Vec<String>,
     /// Who wants it so.
     pub wanted_by: Vec<WantedBy>,
+    /// The members that brought it forth, directly or through other packages, as they were given; sorted.
+    #[serde(default)]
+    pub members: Vec<String>,
 }
 
 /// A package whose keyword is not accepted.
@@ -92,6 +95,9 @@ pub struct Keywords {
     pub keyword: String,
     /// Who wants it.
     pub wanted_by: Vec<WantedBy>,
+    /// The members that brought it forth, directly or through other packages, as they were given; sorted.
+    #[serde(default)]
+    pub members: Vec<String>,
 }
 
 /// A package whose licence is not accepted.
@@ -107,6 +113,9 @@ pub struct Licenses {
     pub licenses: Vec<String>,
     /// Who wants it.
     pub wanted_by: Vec<WantedBy>,
+    /// The members that brought it forth, directly or through other packages, as they were given; sorted.
+    #[serde(default)]
+    pub members: Vec<String>,
 }
 
 /// A package that package.mask forbids.
@@ -122,6 +131,9 @@ pub struct Unmask {
     pub comment: String,
     /// Who wants it.
     pub wanted_by: Vec<WantedBy>,
+    /// The members that brought it forth, directly or through other packages, as they were given; sorted.
+    #[serde(default)]
+    pub members: Vec<String>,
 }
 
 /// An atom of a package that no repository has.
@@ -131,6 +143,9 @@ pub struct Unknown {
     pub atom: String,
     /// Who asks for it.
     pub wanted_by: Vec<WantedBy>,
+    /// The members that brought it forth, directly or through other packages, as they were given; sorted.
+    #[serde(default)]
+    pub members: Vec<String>,
     /// The package's name today, if profiles/updates renamed it.
     pub moved_to: Option<String>,
     /// Names that look like it, best first.
@@ -144,6 +159,9 @@ pub struct Unsatisfied {
     pub atom: String,
     /// Who asks for it.
     pub wanted_by: Vec<WantedBy>,
+    /// The members that brought it forth, directly or through other packages, as they were given; sorted.
+    #[serde(default)]
+    pub members: Vec<String>,
     /// The versions there are.
     pub available: Vec<Masked>,
 }
@@ -155,6 +173,26 @@ pub struct Masked {
     pub cpv: String,
     /// Portage's reasons; empty if it is only not what the atom asks for.
     pub masked_by: Vec<String>,
+    /// REQUIRED_USE, where that alone is in the way.
+    #[serde(default)]
+    pub required_use: Option<UnmetUse>,
+}
+
+/// A REQUIRED_USE that the flags do not fulfil.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmetUse {
+    /// REQUIRED_USE as the ebuild has it.
+    pub expression: String,
+    /// The ebuild's EAPI.
+    pub eapi: String,
+    /// Its slot.
+    pub slot: String,
+    /// The flags that are enabled, sorted.
+    pub enabled: Vec<String>,
+    /// Flags that the profile masks or forces, sorted.
+    pub fixed: Vec<String>,
+    /// Flags that the atom asks for, with their signs.
+    pub asked: Vec<String>,
 }
 
 /// A circular dependency.
@@ -190,6 +228,9 @@ pub struct CycleSolution {
     pub flags: Vec<String>,
     /// Who wants the package.
     pub wanted_by: Vec<WantedBy>,
+    /// The members that brought it forth, directly or through other packages, as they were given; sorted.
+    #[serde(default)]
+    pub members: Vec<String>,
 }
 
 /// A blocker nothing solves.

@@ -15,9 +15,12 @@ use crate::summary;
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     words: WordArgs,
-    /// When Portage cannot resolve, put the missing flags, keywords and licences into the manifest (not yet)
+    /// When Portage cannot resolve, put the missing flags, keywords, licences and unmasks into the manifest, and plan again
     #[arg(long)]
     write: bool,
+    /// Print only what the plan would have otherwise with this value (can be repeated)
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "write")]
+    diff: Vec<String>,
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
@@ -27,15 +30,21 @@ pub(crate) struct PlanArgs {
 
 /// Prints the merge list.
 pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<Status, CliError> {
-    if args.write {
-        return Err(
-            CliError::input("missing flags, keywords and licences cannot be put into the manifest yet")
-                .hint("`farm plan` prints them as lines to paste"),
-        );
-    }
     let words = Words::parse(&args.words.words);
+    let other = Words::parse(&args.diff);
+    if let Some(word) = other.targets.first() {
+        return Err(CliError::input(format!("`{word}` is no KEY=VALUE")).hint("`--diff BINFARM_TYPE=dbg`, say"));
+    }
     let invocation = Invocation::start(app, args.executor.executor, Invocation::mode(app), false)?;
-    let view = match domain::plan(&invocation.setup, &words, &*invocation.display) {
+    let (setup, events) = (&invocation.setup, &*invocation.display);
+    let planned = if args.write {
+        domain::plan_and_write(setup, &words, events)
+    } else if other.variables.is_empty() {
+        domain::plan(setup, &words, events)
+    } else {
+        domain::plan_diff(setup, &words, &other.variables, events)
+    };
+    let view = match planned {
         Ok(view) => view,
         Err(error) => return invocation.fail(error),
     };

@@ -202,10 +202,15 @@ fn plan_of_a_farm_without_packages() {
     error: pair has no `binfarm:`, so there is nothing to plan
     --- status 2
     ");
+    assert_run!(pair().farm(&["plan", "--diff", "pair"]), @r"
+    --- stderr
+    error: `pair` is no KEY=VALUE
+    hint: `--diff BINFARM_TYPE=dbg`, say
+    --- status 2
+    ");
     assert_run!(pair().farm(&["plan", "--write"]), @r"
     --- stderr
-    error: missing flags, keywords and licences cannot be put into the manifest yet
-    hint: `farm plan` prints them as lines to paste
+    error: pair has no `binfarm:`, so there is nothing to plan
     --- status 2
     ");
 }

@@ -16,6 +16,7 @@ mod job_tokens;
 mod kills;
 mod native;
 mod patches;
+mod plan_write;
 mod publishing;
 mod rebuild;
 mod records;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::support::{FarmSpace, Output};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
-const OVERLAY: &str = "farms/tiny/overlay";
+pub(crate) const OVERLAY: &str = "farms/tiny/overlay";
 
 /// A package that is made of nothing.
-fn package(space: &FarmSpace, cpv: &str, name: &str, variables: &str) {
+pub(crate) fn package(space: &FarmSpace, cpv: &str, name: &str, variables: &str) {
     let (category, _) = cpv.split_once('/').unwrap();
     let pf = cpv.rsplit('/').next().unwrap();
     let text = format!(

@@ -8,6 +8,7 @@ mod clean;
 mod damage;
 mod debug;
 mod error;
+mod estimate;
 mod gc;
 mod hash;
 mod inspect;
@@ -18,6 +19,9 @@ mod outer_jobs;
 mod patch;
 pub mod pins;
 mod plan;
+mod plan_diff;
+mod plan_list;
+mod plan_write;
 mod query;
 mod recording;
 mod runs;
@@ -50,6 +54,8 @@ pub use patch::{
     patch_prep, patch_save, patch_try,
 };
 pub use plan::{PlanView, UpdateView, plan, update};
+pub use plan_diff::plan_diff;
+pub use plan_write::plan_and_write;
 pub use query::{deps, rdeps};
 pub use runs::{HistoryLine, RecordedRun, WhichRun, history, recorded_run};
 pub use session::Setup;

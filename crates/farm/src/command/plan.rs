@@ -1,17 +1,18 @@
 //! `farm plan` and `farm update`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use farm_engine::{Class, EventSink, GuardStore, NodeState, Options, Summary};
-use farm_resolver::mergelist::{Colour, render};
-use farm_resolver::{Answer, Outcome};
+use farm_engine::{Class, EventSink, Guard, GuardStore, NodeState, Options, Summary, Value};
+use farm_resolver::mergelist::Former;
+use farm_resolver::{Answer, Outcome, Refusal};
 
 use super::pins::Pinning;
+use super::plan_list::{FarmList, Listed, SubjectList, slot_of};
 use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::{FarmError, Setup, Words};
 use crate::names::{Goal, Wanted};
-use crate::rules::join::{self, JoinedPlan};
+use crate::rules::join::{self, JoinedPlan, PlannedPackage};
 use crate::rules::package;
 
 /// Plans wait for each other, and for one root.
@@ -26,6 +27,10 @@ pub struct PlanView {
     pub json: serde_json::Value,
     /// How the run that made it ended.
     pub failures: Vec<(String, farm_engine::Failure)>,
+    /// What Portage refused, by the node of the plan (`FARM:plan/SUBJECT`).
+    pub refusals: BTreeMap<String, Refusal>,
+    /// The same as `json`, to be compared.
+    pub(super) lists: Vec<FarmList>,
 }
 
 /// What an update changed.
@@ -75,6 +80,8 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
     }
     let options = Options {
         run: [Class::Plan, Class::Prepare].into(),
+        // A subject that does not resolve leaves the others their plans.
+        keep_going: true,
         ..Options::build(JOBS)
     };
     events.begin(&session.workspace.state());
@@ -83,16 +90,20 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
         text: String::new(),
         json: serde_json::json!([]),
         failures: summary.failures.clone(),
+        refusals: session.context.refusals(),
+        lists: Vec::new(),
     };
     let mut farms = Vec::new();
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     for farm in session.farms.keys() {
         let Some(guard) = current_plan(&session, &summary, farm) else {
             continue;
         };
         let joined = join::read(&session.context, &guard)?;
-        let (text, json) = show(&session, &summary, farm, &joined)?;
-        view.text.push_str(&text);
-        farms.push(json);
+        let list = list(&session, &summary, farm, &guard, &joined)?;
+        view.text.push_str(&list.text(jobs));
+        farms.push(list.json(jobs));
+        view.lists.push(list);
     }
     view.json = farms.into();
     session.close();
@@ -106,15 +117,16 @@ pub(super) fn current_plan(session: &Session, summary: &Summary, farm: &str) -> 
     if report.state != NodeState::Cached {
         return None;
     }
-    session.guards.newest(&name)
+    session.context.plan(&name)
 }
 
-fn show(
+fn list(
     session: &Session,
     summary: &Summary,
     farm: &str,
+    guard: &Guard,
     joined: &JoinedPlan,
-) -> Result<(String, serde_json::Value), FarmError> {
+) -> Result<FarmList, FarmError> {
     let states: BTreeMap<&str, (NodeState, String)> = summary
         .nodes
         .iter()
@@ -123,54 +135,88 @@ fn show(
             (node.name.as_str(), (node.state, reason))
         })
         .collect();
-    let note = |index: usize| {
-        let name = package::node_name(farm, &joined.packages[index]);
-        match states.get(name.as_str()) {
-            Some((NodeState::Cached, _)) => "cached".to_owned(),
-            Some((NodeState::Run, reason)) => format!("build: {reason}"),
-            Some((NodeState::Unknown, reason)) => format!("perhaps: {reason}"),
-            None => String::new(),
+    let earlier = earlier_packages(session, farm, guard);
+    let packages = joined.packages.iter().map(|planned| {
+        let node = package::node_name(farm, planned);
+        let (state, reason) = states
+            .get(node.as_str())
+            .cloned()
+            .unwrap_or((NodeState::Unknown, String::new()));
+        let built = last_built(session, &node, planned, &earlier);
+        Listed {
+            state,
+            reason,
+            last_ms: built.as_ref().map(|(guard, _)| guard.duration_ms),
+            former: built.map(|(guard, version)| former(&guard, version)),
+            package: planned.package.clone(),
+            after: planned.dependencies.clone(),
+            node,
         }
-    };
-    let mut text = String::new();
-    let mut subjects = serde_json::Map::new();
-    for (subject, plan) in &joined.subjects {
+    });
+    let packages = packages.collect();
+    let mut subjects = Vec::new();
+    for (name, plan) in &joined.subjects {
         let answer =
             Answer::parse(&session.context.read(&plan.answer)?).map_err(|error| FarmError::bug(error.to_string()))?;
-        let Outcome::Plan(resolved) = &answer.outcome else {
+        if let Outcome::Plan(resolved) = answer.outcome {
+            subjects.push(SubjectList {
+                name: name.clone(),
+                command: plan.command.clone(),
+                packages: plan.packages.clone(),
+                lines: resolved.packages,
+            });
+        }
+    }
+    Ok(FarmList {
+        farm: farm.to_owned(),
+        subjects,
+        packages,
+        disagreements: joined.disagreements.clone(),
+        native: joined.native.clone(),
+    })
+}
+
+/// The nodes and versions of packages that earlier plans had, by slot, the last plan first. Plans that were forgotten, or are of another
+/// farm's form, are none.
+fn earlier_packages(session: &Session, farm: &str, current: &Guard) -> BTreeMap<String, Vec<(String, String)>> {
+    let mut found: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let history = session.guards.history(&current.node);
+    for (guard, _) in history.iter().rev().filter(|(guard, _)| guard.key != current.key) {
+        let Ok(joined) = join::read(&session.context, guard) else {
             continue;
         };
-        let notes: Vec<String> = plan.packages.iter().map(|index| note(*index)).collect();
-        text.push_str(&format!("{farm}: {subject}\n{}\n\n", plan.command));
-        text.push_str(&render(resolved, &notes, Colour::Never));
-        text.push('\n');
-        let packages: Vec<serde_json::Value> = plan
-            .packages
-            .iter()
-            .map(|index| {
-                let name = package::node_name(farm, &joined.packages[*index]);
-                let (state, reason) = states
-                    .get(name.as_str())
-                    .cloned()
-                    .unwrap_or((NodeState::Unknown, String::new()));
-                serde_json::json!({ "name": name, "state": state, "reason": reason })
-            })
-            .collect();
-        subjects.insert(
-            subject.clone(),
-            serde_json::json!({ "command": plan.command, "packages": packages }),
-        );
+        for planned in &joined.packages {
+            found
+                .entry(slot_of(&planned.package))
+                .or_default()
+                .push((package::node_name(farm, planned), planned.package.version.clone()));
+        }
     }
-    for line in joined.native.iter().chain(&joined.disagreements) {
-        text.push_str(&format!("{line}\n"));
+    found
+}
+
+/// What was built last of a package: of its own node, else of another version in its slot.
+fn last_built(
+    session: &Session,
+    node: &str,
+    planned: &PlannedPackage,
+    earlier: &BTreeMap<String, Vec<(String, String)>>,
+) -> Option<(Guard, String)> {
+    let own = std::iter::once((node.to_owned(), planned.package.version.clone()));
+    let others = earlier.get(&slot_of(&planned.package)).into_iter().flatten().cloned();
+    own.chain(others)
+        .find_map(|(node, version)| Some((session.guards.newest(&node)?, version)))
+}
+
+/// What a guard of a package says of it.
+fn former(guard: &Guard, version: String) -> Former {
+    let flags = guard.inputs.iter().find(|input| input.name == "env/USE");
+    let flags = flags.map(|input| match &input.value {
+        Value::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Value::Digest(_) | Value::Absent => BTreeSet::new(),
+    });
+    Former {
+        version,
+        use_flags: flags.unwrap_or_default(),
     }
-    Ok((
-        text,
-        serde_json::json!({
-            "farm": farm,
-            "subjects": subjects,
-            "disagreements": joined.disagreements,
-            "native": joined.native,
-        }),
-    ))
 }

@@ -190,7 +190,11 @@ pub fn run(
         (run.events)(Event::Note { message });
     }
     match answer.outcome {
-        Outcome::Refusal(refusal) => Err(refused(&data.subject, &refusal)),
+        Outcome::Refusal(refusal) => {
+            let failure = refused(&data.subject, &refusal);
+            context.refused(&spec.name, *refusal);
+            Err(failure)
+        }
         Outcome::Plan(plan) => {
             let mut versions: Vec<&str> = plan.packages.iter().map(|package| package.cpv.as_str()).collect();
             versions.sort_unstable();
@@ -225,10 +229,7 @@ fn installed_first(plan: &Plan) -> Files {
 fn refused(subject: &str, refusal: &Refusal) -> Failure {
     let message = format!("Portage cannot resolve {subject}:\n{}", refusal.explanation.trim_end());
     let failure = Failure::new(FailureKind::Input, message);
-    let unknown = refusal.unknown.iter().filter(|unknown| !unknown.near.is_empty());
-    let mut hints: Vec<String> = unknown
-        .map(|unknown| format!("instead of {} there is {}", unknown.atom, unknown.near.join(", ")))
-        .collect();
+    let mut hints = suggest::advice(refusal);
     let lines: Vec<String> = suggest::manifest_lines(refusal).iter().map(shown).collect();
     if !lines.is_empty() {
         hints.push(format!("put into the manifest, where it fits:\n{}", lines.join("\n")));

@@ -12,5 +12,5 @@ mod stage;
 mod task;
 
 pub(crate) use self::farm::farm;
-pub(crate) use self::packages::set_file;
+pub(crate) use self::packages::{SYNTAX, packages, set_file};
 pub(crate) use self::settings::settings;

@@ -17,13 +17,13 @@ use crate::span::{FileId, Span, Spanned};
 use crate::yaml::{Entry, Key, Kind, Node, Style};
 
 /// What Portage takes in `/etc/portage/package.*`. A build number names one binary package, which a manifest cannot want.
-pub(super) const SYNTAX: AtomSyntax = AtomSyntax {
+pub(crate) const SYNTAX: AtomSyntax = AtomSyntax {
     build_id: false,
     ..AtomSyntax::USER
 };
 
 /// Reads a `packages:` value. A set file is only named by it; its entries come when it is read.
-pub(super) fn packages(reader: &mut Reader<'_>, node: &Node, context: &str) -> Packages {
+pub(crate) fn packages(reader: &mut Reader<'_>, node: &Node, context: &str) -> Packages {
     let entries = match &node.kind {
         Kind::Mapping(entries) => entries.iter().filter_map(|entry| member(reader, entry)).collect(),
         Kind::Sequence(items) => items.iter().flat_map(|item| list_item(reader, item, context)).collect(),

@@ -89,7 +89,7 @@ fn file(
     path: &Spanned<Utf8PathBuf>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<Vec<u8>>, LoadError> {
-    let message = match fs_err::read(disk.at(&path.value)) {
+    let message = match disk.read(&path.value) {
         Ok(bytes) => return Ok(Some(bytes)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             format!("there is no file `{}`", path.value)

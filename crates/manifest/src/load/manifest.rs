@@ -32,7 +32,7 @@ fn parse(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Option<Node>, LoadError> {
     let path = manifest_of(name);
-    let bytes = fs_err::read(disk.at(&path))?;
+    let bytes = disk.read(&path)?;
     let valid_up_to = std::str::from_utf8(&bytes).err().map(|error| error.valid_up_to());
     let file = sources.add(path, bytes);
     if let Some(offset) = valid_up_to {

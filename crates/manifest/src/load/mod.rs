@@ -160,7 +160,23 @@ pub fn load_watched(
     overrides: &Overrides,
     watch: &dyn Fn(&Utf8Path),
 ) -> Result<Loaded, LoadError> {
-    let disk = Disk::new(workspace, watch);
+    load_from(Disk::new(workspace, watch), name, overrides)
+}
+
+/// As [`load`], as if these files of the workspace had these texts: what a farm would be after a change.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_edited(
+    workspace: &Utf8Path,
+    name: &str,
+    overrides: &Overrides,
+    texts: &BTreeMap<Utf8PathBuf, String>,
+) -> Result<Loaded, LoadError> {
+    load_from(Disk::new(workspace, &|_| ()).with_texts(texts), name, overrides)
+}
+
+fn load_from(disk: Disk<'_>, name: &str, overrides: &Overrides) -> Result<Loaded, LoadError> {
     if !disk.at(manifest_of(name)).is_file() {
         return Err(LoadError::NoSuchFarm {
             name: name.to_owned(),

@@ -1,4 +1,6 @@
-use farm_resolver::mergelist::{Colour, render};
+use std::collections::BTreeSet;
+
+use farm_resolver::mergelist::{Colour, Former, render};
 use farm_resolver::suggest::{Section, manifest_lines};
 use farm_resolver::{
     Cycle, CycleSolution, DistFile, Keywords, Licenses, Operation, Refusal, UseChange, WantedBy, unsound,
@@ -12,13 +14,13 @@ fn a_merge_list_with_what_is_known_of_each_package() {
     plan.packages[1].operation = Operation::Rebuild;
     plan.packages[1].line = r#"[ebuild   R    ] c/b-1:2/3::r  USE="ssl (-static) -doc*" ABI="x86" 12 KiB"#.into();
     let notes = ["cached".to_owned(), "build: USE changed".to_owned()];
-    insta::assert_snapshot!(render(&plan, &notes, Colour::Never), @r#"
+    insta::assert_snapshot!(render(&plan.packages, &[], &notes, Colour::Never), @r#"
     [ebuild  N     ] c/a-1::r  0 KiB  (cached)
     [ebuild   R    ] c/b-1:2/3::r  USE="ssl (-static) -doc*" ABI="x86" 12 KiB  (build: USE changed)
     [ebuild  N     ] c/c-1::r  0 KiB
     Total: 3 packages (2 new, 1 reinstall)
     "#);
-    let coloured = render(&plan, &notes, Colour::Ansi);
+    let coloured = render(&plan.packages, &[], &notes, Colour::Ansi);
     insta::assert_snapshot!(coloured.replace('\x1b', "^"), @r#"
     [^[32mebuild  N     ^[0m] ^[32mc/a-1::r^[0m  0 KiB  ^[2m(cached)^[0m
     [^[32mebuild   R    ^[0m] ^[32mc/b-1:2/3::r^[0m  USE="^[31mssl^[0m ^[34m(-static)^[0m ^[34m-doc*^[0m" ABI="^[31mx86^[0m" 12 KiB  ^[2m(build: USE changed)^[0m
@@ -32,7 +34,39 @@ fn a_merge_list_with_what_is_known_of_each_package() {
         rest = after.split_once('m').unwrap().1;
     }
     plain.push_str(rest);
-    assert_eq!(plain, render(&plan, &notes, Colour::Never));
+    assert_eq!(plain, render(&plan.packages, &[], &notes, Colour::Never));
+}
+
+#[test]
+fn what_was_built_before_is_shown_as_emerge_shows_what_is_installed() {
+    let mut plan = plan(&["a", "b"]);
+    plan.packages[0].version = "2".into();
+    plan.packages[0].line =
+        r#"[ebuild  N     ] c/a-2:2/3::r  USE="ssl (-static) -doc" VIDEO_CARDS="i915 -vesa" 12 KiB"#.into();
+    plan.packages[1].version = "1".into();
+    plan.packages[1].line = r#"[ebuild     U  ] c/b-1::r [0::r] USE="ssl* -doc%""#.into();
+    let flags = |flags: &[&str]| flags.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    let first = Former {
+        version: "1-r3".into(),
+        use_flags: flags(&["static", "doc", "video_cards_i915", "amd64"]),
+    };
+    let second = Former {
+        version: "0.5".into(),
+        use_flags: flags(&["doc"]),
+    };
+    let shown = render(&plan.packages, &[Some(&first), Some(&second)], &[], Colour::Never);
+    insta::assert_snapshot!(shown, @r#"
+    [ebuild  N     ] c/a-2:2/3::r [1-r3]  USE="ssl* (-static*) -doc*" VIDEO_CARDS="i915 -vesa" 12 KiB
+    [ebuild     U  ] c/b-1::r [0::r] USE="ssl* -doc%"
+    Total: 2 packages (2 new)
+    "#);
+    plan.packages[0].line = plan.packages[0].line.replace("12 KiB", "0 KiB");
+    let same = Former {
+        version: "2".into(),
+        use_flags: flags(&["ssl", "video_cards_i915"]),
+    };
+    let shown = render(&plan.packages, &[Some(&same)], &[], Colour::Never);
+    assert!(shown.starts_with(&plan.packages[0].line), "{shown}");
 }
 
 #[test]
@@ -75,6 +109,7 @@ fn changes_of_one_package_are_one_line_and_texts_are_quoted_where_yaml_needs_it(
                 slot: "0".into(),
                 flags: vec!["-hen".into()],
                 wanted_by: vec![],
+                members: vec![],
             }],
         }),
         ..Refusal::default()

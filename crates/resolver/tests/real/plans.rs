@@ -327,7 +327,7 @@ fn the_merge_list_is_what_emerge_prints() {
         .filter(|line| line.starts_with('[') || line.starts_with("Total"))
         .map(|line| line.split(", Size of").next().unwrap())
         .collect();
-    let rendered = mergelist::render(&plan, &[], mergelist::Colour::Never);
+    let rendered = mergelist::render(&plan.packages, &[], &[], mergelist::Colour::Never);
     assert_eq!(rendered.lines().collect::<Vec<_>>(), wanted);
 }
 
@@ -364,7 +364,7 @@ fn a_seed_decides_where_it_fits_and_is_dropped_where_it_does_not() {
 fn subjects_share_what_is_the_same() {
     let one = toy().plan(&["dev-libs/user"]);
     let two = toy().plan(&["dev-libs/middle", "dev-libs/plain"]);
-    let joined = join([("one", &one), ("two", &two)]).unwrap();
+    let joined = join([("one", &one), ("two", &two)], None).unwrap();
     let names: Vec<_> = joined
         .instances
         .iter()

@@ -1,6 +1,9 @@
 //! Refusals of the real Portage for the toy repository.
 
+use std::collections::BTreeSet;
+
 use crate::support::{Toy, request, toy};
+use farm_portage::required_use::RequiredUse;
 use farm_resolver::suggest::{SuggestedLine, manifest_lines};
 use farm_resolver::{Outcome, Refusal, RefusalKind};
 
@@ -136,6 +139,70 @@ fn flags_that_contradict_each_other() {
         "{}",
         refusal.explanation
     );
+    assert_eq!(lines(&refusal), ["dev-libs/choosy: { use: [mpi] }"]);
+    assert_eq!(manifest_lines(&refusal)[0].members, ["dev-libs/choosy"]);
+}
+
+#[test]
+fn members_are_named_through_all_that_is_between() {
+    let toy = Toy::with(
+        "-- var/db/repos/gentoo/dev-libs/above/above-1.ebuild --\nEAPI=8\nDESCRIPTION=\"x\"\nKEYWORDS=\"amd64\"\nLICENSE=\"MIT\"\nSLOT=\"0\"\n\
+         RDEPEND=\"dev-libs/needs-flag\"\n",
+    );
+    let refusal = toy.refusal(&["dev-libs/above", "dev-libs/leaf"]);
+    let suggested = &manifest_lines(&refusal)[0];
+    assert_eq!(suggested.text, "dev-libs/flagged: { use: [cblas] }");
+    assert_eq!(suggested.wanted_by[0].parent, "dev-libs/needs-flag-1");
+    assert_eq!(suggested.members, ["dev-libs/above"]);
+}
+
+#[test]
+fn required_use_is_read_as_portage_reads_it() {
+    // Random expressions, EAPI by EAPI, each with every set of its flags: what Portage says of it.
+    let script = r#"
+import itertools, json, random
+from portage.dep import check_required_use
+chance = random.Random(1)
+flags = ["a", "b", "c", "d"]
+def group(depth):
+    kind = chance.choice(["leaf", "leaf", "leaf", "||", "^^", "??", "", "if"]) if depth else "leaf"
+    if kind == "leaf":
+        return chance.choice(["", "!"]) + chance.choice(flags)
+    inside = " ".join(group(depth - 1) for _ in range(chance.randint(1, 3)))
+    if kind == "if":
+        kind = chance.choice(["", "!"]) + chance.choice(flags) + "?"
+    return (kind + " ( " + inside + " )").strip()
+out = []
+for _ in range(400):
+    text = " ".join(group(3) for _ in range(chance.randint(1, 3)))
+    for eapi in ["5", "8"]:
+        answers = []
+        for bits in itertools.product([False, True], repeat=4):
+            on = {flag for flag, bit in zip(flags, bits) if bit}
+            answers.append(bool(check_required_use(text, on, lambda flag: True, eapi=eapi)))
+        out.append([text, eapi, answers])
+print(json.dumps(out))
+"#;
+    let answers = toy().exec(&["python3", "-c", script], b"");
+    let table: Vec<(String, String, Vec<bool>)> = serde_json::from_slice(&answers).unwrap();
+    let mut differ = 0;
+    for (text, eapi, answers) in &table {
+        let required = RequiredUse::parse(text, eapi).unwrap();
+        for (bits, portage) in answers.iter().enumerate() {
+            let on = ["d", "c", "b", "a"]
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| bits >> at & 1 == 1);
+            let enabled: BTreeSet<String> = on.map(|(_, flag)| (*flag).to_owned()).collect();
+            assert_eq!(
+                required.is_fulfilled(&enabled),
+                *portage,
+                "{text} with {enabled:?} in EAPI {eapi}"
+            );
+        }
+        differ += usize::from(answers.contains(&true) && answers.contains(&false));
+    }
+    assert!(differ > 300, "too few of {} decide anything: {differ}", table.len());
 }
 
 #[test]

@@ -1,0 +1,265 @@
+//! `farm plan --diff`: in what two plans differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use farm_engine::{EventSink, NodeState};
+use serde_json::{Value, json};
+
+use super::plan::{PlanView, plan};
+use super::plan_list::{FarmList, Listed, package_json};
+use super::{FarmError, Setup, Words};
+
+/// Makes the plans with these words, and with variables that have other values, and says what the other plans have otherwise.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_diff(
+    setup: &Setup,
+    words: &Words,
+    variables: &[(String, String)],
+    events: &dyn EventSink,
+) -> Result<PlanView, FarmError> {
+    let mut other_words = words.clone();
+    other_words.variables.extend(variables.iter().cloned());
+    // The other one first: what is looked at next is then what the manifest says.
+    let other = plan(setup, &other_words, events)?;
+    let mut view = plan(setup, words, events)?;
+    let name: Vec<String> = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let (mut text, mut farms) = (String::new(), Vec::new());
+    for list in &view.lists {
+        if let Some(other) = other.lists.iter().find(|other| other.farm == list.farm) {
+            let difference = Difference::between(list, other);
+            text.push_str(&difference.text(&list.farm, &name.join(" ")));
+            farms.push(difference.json(&list.farm));
+        }
+    }
+    view.text = text;
+    view.json = farms.into();
+    view.failures.extend(other.failures);
+    Ok(view)
+}
+
+/// What another plan has otherwise, by subject.
+#[derive(Debug, Default, PartialEq)]
+struct Difference<'a> {
+    subjects: BTreeMap<&'a str, Vec<Changed<'a>>>,
+    same: usize,
+}
+
+/// One package.
+#[derive(Debug, PartialEq)]
+enum Changed<'a> {
+    Added(&'a Listed),
+    Removed(&'a Listed),
+    Other { from: &'a Listed, to: &'a Listed },
+}
+
+impl<'a> Difference<'a> {
+    fn between(from: &'a FarmList, to: &'a FarmList) -> Self {
+        let mut found = Self::default();
+        let names: BTreeSet<&str> = [from, to]
+            .iter()
+            .flat_map(|list| list.subjects.iter().map(|subject| subject.name.as_str()))
+            .collect();
+        for name in names {
+            let (old, new) = (packages(from, name), packages(to, name));
+            let slots: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let mut changes = Vec::new();
+            for slot in slots {
+                match (old.get(slot), new.get(slot)) {
+                    (Some(from), Some(to)) if is_same(from, to) => found.same += 1,
+                    (Some(from), Some(to)) => changes.push(Changed::Other { from, to }),
+                    (Some(from), None) => changes.push(Changed::Removed(from)),
+                    (None, Some(to)) => changes.push(Changed::Added(to)),
+                    (None, None) => {}
+                }
+            }
+            if !changes.is_empty() {
+                found.subjects.insert(name, changes);
+            }
+        }
+        found
+    }
+
+    fn text(&self, farm: &str, name: &str) -> String {
+        let mut text = String::new();
+        let mut counts = [0; 3];
+        for (subject, changes) in &self.subjects {
+            text.push_str(&format!("{farm}: {subject}, with {name}\n"));
+            for change in changes {
+                let (kind, line) = match change {
+                    Changed::Added(to) => (0, format!("+ {}  ({})", named(to), to.note())),
+                    Changed::Removed(from) => (1, format!("- {}", named(from))),
+                    Changed::Other { from, to } => (2, format!("~ {}", otherwise(from, to))),
+                };
+                counts[kind] += 1;
+                text.push_str(&format!("{line}\n"));
+            }
+            text.push('\n');
+        }
+        let [added, removed, other] = counts;
+        text.push_str(&format!(
+            "{farm}: {added} added, {removed} removed, {other} otherwise, {} the same\n",
+            self.same
+        ));
+        text
+    }
+
+    fn json(&self, farm: &str) -> Value {
+        let subjects: serde_json::Map<String, Value> = self
+            .subjects
+            .iter()
+            .map(|(subject, changes)| {
+                let changes: Vec<Value> = changes
+                    .iter()
+                    .map(|change| {
+                        let (from, to) = match change {
+                            Changed::Added(to) => (None, Some(to)),
+                            Changed::Removed(from) => (Some(from), None),
+                            Changed::Other { from, to } => (Some(from), Some(to)),
+                        };
+                        json!({ "from": from.map(|one| package_json(one)), "to": to.map(|one| package_json(one)) })
+                    })
+                    .collect();
+                ((*subject).to_owned(), changes.into())
+            })
+            .collect();
+        json!({ "farm": farm, "subjects": subjects, "same": self.same })
+    }
+}
+
+/// A subject's packages by slot. (A slot has one package in a subject: Portage sees to that.)
+fn packages<'a>(list: &'a FarmList, subject: &str) -> BTreeMap<String, &'a Listed> {
+    list.subjects
+        .iter()
+        .filter(|found| found.name == subject)
+        .flat_map(|found| &found.packages)
+        .map(|at| &list.packages[*at])
+        .map(|listed| (listed.slot(), listed))
+        .collect()
+}
+
+fn is_same(from: &Listed, to: &Listed) -> bool {
+    from.package.cpv == to.package.cpv
+        && from.package.repository == to.package.repository
+        && from.package.use_flags == to.package.use_flags
+        && from.state == to.state
+}
+
+/// `category/name-1:slot::repository`.
+fn named(listed: &Listed) -> String {
+    let package = &listed.package;
+    let slot = if package.slot == "0" {
+        String::new()
+    } else {
+        format!(":{}", package.slot)
+    };
+    format!("{}{slot}::{}", package.cpv, package.repository)
+}
+
+/// `category/name-2 [1] USE="a -b"  (cached -> build: …)`, of which only what differs.
+fn otherwise(from: &Listed, to: &Listed) -> String {
+    let mut text = named(to);
+    if from.package.cpv != to.package.cpv {
+        text.push_str(&format!(" [{}]", from.package.version));
+    } else if from.package.repository != to.package.repository {
+        text.push_str(&format!(" [::{}]", from.package.repository));
+    }
+    let enabled = |listed: &'_ Listed| -> BTreeSet<String> { listed.package.use_flags.iter().cloned().collect() };
+    let (old, new) = (enabled(from), enabled(to));
+    let gained = new.difference(&old).cloned();
+    let lost = old.difference(&new).map(|flag| format!("-{flag}"));
+    let flags: Vec<String> = gained.chain(lost).collect();
+    if !flags.is_empty() {
+        text.push_str(&format!(" USE=\"{}\"", flags.join(" ")));
+    }
+    match (from.state, to.state) {
+        (from, to) if from == to => {}
+        (NodeState::Cached, _) => text.push_str(&format!("  (cached -> {})", to.note())),
+        _ => text.push_str(&format!("  (build -> {})", to.note())),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use farm_engine::NodeState;
+    use farm_resolver::Package;
+
+    use super::super::plan_list::{FarmList, Listed, SubjectList};
+    use super::Difference;
+
+    fn listed(name: &str, version: &str, flags: &[&str], state: NodeState) -> Listed {
+        Listed {
+            node: format!("x:pkg/c/{name}-{version}"),
+            package: Package {
+                cpv: format!("c/{name}-{version}"),
+                category: "c".to_owned(),
+                name: name.to_owned(),
+                version: version.to_owned(),
+                repository: "r".to_owned(),
+                slot: "0".to_owned(),
+                use_flags: flags.iter().map(ToString::to_string).collect(),
+                ..Package::default()
+            },
+            state,
+            reason: "never built".to_owned(),
+            former: None,
+            last_ms: None,
+            after: Vec::new(),
+        }
+    }
+
+    fn list(packages: Vec<Listed>) -> FarmList {
+        FarmList {
+            farm: "x".to_owned(),
+            subjects: vec![SubjectList {
+                name: "s".to_owned(),
+                command: String::new(),
+                packages: (0..packages.len()).collect(),
+                lines: Vec::new(),
+            }],
+            packages,
+            disagreements: Vec::new(),
+            native: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_shown() {
+        let old = list(vec![
+            listed("same", "1", &["a"], NodeState::Cached),
+            listed("gone", "1", &[], NodeState::Cached),
+            listed("newer", "1", &[], NodeState::Cached),
+            listed("flags", "1", &["a", "b"], NodeState::Cached),
+            listed("built", "1", &[], NodeState::Run),
+        ]);
+        let new = list(vec![
+            listed("same", "1", &["a"], NodeState::Cached),
+            listed("newer", "2", &[], NodeState::Run),
+            listed("flags", "1", &["b", "c"], NodeState::Cached),
+            listed("built", "1", &[], NodeState::Cached),
+            listed("more", "1", &[], NodeState::Run),
+        ]);
+        let difference = Difference::between(&old, &new);
+        insta::assert_snapshot!(difference.text("x", "A=b"), @r#"
+        x: s, with A=b
+        ~ c/built-1::r  (build -> cached)
+        ~ c/flags-1::r USE="c -a"
+        - c/gone-1::r
+        + c/more-1::r  (build: never built)
+        ~ c/newer-2::r [1]  (cached -> build: never built)
+
+        x: 1 added, 1 removed, 3 otherwise, 1 the same
+        "#);
+        assert_eq!(difference.json("x")["subjects"]["s"].as_array().map(Vec::len), Some(5));
+        let none = Difference::between(&old, &old);
+        assert_eq!(
+            none.text("x", "A=b"),
+            "x: 0 added, 0 removed, 0 otherwise, 5 the same\n"
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! A farm's plans as a list of what is built: as data, as text, as JSON.
+
+use std::collections::BTreeMap;
+
+use farm_engine::NodeState;
+use farm_resolver::Package;
+use farm_resolver::mergelist::{Colour, Former, render};
+use serde_json::{Value, json};
+
+use super::estimate::{Work, about, duration_ms};
+
+/// The plans of one farm.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct FarmList {
+    pub(super) farm: String,
+    pub(super) subjects: Vec<SubjectList>,
+    /// Everything that is built, once.
+    pub(super) packages: Vec<Listed>,
+    pub(super) disagreements: Vec<String>,
+    pub(super) native: Vec<String>,
+}
+
+/// The plan of one subject.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SubjectList {
+    pub(super) name: String,
+    /// The command that was answered.
+    pub(super) command: String,
+    /// Indices of its packages, in merge order.
+    pub(super) packages: Vec<usize>,
+    /// The same packages as this subject's answer has them.
+    pub(super) lines: Vec<Package>,
+}
+
+/// One package.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Listed {
+    /// The node.
+    pub(super) node: String,
+    pub(super) package: Package,
+    pub(super) state: NodeState,
+    pub(super) reason: String,
+    /// What was built last of it.
+    pub(super) former: Option<Former>,
+    /// How long that took.
+    pub(super) last_ms: Option<u64>,
+    /// Indices of the packages before it.
+    pub(super) after: Vec<usize>,
+}
+
+impl Listed {
+    /// The package without its version, with its slot.
+    pub(super) fn slot(&self) -> String {
+        slot_of(&self.package)
+    }
+
+    /// Whether it is there or is to be built, and why.
+    pub(super) fn note(&self) -> String {
+        match self.state {
+            NodeState::Cached => "cached".to_owned(),
+            NodeState::Run => format!("build: {}{}", self.reason, self.last()),
+            NodeState::Unknown if self.reason.is_empty() => String::new(),
+            NodeState::Unknown => format!("perhaps: {}{}", self.reason, self.last()),
+        }
+    }
+
+    fn last(&self) -> String {
+        self.last_ms
+            .map_or_else(String::new, |ms| format!("; took {}", about(ms)))
+    }
+}
+
+/// `category/name:slot`.
+pub(super) fn slot_of(package: &Package) -> String {
+    format!("{}/{}:{}", package.category, package.name, package.slot)
+}
+
+impl FarmList {
+    /// The merge lists, and what they come to with so many jobs.
+    pub(super) fn text(&self, jobs: usize) -> String {
+        let mut text = String::new();
+        for subject in &self.subjects {
+            let notes: Vec<String> = subject.packages.iter().map(|at| self.packages[*at].note()).collect();
+            let former: Vec<Option<&Former>> = subject
+                .packages
+                .iter()
+                .map(|at| &self.packages[*at])
+                .map(|listed| listed.former.as_ref().filter(|_| listed.state != NodeState::Cached))
+                .collect();
+            text.push_str(&format!("{}: {}\n{}\n\n", self.farm, subject.name, subject.command));
+            text.push_str(&render(&subject.lines, &former, &notes, Colour::Never));
+            text.push('\n');
+        }
+        for line in self.native.iter().chain(&self.disagreements) {
+            text.push_str(&format!("{line}\n"));
+        }
+        text.push_str(&format!("{}: {}\n", self.farm, self.total(jobs).text()));
+        text
+    }
+
+    pub(super) fn json(&self, jobs: usize) -> Value {
+        let subjects: serde_json::Map<String, Value> = self
+            .subjects
+            .iter()
+            .map(|subject| {
+                let packages: Vec<Value> = subject
+                    .packages
+                    .iter()
+                    .map(|at| package_json(&self.packages[*at]))
+                    .collect();
+                (
+                    subject.name.clone(),
+                    json!({ "command": subject.command, "packages": packages }),
+                )
+            })
+            .collect();
+        let total = self.total(jobs);
+        json!({
+            "farm": self.farm,
+            "subjects": subjects,
+            "disagreements": self.disagreements,
+            "native": self.native,
+            "total": {
+                "build": total.build,
+                "perhaps": total.perhaps,
+                "cached": total.cached,
+                "never_built": total.never_built,
+                "estimate_ms": total.estimate_ms,
+                "jobs": total.jobs,
+            },
+        })
+    }
+
+    fn total(&self, jobs: usize) -> Total {
+        let count = |state| self.packages.iter().filter(|listed| listed.state == state).count();
+        let runs: Vec<usize> = (0..self.packages.len())
+            .filter(|at| self.packages[*at].state != NodeState::Cached)
+            .collect();
+        let place: BTreeMap<usize, usize> = runs.iter().enumerate().map(|(place, at)| (*at, place)).collect();
+        let work: Vec<Work> = runs
+            .iter()
+            .map(|at| Work {
+                last_ms: self.packages[*at].last_ms,
+                after: self.packages[*at]
+                    .after
+                    .iter()
+                    .filter_map(|before| place.get(before).copied())
+                    .collect(),
+            })
+            .collect();
+        Total {
+            build: count(NodeState::Run),
+            perhaps: count(NodeState::Unknown),
+            cached: count(NodeState::Cached),
+            never_built: work.iter().filter(|work| work.last_ms.is_none()).count(),
+            estimate_ms: duration_ms(&work, jobs),
+            jobs,
+        }
+    }
+}
+
+/// What a farm's plans come to.
+struct Total {
+    build: usize,
+    perhaps: usize,
+    cached: usize,
+    /// Of those that are built or may be.
+    never_built: usize,
+    estimate_ms: u64,
+    jobs: usize,
+}
+
+impl Total {
+    fn text(&self) -> String {
+        let mut text = format!("{} to build", self.build);
+        if self.perhaps > 0 {
+            text.push_str(&format!(", {} perhaps", self.perhaps));
+        }
+        text.push_str(&format!(", {} cached", self.cached));
+        if self.build + self.perhaps > self.never_built {
+            let jobs = if self.jobs == 1 {
+                "1 job".to_owned()
+            } else {
+                format!("{} jobs", self.jobs)
+            };
+            text.push_str(&format!("; about {} on {jobs}", about(self.estimate_ms)));
+        }
+        match self.never_built {
+            0 => {}
+            1 => text.push_str("; 1 package was never built"),
+            more => text.push_str(&format!("; {more} packages were never built")),
+        }
+        text
+    }
+}
+
+/// One package as data.
+pub(super) fn package_json(listed: &Listed) -> Value {
+    json!({
+        "name": listed.node,
+        "package": listed.package.cpv,
+        "slot": listed.package.slot,
+        "repository": listed.package.repository,
+        "use": listed.package.use_flags,
+        "state": listed.state,
+        "reason": listed.reason,
+        "last_ms": listed.last_ms,
+        "former": listed.former.as_ref().map(|former| json!({
+            "version": former.version,
+            "use": former.use_flags,
+        })),
+    })
+}
