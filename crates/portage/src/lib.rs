@@ -16,6 +16,7 @@ pub mod make_conf;
 pub mod name;
 pub mod normal;
 pub mod slot;
+pub mod updates;
 pub mod use_flags;
 pub mod vdb;
 pub mod version;
