@@ -2,11 +2,12 @@
 
 pub(crate) use farm_domain::command::{
     Access, Apart, Audit, BinhostWords, BuildOptions, Changed, CleanReport, Compared, Diff, FarmError, Freed, GcReport,
-    Gpg, GraphView, HashAnswer, HistoryLine, Imported, KeyFile, KeyOptions, KeySource, MadeKey, OuterJobs, PlanView,
-    Pruned, PublishedImage, Recorded, RecordedRun, Refused, ReleaseLine, RolledBack, Setup, Tagged, When, WhichRun,
-    WhyAnswer, Words, affected, binhost_check, binhost_diff, binhost_import, binhost_prune, binhost_releases,
-    binhost_rollback, binhost_tag, binhost_untag, build, clean, compare, deps, gc, graph, guards, hash, history,
-    local_binhosts, log, new_key, plan, publish_image, publish_pkgs, rdeps, recorded_run, targets, update, why,
+    Gpg, GraphView, HashAnswer, HistoryLine, ImportKind, ImportOptions, Imported, ImportedFarms, KeyFile, KeyOptions,
+    KeySource, MadeKey, OuterJobs, PlanView, Pruned, PublishedImage, Recorded, RecordedRun, Refused, ReleaseLine,
+    RolledBack, Setup, Tagged, When, WhichRun, WhyAnswer, Words, affected, binhost_check, binhost_diff, binhost_import,
+    binhost_prune, binhost_releases, binhost_rollback, binhost_tag, binhost_untag, build, clean, compare, deps, gc,
+    graph, guards, hash, history, import, local_binhosts, log, new_key, plan, publish_image, publish_pkgs, rdeps,
+    recorded_run, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

@@ -63,7 +63,9 @@ mod tests {
     #[test]
     fn what_means_nothing_in_a_set_is_taken_off() {
         let shown = |text: &str| match take(text) {
-            Ok(taken) => format!("{} {}", taken.atom, taken.flags.join(" ")).trim_end().to_owned(),
+            Ok(taken) => format!("{} {}", taken.atom, taken.flags.join(" "))
+                .trim_end()
+                .to_owned(),
             Err(why) => format!("no: {why}"),
         };
         assert_eq!(shown("cat/pkg:0/2="), "cat/pkg:0/2");

@@ -44,14 +44,26 @@ impl Draft {
         let name = path.file_name().unwrap_or_default();
         if name != ".keep" && is_left_behind(name) {
             let advice = "farm passes over what editors leave behind; give it another name if it is meant";
-            self.note(NoteKind::LeftOut, source.as_str(), None, "looks like an editor's own file", advice);
+            self.note(
+                NoteKind::LeftOut,
+                source.as_str(),
+                None,
+                "looks like an editor's own file",
+                advice,
+            );
             return;
         }
         if let Entry::File { mode, .. } = entry
             && !matches!(mode, 0o644 | 0o755 | 0o664 | 0o775)
         {
             let message = format!("its mode is {mode:o}; farm keeps only whether a file can be executed");
-            self.note(NoteKind::Look, source.as_str(), None, message, "set the mode in a script of `binfarm.scripts`");
+            self.note(
+                NoteKind::Look,
+                source.as_str(),
+                None,
+                message,
+                "set the mode in a script of `binfarm.scripts`",
+            );
         }
         self.put(path, entry.clone());
     }
@@ -73,6 +85,8 @@ impl Draft {
 
 /// What the reader of farm's folders passes over.
 fn is_left_behind(name: &str) -> bool {
-    let swap = name.rsplit_once('.').is_some_and(|(_, end)| end.len() == 3 && end.starts_with("sw"));
+    let swap = name
+        .rsplit_once('.')
+        .is_some_and(|(_, end)| end.len() == 3 && end.starts_with("sw"));
     swap || name.ends_with('~') || name.starts_with(".#") || (name.starts_with('#') && name.ends_with('#'))
 }

@@ -26,15 +26,27 @@ pub(crate) struct Layer {
 
 /// Variables of make.conf without an effect in a build of farm's, and what has their place.
 const FARMS_OWN: &[(&str, &str)] = &[
-    ("DISTDIR", "farm fetches to a place of its own; `distfiles.dir` names a folder that is looked into first"),
-    ("EMERGE_DEFAULT_OPTS", "farm gives emerge its own options; those of the resolver go to `resolve:`"),
-    ("GENTOO_MIRRORS", "write the addresses to `distfiles.mirrors` of the manifest"),
+    (
+        "DISTDIR",
+        "farm fetches to a place of its own; `distfiles.dir` names a folder that is looked into first",
+    ),
+    (
+        "EMERGE_DEFAULT_OPTS",
+        "farm gives emerge its own options; those of the resolver go to `resolve:`",
+    ),
+    (
+        "GENTOO_MIRRORS",
+        "write the addresses to `distfiles.mirrors` of the manifest",
+    ),
     ("MAKEFLAGS", "farm hands out jobs by itself"),
     ("MAKEOPTS", "`farm build -jN` says how many jobs there are"),
     ("NINJAOPTS", "farm hands out jobs by itself"),
     ("PKGDIR", "packages are in .farm and where `publish.pkgs` puts them"),
     ("PORTAGE_BINHOST", "farm takes its own packages from .farm"),
-    ("PORTAGE_RSYNC_EXTRA_OPTS", "repositories are pinned in farm.lock, and `farm update` moves them"),
+    (
+        "PORTAGE_RSYNC_EXTRA_OPTS",
+        "repositories are pinned in farm.lock, and `farm update` moves them",
+    ),
     ("ftp_proxy", "write the proxy to `distfiles.proxy` of the manifest"),
     ("http_proxy", "write the proxy to `distfiles.proxy` of the manifest"),
     ("https_proxy", "write the proxy to `distfiles.proxy` of the manifest"),
@@ -42,10 +54,16 @@ const FARMS_OWN: &[(&str, &str)] = &[
 
 /// FEATURES that a build of farm's has no use for.
 const FEATURES: &[(&str, &str)] = &[
-    ("binpkg-signing", "`publish.pkgs.sign` signs packages when they are published"),
+    (
+        "binpkg-signing",
+        "`publish.pkgs.sign` signs packages when they are published",
+    ),
     ("ccache", "the build containers have no ccache; take the word out"),
     ("distcc", "the build containers have no distcc; take the word out"),
-    ("getbinpkg", "builds have no network, and farm takes its own packages; take the word out"),
+    (
+        "getbinpkg",
+        "builds have no network, and farm takes its own packages; take the word out",
+    ),
 ];
 
 /// Makes a layer of what was taken of a tree: the path from its root, the path in the layer, the entry.
@@ -77,7 +95,8 @@ impl Layer {
             "repos.conf" => {
                 let advice = "farm writes /etc/portage/repos.conf itself from `binfarm.repos`";
                 draft.note(NoteKind::LeftOut, file, None, "says where repositories are", advice);
-                self.repos.extend(repos_conf::read(file, tree.text(source).unwrap_or_default()));
+                self.repos
+                    .extend(repos_conf::read(file, tree.text(source).unwrap_or_default()));
                 return;
             }
             "make.profile" => {
@@ -95,7 +114,13 @@ impl Layer {
         }
         let Some(read) = tree.text(source) else {
             let advice = "put a copy in UTF-8 into the layer";
-            draft.note(NoteKind::LeftOut, file, None, "is no text, or a link that leads out of the tree", advice);
+            draft.note(
+                NoteKind::LeftOut,
+                file,
+                None,
+                "is no text, or a link that leads out of the tree",
+                advice,
+            );
             return;
         };
         let taken = match kind {
@@ -103,7 +128,8 @@ impl Layer {
             None if top == "bashrc" => read.to_owned(),
             None => variables(draft, file, read),
         };
-        self.files.insert(inside.to_owned(), (file.to_owned(), Entry::text(taken)));
+        self.files
+            .insert(inside.to_owned(), (file.to_owned(), Entry::text(taken)));
     }
 
     /// Puts the files where layers are.
@@ -180,7 +206,13 @@ fn variables(draft: &mut Draft, file: &str, text: &str) -> String {
     };
     for source in &conf.sources {
         let advice = "layers are profiles, which read no other files; put its lines here";
-        draft.note(NoteKind::LeftOut, file, source.line, format!("`source {}`", source.path), advice);
+        draft.note(
+            NoteKind::LeftOut,
+            file,
+            source.line,
+            format!("`source {}`", source.path),
+            advice,
+        );
     }
     for assignment in &conf.assignments {
         if let Some((_, advice)) = FARMS_OWN.iter().find(|(name, _)| *name == assignment.key) {
@@ -190,14 +222,26 @@ fn variables(draft: &mut Draft, file: &str, text: &str) -> String {
         if assignment.key == "FEATURES" {
             for (feature, advice) in FEATURES {
                 if assignment.value().split_whitespace().any(|word| word == *feature) {
-                    draft.note(NoteKind::Look, file, assignment.line, format!("`{feature}` in FEATURES"), *advice);
+                    draft.note(
+                        NoteKind::Look,
+                        file,
+                        assignment.line,
+                        format!("`{feature}` in FEATURES"),
+                        *advice,
+                    );
                 }
             }
         }
     }
     let sourced = |number| conf.sources.iter().any(|source| source.line == number);
     let lines = text.lines().enumerate();
-    let kept = lines.map(|(index, line)| if sourced(index + 1) { format!("# {line}\n") } else { format!("{line}\n") });
+    let kept = lines.map(|(index, line)| {
+        if sourced(index + 1) {
+            format!("# {line}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
     kept.collect()
 }
 
@@ -235,7 +279,11 @@ fn with_override(text: &str, number: usize) -> String {
     for (index, line) in text.lines().enumerate() {
         marked.push_str(line);
         if index + 1 == number && !line.contains("!override") {
-            marked.push_str(if line.contains('#') { " !override" } else { " # !override" });
+            marked.push_str(if line.contains('#') {
+                " !override"
+            } else {
+                " # !override"
+            });
         }
         marked.push('\n');
     }

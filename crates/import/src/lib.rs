@@ -13,17 +13,17 @@ mod gentoomuch;
 mod hep_soft;
 mod layer;
 mod lines;
-mod repositories;
 mod report;
 mod repos_conf;
+mod repositories;
 mod tree;
 mod write;
 mod yaml;
 
 use thiserror::Error;
 
-pub use self::repositories::Repository;
 pub use self::report::{Note, NoteKind, Report};
+pub use self::repositories::Repository;
 pub use self::tree::{Entry, Files};
 
 /// What is known besides the folder itself.

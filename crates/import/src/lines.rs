@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use farm_portage::atom::Atom;
 use farm_portage::lines::{
-    Dialect, Entry, LineError, PackageFile, Parsed, SetMember, lines, parse_keywords, parse_masks, parse_set, parse_use,
-    parse_words,
+    Dialect, Entry, LineError, PackageFile, Parsed, SetMember, lines, parse_keywords, parse_masks, parse_set,
+    parse_use, parse_words,
 };
 
 use crate::draft::Draft;
@@ -73,7 +73,9 @@ pub(crate) fn taken(draft: &mut Draft, kind: LineFile, file: &str, text: &str) -
     for error in errors {
         faults.entry(error.place.line).or_default().push(error);
     }
-    let firsts: BTreeMap<usize, usize> = lines(text).map(|line| (line.number, line.words[0].place.column)).collect();
+    let firsts: BTreeMap<usize, usize> = lines(text)
+        .map(|line| (line.number, line.words[0].place.column))
+        .collect();
     let mut taken = String::new();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -84,7 +86,13 @@ pub(crate) fn taken(draft: &mut Draft, kind: LineFile, file: &str, text: &str) -
             .find(|fault| !kind.keeps_line() || Some(&fault.place.column) == firsts.get(&number));
         if let Some(fault) = whole {
             let advice = "Portage passes over the line, which is a comment now; mend it if it is meant";
-            draft.note(NoteKind::LeftOut, file, number, format!("{}: `{}`", fault.problem, line.trim()), advice);
+            draft.note(
+                NoteKind::LeftOut,
+                file,
+                number,
+                format!("{}: `{}`", fault.problem, line.trim()),
+                advice,
+            );
             taken.push_str(&format!("# Portage did not take this line: {}\n", line.trim()));
             continue;
         }
@@ -109,8 +117,13 @@ pub(crate) fn taken(draft: &mut Draft, kind: LineFile, file: &str, text: &str) -
 
 /// A line without one of its words.
 fn without_word(line: &str, word: &str) -> String {
-    let (code, comment) = line.split_once(" #").map_or((line, None), |(code, comment)| (code, Some(comment)));
-    let kept: Vec<&str> = code.split_whitespace().filter(|one| !word.split_whitespace().any(|w| w == *one)).collect();
+    let (code, comment) = line
+        .split_once(" #")
+        .map_or((line, None), |(code, comment)| (code, Some(comment)));
+    let kept: Vec<&str> = code
+        .split_whitespace()
+        .filter(|one| !word.split_whitespace().any(|w| w == *one))
+        .collect();
     let code = kept.join(" ");
     comment.map_or(code.clone(), |comment| format!("{code} #{comment}"))
 }

@@ -70,7 +70,9 @@ pub(crate) struct Renamed {
 impl Names {
     /// From the repositories that were named, and those that lie in the folder itself.
     pub(crate) fn new(named: &[Repository], files: &Files) -> Self {
-        let inside = folders(files).into_iter().map(|(folder, name)| read(files, &folder, &name));
+        let inside = folders(files)
+            .into_iter()
+            .map(|(folder, name)| read(files, &folder, &name));
         Self {
             repositories: named.iter().cloned().chain(inside).collect(),
             complete: !named.is_empty(),

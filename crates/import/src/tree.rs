@@ -96,7 +96,10 @@ impl<'a> Tree<'a> {
     /// The names right below a folder, sorted.
     pub(crate) fn names(&self, folder: &str) -> BTreeSet<&'a str> {
         let below = self.files.keys().filter_map(|path| path.strip_prefix(folder).ok());
-        below.filter_map(|inside| inside.components().next()).map(|name| name.as_str()).collect()
+        below
+            .filter_map(|inside| inside.components().next())
+            .map(|name| name.as_str())
+            .collect()
     }
 
     pub(crate) fn has(&self, path: &str) -> bool {

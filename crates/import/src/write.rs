@@ -88,7 +88,9 @@ mod tests {
         for plain in ["a", "-c++11", "sci-physics/root", "mysql++", "4.10.6_p2", "file.conf"] {
             assert_eq!(quoted(plain), plain);
         }
-        for quote in ["=a/b-1", "~amd64", "*/*", "@set", "", "-*", "a b", "a:0", "a: b", "no", "${X}", "[a]", "-", "#a", "ü"] {
+        for quote in [
+            "=a/b-1", "~amd64", "*/*", "@set", "", "-*", "a b", "a:0", "a: b", "no", "${X}", "[a]", "-", "#a", "ü",
+        ] {
             assert_eq!(quoted(quote), format!("\"{quote}\""));
         }
         assert_eq!(quoted("a\"\\b"), "\"a\\\"\\\\b\"");

@@ -103,7 +103,11 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Document, ImportError> {
             Event::Scalar(value, style, ..) => {
                 let plain = matches!(style, ScalarStyle::Plain);
                 let null = plain && matches!(written, "" | "~" | "null" | "Null" | "NULL");
-                let kind = if null { Kind::Null } else { Kind::Scalar(value.into_owned()) };
+                let kind = if null {
+                    Kind::Null
+                } else {
+                    Kind::Scalar(value.into_owned())
+                };
                 if let Some(Open::Map(_, _, key @ None)) = open.last_mut() {
                     let text = match kind {
                         Kind::Scalar(text) => text,
@@ -134,14 +138,19 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Document, ImportError> {
                     Node { line, end, kind }
                 }
                 Some(Open::Map(line, entries, _)) => {
-                    let end = entries.last().map_or(end, |(_, last)| last.end.max(flow_end(written, end)));
+                    let end = entries
+                        .last()
+                        .map_or(end, |(_, last)| last.end.max(flow_end(written, end)));
                     let kind = Kind::Map(entries);
                     Node { line, end, kind }
                 }
                 None => continue,
             },
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                return Err(fail(line, "an alias (`*NAME`) cannot be taken over; write the value out, or put the atom in quotes"));
+                return Err(fail(
+                    line,
+                    "an alias (`*NAME`) cannot be taken over; write the value out, or put the atom in quotes",
+                ));
             }
             Event::DocumentStart(..) if root.is_some() => {
                 return Err(fail(line, "a second document; a file of sets holds one"));
@@ -182,7 +191,9 @@ struct Places<'a> {
 
 impl<'a> Places<'a> {
     fn new(text: &'a str) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
         Self { text, starts }
     }
 
@@ -205,19 +216,34 @@ mod tests {
         let document = parse("f", text).unwrap();
         let Kind::Map(sets) = &document.root.kind else { panic!() };
         let Kind::Map(members) = &sets[0].1.kind else { panic!() };
-        assert_eq!((members[0].0.text.as_str(), members[0].0.line, members[0].0.column), ("=x/y-1", 3, 2));
-        let Kind::Map(fields) = &members[0].1.kind else { panic!() };
+        assert_eq!(
+            (members[0].0.text.as_str(), members[0].0.line, members[0].0.column),
+            ("=x/y-1", 3, 2)
+        );
+        let Kind::Map(fields) = &members[0].1.kind else {
+            panic!()
+        };
         assert_eq!((fields[0].1.line, fields[0].1.end), (4, 5));
         assert_eq!(members[0].1.end, 6);
         assert_eq!(sets[1].1.kind, Kind::Null);
-        let comments: Vec<_> = document.comments.iter().map(|one| (one.line, one.text.as_str())).collect();
+        let comments: Vec<_> = document
+            .comments
+            .iter()
+            .map(|one| (one.line, one.text.as_str()))
+            .collect();
         assert_eq!(comments, [(1, "# top"), (3, "# why"), (4, "# in"), (7, "# end")]);
     }
 
     #[test]
     fn what_is_no_yaml_says_where() {
-        assert!(matches!(parse("f", "a: [b\nc: d: e\n"), Err(ImportError::Unreadable { .. })));
-        assert!(matches!(parse("f", "a:\n  - *b\n"), Err(ImportError::Unreadable { line: 2, .. })));
+        assert!(matches!(
+            parse("f", "a: [b\nc: d: e\n"),
+            Err(ImportError::Unreadable { .. })
+        ));
+        assert!(matches!(
+            parse("f", "a:\n  - *b\n"),
+            Err(ImportError::Unreadable { line: 2, .. })
+        ));
         assert_eq!(parse("f", "").unwrap().root.kind, Kind::Null);
     }
 }

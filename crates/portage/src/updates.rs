@@ -81,17 +81,29 @@ mod tests {
     #[test]
     fn a_name_is_followed_through_the_quarters() {
         let moves = Moves::read([
-            ("1Q-2024", "move sys-devel/gdb dev-debug/gdb\nmove dev-util/b dev-build/c\n"),
-            ("4Q-2019", "move dev-util/a dev-util/b\n# no comment\nmove x/y\nslotmove a/b 0 1\n"),
+            (
+                "1Q-2024",
+                "move sys-devel/gdb dev-debug/gdb\nmove dev-util/b dev-build/c\n",
+            ),
+            (
+                "4Q-2019",
+                "move dev-util/a dev-util/b\n# no comment\nmove x/y\nslotmove a/b 0 1\n",
+            ),
             (".notes", "move dev-util/a never/seen\n"),
             ("0-undated", "move dev-debug/gdb dev-debug/gnu\n"),
         ]);
         let of = |name| -> Vec<String> {
             let found = moves.of(name);
-            found.iter().map(|one| format!("{} {}:{}", one.to, one.file, one.line)).collect()
+            found
+                .iter()
+                .map(|one| format!("{} {}:{}", one.to, one.file, one.line))
+                .collect()
         };
         assert_eq!(of("dev-util/a"), ["dev-util/b 4Q-2019:1", "dev-build/c 1Q-2024:2"]);
-        assert_eq!(of("sys-devel/gdb"), ["dev-debug/gdb 1Q-2024:1", "dev-debug/gnu 0-undated:1"]);
+        assert_eq!(
+            of("sys-devel/gdb"),
+            ["dev-debug/gdb 1Q-2024:1", "dev-debug/gnu 0-undated:1"]
+        );
         assert_eq!(of("dev-build/c"), [""; 0]);
         assert_eq!(moves.0.len(), 4);
     }

@@ -2,7 +2,7 @@
 
 use crate::space::Space;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "build",
     "publish-pkgs",
     "publish-image",
@@ -10,6 +10,7 @@ const COMMANDS: [&str; 19] = [
     "update",
     "binhost",
     "key",
+    "import",
     "targets",
     "why",
     "graph",

@@ -74,7 +74,13 @@ impl Definitions {
             let known = of.filter(|of| stage3.iter().any(|stage3| stage3.name == of.name));
             let Some(of) = known else {
                 let advice = "write the name of a folder of stage3.defines into the file `stage3`";
-                draft.note(NoteKind::LeftOut, &folder, None, "the stage is of no stage3 that is defined", advice);
+                draft.note(
+                    NoteKind::LeftOut,
+                    &folder,
+                    None,
+                    "the stage is of no stage3 that is defined",
+                    advice,
+                );
                 continue;
             };
             stage4.push(Stage4 {
@@ -95,13 +101,25 @@ impl Definitions {
         ] {
             let file = format!("{prefix}env/{name}");
             for value in names(tree, &file) {
-                draft.note(NoteKind::LeftOut, &file, value.line, format!("{name} {}", value.name), advice);
+                draft.note(
+                    NoteKind::LeftOut,
+                    &file,
+                    value.line,
+                    format!("{name} {}", value.name),
+                    advice,
+                );
             }
         }
         let bootstrapped = names(tree, &format!("{prefix}profiles"));
         for profile in &bootstrapped {
             let advice = "farm fetches and pins the base of `binfarm.base` by itself";
-            draft.note(NoteKind::LeftOut, &profile.file, profile.line, format!("the bootstrapped profile `{}`", profile.name), advice);
+            draft.note(
+                NoteKind::LeftOut,
+                &profile.file,
+                profile.line,
+                format!("the bootstrapped profile `{}`", profile.name),
+                advice,
+            );
         }
         Some(Self {
             arch: arch.unwrap_or_else(|| "amd64".to_owned()),
@@ -130,7 +148,11 @@ fn portage_profile(draft: &mut Draft, named: Option<&Named>, arch: &str, folder:
         return format!("gentoo:{name}");
     }
     let (file, line, what) = match named {
-        Some(named) => (named.file.as_str(), Some(named.line), format!("`{}` is the name of a tarball, not of a profile", named.name)),
+        Some(named) => (
+            named.file.as_str(),
+            Some(named.line),
+            format!("`{}` is the name of a tarball, not of a profile", named.name),
+        ),
         None => (folder, None, "no profile is named".to_owned()),
     };
     let profile = format!("gentoo:default/linux/{arch}/23.0");
@@ -161,7 +183,13 @@ fn one(draft: &mut Draft, tree: &mut Tree<'_>, file: &str) -> Option<Named> {
     let mut found = names(tree, file).into_iter();
     let first = found.next();
     for more in found {
-        draft.note(NoteKind::LeftOut, file, more.line, format!("`{}`: a second name", more.name), "only the first line counts");
+        draft.note(
+            NoteKind::LeftOut,
+            file,
+            more.line,
+            format!("`{}`: a second name", more.name),
+            "only the first line counts",
+        );
     }
     first
 }

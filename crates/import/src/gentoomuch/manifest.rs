@@ -22,7 +22,10 @@ impl Context<'_, '_> {
     /// Writes the manifest of one farm, and puts the files that it names beside it.
     pub(super) fn write(&mut self, group: &Group<'_>, config: &[String]) -> String {
         let mut out = Writer::default();
-        out.line(0, "# Made by `farm import gentoomuch`. import-report.txt beside this file says what could not be");
+        out.line(
+            0,
+            "# Made by `farm import gentoomuch`. import-report.txt beside this file says what could not be",
+        );
         out.line(0, "# taken over as it was.");
         out.value(0, "farm", &group.farm);
         out.line(0, "");
@@ -40,9 +43,15 @@ impl Context<'_, '_> {
 
     fn binfarm(&mut self, out: &mut Writer, group: &Group<'_>, config: &[String]) {
         out.line(0, "binfarm:");
-        out.line(1, "# Gentoomuch started from a tarball that you fetched. So can a farm:");
+        out.line(
+            1,
+            "# Gentoomuch started from a tarball that you fetched. So can a farm:",
+        );
         out.line(1, "#   base: { stage3: ARCHIVE, keyring: FILE }");
-        out.line(1, &format!("base: {{ image: {} }}", quoted("gentoo/stage3:${ARCH}-openrc")));
+        out.line(
+            1,
+            &format!("base: {{ image: {} }}", quoted("gentoo/stage3:${ARCH}-openrc")),
+        );
         out.line(1, "repos:");
         out.line(2, &format!("gentoo: {{ image: {} }}", quoted("gentoo/portage:latest")));
         out.value(1, "profile", &literal(&group.profile));
@@ -50,9 +59,15 @@ impl Context<'_, '_> {
             out.list(1, "config", config);
         }
         if let Some(text) = self.sets.get(BUILDER) {
-            out.line(1, "# The tools of the builder, beside the root: nothing is built with them.");
+            out.line(
+                1,
+                "# The tools of the builder, beside the root: nothing is built with them.",
+            );
             out.value(1, "packages", &format!("sets/{BUILDER}"));
-            self.draft.put(format!("farms/{}/sets/{BUILDER}", group.farm), Entry::text(text.clone()));
+            self.draft.put(
+                format!("farms/{}/sets/{BUILDER}", group.farm),
+                Entry::text(text.clone()),
+            );
         }
         out.line(0, "");
         let file = group.stage3.first().map_or("", |stage3| stage3.folder.as_str());
@@ -77,8 +92,18 @@ impl Context<'_, '_> {
             if written.is_empty() {
                 out.line(0, "subjects:");
             }
-            out.line(1, &format!("{}: {{ packages: {} }}", quoted(&set.name), quoted(&format!("sets/{}", set.name))));
-            self.draft.put(format!("farms/{}/sets/{}", group.farm, set.name), Entry::text(text.clone()));
+            out.line(
+                1,
+                &format!(
+                    "{}: {{ packages: {} }}",
+                    quoted(&set.name),
+                    quoted(&format!("sets/{}", set.name))
+                ),
+            );
+            self.draft.put(
+                format!("farms/{}/sets/{}", group.farm, set.name),
+                Entry::text(text.clone()),
+            );
             written.insert(set.name.clone());
         }
         if !written.is_empty() {
@@ -93,10 +118,20 @@ impl Context<'_, '_> {
             if written.contains(&kernel.name) {
                 continue;
             }
-            let source = format!("{}kernel.configs/{}.kconf", self.prefix, kernel.name.trim_end_matches(".kconf"));
+            let source = format!(
+                "{}kernel.configs/{}.kconf",
+                self.prefix,
+                kernel.name.trim_end_matches(".kconf")
+            );
             let Some(entry) = self.tree.take(&source) else {
                 let message = format!("there is no kernel configuration `{}`", kernel.name);
-                self.draft.note(NoteKind::LeftOut, &kernel.file, kernel.line, message, "take the line out, or write the configuration");
+                self.draft.note(
+                    NoteKind::LeftOut,
+                    &kernel.file,
+                    kernel.line,
+                    message,
+                    "take the line out, or write the configuration",
+                );
                 continue;
             };
             if written.is_empty() {
@@ -105,10 +140,24 @@ impl Context<'_, '_> {
             }
             let name = kernel.name.trim_end_matches(".kconf");
             let path = format!("kernels/{name}.kconf");
-            out.line(1, &format!("{}: {{ sources: sys-kernel/gentoo-sources, config: {} }}", quoted(name), quoted(&path)));
+            out.line(
+                1,
+                &format!(
+                    "{}: {{ sources: sys-kernel/gentoo-sources, config: {} }}",
+                    quoted(name),
+                    quoted(&path)
+                ),
+            );
             self.draft.put(format!("farms/{}/{path}", group.farm), entry.clone());
-            let advice = "the configuration is kept beside the manifest; farm builds no kernels yet, so the stage has none";
-            self.draft.note(NoteKind::LeftOut, &kernel.file, kernel.line, format!("the kernel `{name}`"), advice);
+            let advice =
+                "the configuration is kept beside the manifest; farm builds no kernels yet, so the stage has none";
+            self.draft.note(
+                NoteKind::LeftOut,
+                &kernel.file,
+                kernel.line,
+                format!("the kernel `{name}`"),
+                advice,
+            );
             written.insert(kernel.name.clone());
         }
         if !written.is_empty() {
@@ -120,10 +169,20 @@ impl Context<'_, '_> {
         out.line(0, "stages:");
         for stage3 in &group.stage3 {
             let taken = group.stage4.iter().any(|stage4| stage4.name == stage3.name);
-            let name = if taken { format!("{}-stage3", stage3.name) } else { stage3.name.clone() };
+            let name = if taken {
+                format!("{}-stage3", stage3.name)
+            } else {
+                stage3.name.clone()
+            };
             if taken {
                 let message = format!("a stage3 and a stage4 are called `{}`", stage3.name);
-                self.draft.note(NoteKind::Changed, &stage3.folder, None, message, format!("the stage3 is the stage `{name}`"));
+                self.draft.note(
+                    NoteKind::Changed,
+                    &stage3.folder,
+                    None,
+                    message,
+                    format!("the stage3 is the stage `{name}`"),
+                );
             }
             out.line(1, &format!("{}:", quoted(&name)));
             self.content(out, group, &stage3.sets, &[&stage3.scripts], subjects);
@@ -136,15 +195,34 @@ impl Context<'_, '_> {
             self.content(out, group, &stage3.sets, &[&stage3.scripts, &stage4.scripts], subjects);
             self.removes(out, &stage4.removes);
             if let Some(kernel) = &stage4.kernel {
-                out.line(2, &format!("# kernel: {}   # not built yet", quoted(kernel.name.trim_end_matches(".kconf"))));
+                out.line(
+                    2,
+                    &format!(
+                        "# kernel: {}   # not built yet",
+                        quoted(kernel.name.trim_end_matches(".kconf"))
+                    ),
+                );
             }
         }
         let file = group.stage3.first().map_or("", |stage3| stage3.folder.as_str());
         let advice = "write `sign: KEYID` under each stage; `farm key new` makes a key";
-        self.draft.note(NoteKind::LeftOut, file, None, "Gentoomuch signed every stage with GnuPG's default key", advice);
+        self.draft.note(
+            NoteKind::LeftOut,
+            file,
+            None,
+            "Gentoomuch signed every stage with GnuPG's default key",
+            advice,
+        );
     }
 
-    fn content(&mut self, out: &mut Writer, group: &Group<'_>, sets: &[Named], scripts: &[&Vec<Named>], subjects: &BTreeSet<String>) {
+    fn content(
+        &mut self,
+        out: &mut Writer,
+        group: &Group<'_>,
+        sets: &[Named],
+        scripts: &[&Vec<Named>],
+        subjects: &BTreeSet<String>,
+    ) {
         out.value(2, "from", "base");
         let mut names: Vec<&str> = Vec::new();
         for set in sets.iter().filter(|set| subjects.contains(&set.name)) {
@@ -167,11 +245,19 @@ impl Context<'_, '_> {
     /// Puts a script beside the manifest, and gives its path.
     fn script(&mut self, group: &Group<'_>, script: &Named) -> Option<String> {
         let candidates = [script.name.clone(), format!("{}.sh", script.name)];
-        let found = candidates.iter().find(|name| self.tree.has(&format!("{}user.scripts/{name}", self.prefix)));
+        let found = candidates
+            .iter()
+            .find(|name| self.tree.has(&format!("{}user.scripts/{name}", self.prefix)));
         let entry = found.and_then(|name| self.tree.take(&format!("{}user.scripts/{name}", self.prefix)));
         let (Some(name), Some(Entry::File { bytes, .. })) = (found, entry) else {
             let message = format!("there is no script `{}` in user.scripts", script.name);
-            self.draft.note(NoteKind::LeftOut, &script.file, script.line, message, "take the line out, or write the script");
+            self.draft.note(
+                NoteKind::LeftOut,
+                &script.file,
+                script.line,
+                message,
+                "take the line out, or write the script",
+            );
             return None;
         };
         let path = format!("scripts/{name}");
@@ -189,13 +275,20 @@ impl Context<'_, '_> {
             let file = format!("{}user.removes/{}", self.prefix, list.name);
             if !self.tree.has(&file) {
                 let message = format!("there is no list `{}` in user.removes", list.name);
-                self.draft.note(NoteKind::LeftOut, &list.file, list.line, message, "take the line out, or write the list");
+                self.draft.note(
+                    NoteKind::LeftOut,
+                    &list.file,
+                    list.line,
+                    message,
+                    "take the line out, or write the list",
+                );
                 continue;
             }
             for path in names(self.tree, &file) {
                 if path.name.split('/').any(|part| part == "..") || path.name.trim_matches('/').is_empty() {
                     let message = format!("`{}` is no path that can be removed", path.name);
-                    self.draft.note(NoteKind::LeftOut, &file, path.line, message, "write the absolute path");
+                    self.draft
+                        .note(NoteKind::LeftOut, &file, path.line, message, "write the absolute path");
                     continue;
                 }
                 let absolute = format!("/{}", literal(path.name.trim_start_matches('/')));

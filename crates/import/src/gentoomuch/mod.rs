@@ -48,7 +48,11 @@ struct Group<'a> {
 pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, ImportError> {
     let mut tree = Tree::new(files);
     let mut draft = Draft::new(options, files);
-    let prefix = if tree.names("stage3.defines").is_empty() { "config/" } else { "" };
+    let prefix = if tree.names("stage3.defines").is_empty() {
+        "config/"
+    } else {
+        ""
+    };
     let at = |path: &str| format!("{prefix}{path}");
     let Some(definitions) = Definitions::read(&mut draft, &mut tree, prefix) else {
         return Err(ImportError::Foreign {
@@ -83,7 +87,11 @@ pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, Impor
     }
     for folder in EARLIER {
         let whole = at(folder);
-        let mut found: Vec<String> = tree.take_below(&whole).iter().map(|(path, _, _)| path.to_string()).collect();
+        let mut found: Vec<String> = tree
+            .take_below(&whole)
+            .iter()
+            .map(|(path, _, _)| path.to_string())
+            .collect();
         if tree.take(&whole).is_some() {
             found.push(whole);
         }
@@ -101,8 +109,15 @@ pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, Impor
 fn groups<'a>(draft: &mut Draft, definitions: &'a Definitions, options: &Options) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for stage3 in &definitions.stage3 {
-        let stage4: Vec<&Stage4> = definitions.stage4.iter().filter(|stage4| stage4.stage3.name == stage3.name).collect();
-        let mut profiles: Vec<String> = stage4.iter().map(|stage4| stage4.portage_profile(draft, &definitions.arch)).collect();
+        let stage4: Vec<&Stage4> = definitions
+            .stage4
+            .iter()
+            .filter(|stage4| stage4.stage3.name == stage3.name)
+            .collect();
+        let mut profiles: Vec<String> = stage4
+            .iter()
+            .map(|stage4| stage4.portage_profile(draft, &definitions.arch))
+            .collect();
         if profiles.is_empty() {
             profiles.push(definitions.portage_profile(draft));
         }
@@ -114,7 +129,11 @@ fn groups<'a>(draft: &mut Draft, definitions: &'a Definitions, options: &Options
             let same = groups.iter_mut().find(|group| {
                 group.profile == *profile
                     && group.cpu.map(|cpu| &cpu.name) == cpu.map(|cpu| &cpu.name)
-                    && group.locals.iter().map(|local| &local.name).eq(stage3.locals.iter().map(|local| &local.name))
+                    && group
+                        .locals
+                        .iter()
+                        .map(|local| &local.name)
+                        .eq(stage3.locals.iter().map(|local| &local.name))
             });
             match same {
                 Some(group) => {
@@ -146,7 +165,13 @@ fn groups<'a>(draft: &mut Draft, definitions: &'a Definitions, options: &Options
             group.farm = name;
             let file = group.stage3.first().map_or("", |stage3| stage3.folder.as_str());
             let message = "has another processor, other local trees or another profile than other definitions";
-            draft.note(NoteKind::Changed, file, None, message, format!("it is in the farm `{}`: flags hold for a whole farm", group.farm));
+            draft.note(
+                NoteKind::Changed,
+                file,
+                None,
+                message,
+                format!("it is in the farm `{}`: flags hold for a whole farm", group.farm),
+            );
         }
     }
     groups
@@ -185,7 +210,12 @@ fn order(group: &Group<'_>, options: &Options, layers: &BTreeMap<String, Layer>,
     }
     names.push((layer_name(options, "global", ""), None));
     names.push((layer_name(options, "sets", ""), None));
-    names.extend(group.locals.iter().map(|local| (layer_name(options, "local", &local.name), Some(local))));
+    names.extend(
+        group
+            .locals
+            .iter()
+            .map(|local| (layer_name(options, "local", &local.name), Some(local))),
+    );
     names.push((layer_name(options, "patches", ""), None));
     let mut found = Vec::new();
     for (name, named) in names {
@@ -193,7 +223,13 @@ fn order(group: &Group<'_>, options: &Options, layers: &BTreeMap<String, Layer>,
             found.push(name);
         } else if let Some(named) = named {
             let message = format!("there is no folder of the name `{}`, or nothing in it", named.name);
-            draft.note(NoteKind::LeftOut, &named.file, named.line, message, "take the line out, or make the layer and name it under `config`");
+            draft.note(
+                NoteKind::LeftOut,
+                &named.file,
+                named.line,
+                message,
+                "take the line out, or make the layer and name it under `config`",
+            );
         }
     }
     found
@@ -205,7 +241,13 @@ fn sets(draft: &mut Draft, tree: &mut Tree<'_>, folder: &str) -> BTreeMap<String
     for (source, inside, entry) in tree.take_below(folder) {
         let file = source.as_str();
         let Some(text) = entry.as_text().filter(|_| !inside.as_str().contains('/')) else {
-            draft.note(NoteKind::LeftOut, file, None, "is no file of a set", "a set is a file of lines");
+            draft.note(
+                NoteKind::LeftOut,
+                file,
+                None,
+                "is no file of a set",
+                "a set is a file of lines",
+            );
             continue;
         };
         let text = lines::taken(draft, LineFile::Set, file, text);
@@ -217,9 +259,18 @@ fn sets(draft: &mut Draft, tree: &mut Tree<'_>, folder: &str) -> BTreeMap<String
             .collect();
         let mut kept = String::new();
         for (index, line) in text.lines().enumerate() {
-            match members.get(&(index + 1)).map(|member| (member, seen.get(member).copied())) {
+            match members
+                .get(&(index + 1))
+                .map(|member| (member, seen.get(member).copied()))
+            {
                 Some((member, Some(first))) => {
-                    draft.note(NoteKind::LeftOut, file, index + 1, format!("`{member}` stands here again"), format!("line {first} has it already"));
+                    draft.note(
+                        NoteKind::LeftOut,
+                        file,
+                        index + 1,
+                        format!("`{member}` stands here again"),
+                        format!("line {first} has it already"),
+                    );
                     kept.push_str("# again: ");
                 }
                 Some((member, None)) => {
@@ -231,7 +282,13 @@ fn sets(draft: &mut Draft, tree: &mut Tree<'_>, folder: &str) -> BTreeMap<String
             kept.push('\n');
         }
         if seen.is_empty() {
-            draft.note(NoteKind::LeftOut, file, None, "the set has no members", "a subject needs a member");
+            draft.note(
+                NoteKind::LeftOut,
+                file,
+                None,
+                "the set has no members",
+                "a subject needs a member",
+            );
             continue;
         }
         found.insert(inside.to_string(), kept);
@@ -284,20 +341,40 @@ fn patches(
         };
         let Some(atom) = atom else {
             let advice = "Portage applies `patches/CATEGORY/NAME-VERSION/FILE.patch`; put it there in a layer";
-            draft.note(NoteKind::LeftOut, file, None, "is no patch for a version of a package", advice);
+            draft.note(
+                NoteKind::LeftOut,
+                file,
+                None,
+                "is no patch for a version of a package",
+                advice,
+            );
             continue;
         };
-        let atom = draft.names.today(&atom, file, 1, &mut draft.report).map_or(atom, |renamed| renamed.atom);
+        let atom = draft
+            .names
+            .today(&atom, file, 1, &mut draft.report)
+            .map_or(atom, |renamed| renamed.atom);
         let package = atom.to_string().trim_start_matches('=').to_owned();
         let name = parts.last().copied().unwrap_or_default();
         let path = format!("patches/{package}/{name}");
         if let Some(earlier) = of_package.insert(package, file.to_owned()) {
-            let advice = "Gentoomuch stopped at two patches of one version; Portage applies both in the order of their names";
-            draft.note(NoteKind::Look, file, None, format!("{earlier} patches the same version"), advice);
+            let advice =
+                "Gentoomuch stopped at two patches of one version; Portage applies both in the order of their names";
+            draft.note(
+                NoteKind::Look,
+                file,
+                None,
+                format!("{earlier} patches the same version"),
+                advice,
+            );
         }
         let taken = (file.to_owned(), entry.clone());
         if layer.files.contains_key(&path) {
-            let other = format!("patches/{}/{}-{name}", path.split('/').skip(1).take(2).collect::<Vec<_>>().join("/"), parts[0]);
+            let other = format!(
+                "patches/{}/{}-{name}",
+                path.split('/').skip(1).take(2).collect::<Vec<_>>().join("/"),
+                parts[0]
+            );
             layer.files.insert(other, taken);
         } else {
             layer.files.insert(path, taken);
@@ -318,10 +395,17 @@ fn unused(
     groups: &[Group<'_>],
     options: &Options,
 ) {
-    let named = |name: &str| definitions.stage3.iter().any(|stage3| stage3.sets.iter().any(|set| set.name == name));
+    let named = |name: &str| {
+        definitions
+            .stage3
+            .iter()
+            .any(|stage3| stage3.sets.iter().any(|set| set.name == name))
+    };
     for name in sets.keys().filter(|name| *name != BUILDER && !named(name)) {
         let path = format!("{prefix}package.sets/{name}");
-        let nested = layers.get(&layer_name(options, "sets", "")).is_some_and(|layer| layer.files.contains_key(&format!("sets/{name}")));
+        let nested = layers
+            .get(&layer_name(options, "sets", ""))
+            .is_some_and(|layer| layer.files.contains_key(&format!("sets/{name}")));
         if nested {
             continue;
         }
@@ -340,7 +424,13 @@ fn unused(
             let path: Utf8PathBuf = format!("profiles/{name}").into();
             let advice = format!("it is in {path}; name the layer under `config` of a farm that should have it");
             let source = layers[name].files.values().next().map_or("", |(source, _)| source);
-            draft.note(NoteKind::Look, source, None, "no definition names the tree that this file is in", advice);
+            draft.note(
+                NoteKind::Look,
+                source,
+                None,
+                "no definition names the tree that this file is in",
+                advice,
+            );
         }
     }
 }

@@ -22,14 +22,32 @@ const PLACED: [&str; 6] = [
 const NEEDLESS: &[(&str, &str)] = &[
     ("ALL_SETS", "the subjects are all sets"),
     ("BUILD_NPROC", "`farm build -jN` says how many jobs there are"),
-    ("DOCKER", "farm talks to the engine's socket itself, as whoever may open it"),
-    ("HEPSOFT_VERSION", "keys say what is current; a task can write a stamp if one is wanted"),
-    ("PKGS_LOCAL_CURRENT_DIR", "the local binhost is .farm/binhost/FARM/FLAVOUR"),
-    ("PKGS_LOCAL_DIR", "the local binhost is .farm/binhost/FARM/FLAVOUR; `farm serve` hands it out"),
-    ("PORTAGE_BINHOST", "farm takes its own packages; what others published comes in with `farm binhost import`"),
+    (
+        "DOCKER",
+        "farm talks to the engine's socket itself, as whoever may open it",
+    ),
+    (
+        "HEPSOFT_VERSION",
+        "keys say what is current; a task can write a stamp if one is wanted",
+    ),
+    (
+        "PKGS_LOCAL_CURRENT_DIR",
+        "the local binhost is .farm/binhost/FARM/FLAVOUR",
+    ),
+    (
+        "PKGS_LOCAL_DIR",
+        "the local binhost is .farm/binhost/FARM/FLAVOUR; `farm serve` hands it out",
+    ),
+    (
+        "PORTAGE_BINHOST",
+        "farm takes its own packages; what others published comes in with `farm binhost import`",
+    ),
     ("PYTHON", "farm renders the configuration itself"),
     ("RSYNC", "farm calls rsync itself for `ssh://`"),
-    ("TMP_DIR", "FARM_SCRATCH in the environment names the folder for temporary files"),
+    (
+        "TMP_DIR",
+        "FARM_SCRATCH in the environment names the folder for temporary files",
+    ),
 ];
 
 /// What HEP-Soft left out of its archives by default; farm leaves out the same.
@@ -100,7 +118,9 @@ impl Makefile {
             }
         }
         if let Some((targets, _)) = code.split_once(':') {
-            let targets = targets.split_whitespace().filter(|target| !target.starts_with('.') || target.contains('/'));
+            let targets = targets
+                .split_whitespace()
+                .filter(|target| !target.starts_with('.') || target.contains('/'));
             self.rules.extend(targets.map(|target| (target.to_owned(), number)));
         }
     }
@@ -158,14 +178,29 @@ impl Makefile {
             if let Some((_, why)) = NEEDLESS.iter().find(|(known, _)| known == name) {
                 draft.note(NoteKind::LeftOut, file, *line, shown, *why);
             } else if name == "ARCHIVE_OPTS" {
-                let others: Vec<&str> = value.split_whitespace().filter(|word| !EXCLUDES.contains(word)).collect();
+                let others: Vec<&str> = value
+                    .split_whitespace()
+                    .filter(|word| !EXCLUDES.contains(word))
+                    .collect();
                 if !others.is_empty() {
                     let advice = "farm leaves out .keep, .git and what editors leave behind, and nothing else";
-                    draft.note(NoteKind::LeftOut, file, *line, format!("ARCHIVE_OPTS has {}", others.join(" ")), advice);
+                    draft.note(
+                        NoteKind::LeftOut,
+                        file,
+                        *line,
+                        format!("ARCHIVE_OPTS has {}", others.join(" ")),
+                        advice,
+                    );
                 }
             } else if name == "PKGBUILD_DOCKER_OPTS" {
                 for word in value.split_whitespace() {
-                    draft.note(NoteKind::LeftOut, file, *line, format!("the option {word} of docker run"), docker_option(word));
+                    draft.note(
+                        NoteKind::LeftOut,
+                        file,
+                        *line,
+                        format!("the option {word} of docker run"),
+                        docker_option(word),
+                    );
                 }
             } else {
                 let advice = "HEP-Soft had no such variable; declare it under `vars:` if something uses it";
@@ -173,7 +208,11 @@ impl Makefile {
             }
         }
         for (target, line) in &self.rules {
-            let word = target.trim_start_matches("./").split(['.', '/']).next().unwrap_or_default();
+            let word = target
+                .trim_start_matches("./")
+                .split(['.', '/'])
+                .next()
+                .unwrap_or_default();
             let cache = target.starts_with(".cache/") || target.contains('%') || target.contains("$(");
             if !cache && !RULES.contains(&word) {
                 let advice = "HEP-Soft had no such target; make it a task of the manifest";
@@ -216,8 +255,12 @@ mod tests {
 
     #[test]
     fn packages_go_where_they_went() {
-        let text = "REMOTE_HOST=h.example\nREMOTE_DIR=/var/www/p/\np:\n\trsync -a x crank@$(REMOTE_HOST):$(REMOTE_DIR)\n";
-        assert_eq!(Makefile::parse(text).remote(), Some(("ssh://crank@h.example/var/www/p".to_owned(), 1)));
+        let text =
+            "REMOTE_HOST=h.example\nREMOTE_DIR=/var/www/p/\np:\n\trsync -a x crank@$(REMOTE_HOST):$(REMOTE_DIR)\n";
+        assert_eq!(
+            Makefile::parse(text).remote(),
+            Some(("ssh://crank@h.example/var/www/p".to_owned(), 1))
+        );
         assert_eq!(Makefile::parse("REMOTE_HOST=h\n").remote(), None);
     }
 }

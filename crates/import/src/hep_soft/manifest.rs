@@ -18,7 +18,10 @@ const DEFAULTS: [(&str, &str); 4] = [
 /// Writes it.
 pub(super) fn write(draft: &mut Draft, parts: &Parts) -> String {
     let mut out = Writer::default();
-    out.line(0, "# Made by `farm import hep-soft`. import-report.txt beside this file says what could not be");
+    out.line(
+        0,
+        "# Made by `farm import hep-soft`. import-report.txt beside this file says what could not be",
+    );
     out.line(0, "# taken over as it was.");
     out.value(0, "farm", &parts.name);
     out.line(0, "");
@@ -42,9 +45,18 @@ fn variables(draft: &mut Draft, out: &mut Writer, parts: &Parts) {
         let value = match parts.makefile.variable(name) {
             Some((value, _)) if !value.contains('$') => value.to_owned(),
             _ => {
-                let default = DEFAULTS.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
+                let default = DEFAULTS
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map_or("", |(_, value)| value);
                 let message = format!("{name} has no value that can be read");
-                draft.note(NoteKind::Look, MAKEFILE, None, message, format!("it is {default} under `vars:`, as in HEP-Soft"));
+                draft.note(
+                    NoteKind::Look,
+                    MAKEFILE,
+                    None,
+                    message,
+                    format!("it is {default} under `vars:`, as in HEP-Soft"),
+                );
                 default.to_owned()
             }
         };
@@ -63,7 +75,13 @@ fn expanded(draft: &mut Draft, parts: &Parts, name: &str, default: &str) -> Stri
         return value;
     }
     let message = format!("{name}={text} needs make to be read");
-    draft.note(NoteKind::Look, MAKEFILE, line, message, "what HEP-Soft has by default is in the manifest; write the value you want");
+    draft.note(
+        NoteKind::Look,
+        MAKEFILE,
+        line,
+        message,
+        "what HEP-Soft has by default is in the manifest; write the value you want",
+    );
     parts.makefile.expand(default).unwrap_or_default()
 }
 
@@ -73,7 +91,13 @@ fn binfarm(draft: &mut Draft, out: &mut Writer, parts: &Parts) {
         None => default.to_owned(),
         Some((image, line)) => recipes::reference(image).unwrap_or_else(|| {
             let message = format!("the image `{image}` has variables that the manifest does not have");
-            draft.note(NoteKind::Look, "context.binfarm.d/Dockerfile", *line, message, format!("`{default}` is in the manifest"));
+            draft.note(
+                NoteKind::Look,
+                "context.binfarm.d/Dockerfile",
+                *line,
+                message,
+                format!("`{default}` is in the manifest"),
+            );
             default.to_owned()
         }),
     };
@@ -95,12 +119,22 @@ fn binfarm(draft: &mut Draft, out: &mut Writer, parts: &Parts) {
         out.line(2, &format!("{}: {{ {source} }}", quoted(name)));
     }
     let profile = expanded(draft, parts, "GENTOO_PROFILE", "q-crypt-hep:binfarm/$(BINFARM_TYPE)");
-    let profile = if profile.contains(':') { profile } else { format!("gentoo:{profile}") };
+    let profile = if profile.contains(':') {
+        profile
+    } else {
+        format!("gentoo:{profile}")
+    };
     let repository = profile.split(':').next().unwrap_or_default();
     if repository != "gentoo" && !parts.repos.iter().any(|(name, _)| name == repository) {
         let line = parts.makefile.variable("GENTOO_PROFILE").map(|(_, line)| line);
         let message = format!("the profile {profile} is in a repository that is not in the folder");
-        draft.note(NoteKind::Look, MAKEFILE, line, message, "name the repository under `binfarm.repos`; the manifest cannot be used without");
+        draft.note(
+            NoteKind::Look,
+            MAKEFILE,
+            line,
+            message,
+            "name the repository under `binfarm.repos`; the manifest cannot be used without",
+        );
     }
     out.value(1, "profile", &profile);
     if parts.has_layer {
@@ -108,23 +142,29 @@ fn binfarm(draft: &mut Draft, out: &mut Writer, parts: &Parts) {
     }
     let Some(spec) = parts.specs.first() else { return };
     if spec.sets.is_empty() {
-        kept(out, 1, &spec.trailing);
+        kept(out, 1, 2, &spec.trailing);
     } else {
         out.line(1, "packages:");
         let mut seen: Vec<&str> = Vec::new();
         for set in &spec.sets {
-            kept(out, 2, &set.comments);
+            kept(out, 2, 0, &set.comments);
             for member in &set.members {
                 if seen.contains(&member.key.as_str()) {
                     let message = format!("`{}` is in two sets, of which the first one counts", member.key);
-                    draft.note(NoteKind::LeftOut, &spec.file, member.line, message, "put what is set for it into the first entry");
+                    draft.note(
+                        NoteKind::LeftOut,
+                        &spec.file,
+                        member.line,
+                        message,
+                        "put what is set for it into the first entry",
+                    );
                     continue;
                 }
                 seen.push(&member.key);
                 package(out, 2, member, true);
             }
         }
-        kept(out, 2, &spec.trailing);
+        kept(out, 2, 0, &spec.trailing);
     }
     out.line(0, "");
 }
@@ -133,7 +173,7 @@ fn binfarm(draft: &mut Draft, out: &mut Writer, parts: &Parts) {
 fn subjects(draft: &mut Draft, out: &mut Writer, parts: &Parts, sets: &[&Set]) -> Vec<String> {
     let trailing = |out: &mut Writer| {
         for spec in parts.specs.iter().skip(1) {
-            kept(out, 1, &spec.trailing);
+            kept(out, 1, 2, &spec.trailing);
         }
     };
     if sets.is_empty() {
@@ -145,7 +185,11 @@ fn subjects(draft: &mut Draft, out: &mut Writer, parts: &Parts, sets: &[&Set]) -
     for set in sets {
         let name = subject_name(&set.name);
         if name != set.name || names.contains(&name) {
-            let file = parts.specs.iter().skip(1).find(|spec| spec.sets.iter().any(|one| std::ptr::eq(one, *set)));
+            let file = parts
+                .specs
+                .iter()
+                .skip(1)
+                .find(|spec| spec.sets.iter().any(|one| std::ptr::eq(one, *set)));
             let file = file.map_or("", |spec| spec.file.as_str());
             let message = format!("the set `{}` is no name for a subject, or is there twice", set.name);
             draft.note(NoteKind::Changed, file, set.line, message, format!("it is `{name}`"));
@@ -153,7 +197,7 @@ fn subjects(draft: &mut Draft, out: &mut Writer, parts: &Parts, sets: &[&Set]) -
                 continue;
             }
         }
-        kept(out, 1, &set.comments);
+        kept(out, 1, 2, &set.comments);
         out.line(1, &format!("{}:", quoted(&name)));
         out.line(2, "packages:");
         for member in &set.members {
@@ -167,14 +211,20 @@ fn subjects(draft: &mut Draft, out: &mut Writer, parts: &Parts, sets: &[&Set]) -
 }
 
 fn subject_name(set: &str) -> String {
-    let valid = |c: char| if c.is_ascii_alphanumeric() || "_-+.".contains(c) { c } else { '-' };
+    let valid = |c: char| {
+        if c.is_ascii_alphanumeric() || "_-+.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
     let name: String = set.chars().map(valid).collect();
     name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
 }
 
 /// A member or an entry of `deps`, on one line where that is short.
 fn package(out: &mut Writer, depth: usize, package: &Package, member: bool) {
-    kept(out, depth, &package.comments);
+    kept(out, depth, 2, &package.comments);
     let fields = fields(package);
     let key = quoted(&package.key);
     if package.sets_nothing() && package.deps.is_empty() && package.inner.is_empty() && member {
@@ -183,7 +233,11 @@ fn package(out: &mut Writer, depth: usize, package: &Package, member: bool) {
     }
     if let ([(name, words)], true, true) = (&fields[..], package.deps.is_empty(), package.inner.is_empty()) {
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        let value = if *name == "mask" { "true".to_owned() } else { format!("[{}]", words.join(", ")) };
+        let value = if *name == "mask" {
+            "true".to_owned()
+        } else {
+            format!("[{}]", words.join(", "))
+        };
         let line = format!("{key}: {{ {name}: {value} }}");
         if line.len() + 2 * depth <= 100 {
             out.line(depth, &line);
@@ -224,9 +278,10 @@ fn fields(package: &Package) -> Vec<(&'static str, Vec<String>)> {
     found
 }
 
-fn kept(out: &mut Writer, depth: usize, comments: &[Kept]) {
+/// Writes comments; those that close what came before stand where that stood, `inside` levels deeper.
+fn kept(out: &mut Writer, depth: usize, inside: usize, comments: &[Kept]) {
     for comment in comments {
-        let depth = depth + usize::from(comment.deeper);
+        let depth = if comment.deeper { depth + inside } else { depth };
         out.comments(depth, std::slice::from_ref(&comment.text));
     }
 }
@@ -247,7 +302,9 @@ fn images(draft: &mut Draft, out: &mut Writer, parts: &Parts, subjects: &[String
 /// A registry takes fewer names than a folder.
 fn image_name(farm: &str) -> String {
     let lower = farm.to_lowercase();
-    let parts = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    let parts = lower
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-")
 }
 
@@ -272,7 +329,13 @@ fn publish(draft: &mut Draft, out: &mut Writer, parts: &Parts, has_image: bool) 
         }
         None => {
             let message = format!("RELEASE_IMAGE_NAME={written} needs make to be read");
-            draft.note(NoteKind::LeftOut, MAKEFILE, line, message, "write `publish.images: { to: NAME, tag: TAG }`");
+            draft.note(
+                NoteKind::LeftOut,
+                MAKEFILE,
+                line,
+                message,
+                "write `publish.images: { to: NAME, tag: TAG }`",
+            );
         }
     }
 }

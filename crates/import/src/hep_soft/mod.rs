@@ -123,7 +123,9 @@ fn root_folder(options: &Options) -> Utf8PathBuf {
 /// The contexts that have presets, that of the binfarm first; it is there even without.
 fn contexts(tree: &Tree<'_>) -> Vec<String> {
     let names = tree.names(PRESETS);
-    let named = names.iter().filter_map(|name| name.strip_prefix("spec-")?.strip_suffix(".yaml"));
+    let named = names
+        .iter()
+        .filter_map(|name| name.strip_prefix("spec-")?.strip_suffix(".yaml"));
     let others: Vec<String> = named.filter(|name| *name != BINFARM).map(str::to_owned).collect();
     if others.is_empty() && !names.contains("spec-binfarm.yaml") {
         return Vec::new();
@@ -137,7 +139,13 @@ fn own_repositories(draft: &mut Draft, tree: &mut Tree<'_>, files: &Files, optio
     for (folder, name) in repositories::folders(files) {
         if found.iter().any(|(known, _)| *known == name) {
             let advice = "two folders hold a repository of this name; the first one is taken";
-            draft.note(NoteKind::LeftOut, folder.as_str(), None, format!("the repository `{name}` again"), advice);
+            draft.note(
+                NoteKind::LeftOut,
+                folder.as_str(),
+                None,
+                format!("the repository `{name}` again"),
+                advice,
+            );
             continue;
         }
         for (source, inside, entry) in tree.take_below(folder.as_str()) {
@@ -200,7 +208,9 @@ impl Recipes {
                 } else if inside.extension() == Some("sh") {
                     recipes::script(draft, file, text);
                     let removed = recipes::removed(text).into_iter();
-                    recipes.removed.extend(removed.map(|(path, line)| (path, file.to_owned(), line)));
+                    recipes
+                        .removed
+                        .extend(removed.map(|(path, line)| (path, file.to_owned(), line)));
                 } else if inside != "root.d.tar" {
                     let advice = "put it into the literal root, or make a task of what it does";
                     draft.note(NoteKind::LeftOut, file, None, "a file of a Docker context", advice);
@@ -218,8 +228,15 @@ impl Recipes {
             }
         }
         for (path, _, _) in tree.take_below("srv") {
-            let advice = "`farm serve` hands packages out; a server of your own serves the folder that `publish.pkgs` fills";
-            draft.note(NoteKind::LeftOut, path.as_str(), None, "configures the package server", advice);
+            let advice =
+                "`farm serve` hands packages out; a server of your own serves the folder that `publish.pkgs` fills";
+            draft.note(
+                NoteKind::LeftOut,
+                path.as_str(),
+                None,
+                "configures the package server",
+                advice,
+            );
         }
         recipes
     }
@@ -253,7 +270,13 @@ fn literal_files(
         if inside.starts_with("var/db/repos") {
             if inside.file_name() != Some(".keep") {
                 let advice = "repositories are no part of the root; name it under `binfarm.repos` if it is one";
-                draft.note(NoteKind::LeftOut, source.as_str(), None, "lies among the repositories", advice);
+                draft.note(
+                    NoteKind::LeftOut,
+                    source.as_str(),
+                    None,
+                    "lies among the repositories",
+                    advice,
+                );
             }
         } else {
             draft.put_literal(root_folder(options).join(inside), source, entry);
@@ -261,21 +284,41 @@ fn literal_files(
     }
     for (path, script, line) in removed {
         if let Some((source, _)) = settings.remove(Utf8Path::new(path)) {
-            let advice = "it helped while the root was made, and is no part of the configuration; farm's base is not built anew";
-            draft.note(NoteKind::LeftOut, source.as_str(), None, format!("{script}:{line} removed it in the end"), advice);
+            let advice =
+                "it helped while the root was made, and is no part of the configuration; farm's base is not built anew";
+            draft.note(
+                NoteKind::LeftOut,
+                source.as_str(),
+                None,
+                format!("{script}:{line} removed it in the end"),
+                advice,
+            );
         }
     }
     if let Some((source, _)) = settings.remove(Utf8Path::new("make.conf")) {
         let advice = "HEP-Soft wrote its own make.conf over it; put what is meant into the layer";
-        draft.note(NoteKind::LeftOut, source.as_str(), None, "never reached an image", advice);
+        draft.note(
+            NoteKind::LeftOut,
+            source.as_str(),
+            None,
+            "never reached an image",
+            advice,
+        );
     }
-    let files: Vec<_> = settings.into_iter().map(|(inside, (source, entry))| (source, inside, entry)).collect();
+    let files: Vec<_> = settings
+        .into_iter()
+        .map(|(inside, (source, entry))| (source, inside, entry))
+        .collect();
     layer::make(draft, tree, &options.name, &files)
 }
 
 /// What rendering made of the literal files: sets of the same name were written over, and a file where a folder had to be stopped it.
 fn without_rendered(draft: &mut Draft, mut layer: Layer, specs: &[Spec]) -> Layer {
-    let sets: Vec<&str> = specs.iter().flat_map(|spec| &spec.sets).map(|set| set.name.as_str()).collect();
+    let sets: Vec<&str> = specs
+        .iter()
+        .flat_map(|spec| &spec.sets)
+        .map(|set| set.name.as_str())
+        .collect();
     let mut gone = Vec::new();
     for (inside, (source, _)) in &layer.files {
         if let Some(name) = inside.strip_prefix("sets/") {
@@ -285,14 +328,22 @@ fn without_rendered(draft: &mut Draft, mut layer: Layer, specs: &[Spec]) -> Laye
                 draft.note(NoteKind::LeftOut, source, None, format!("the set `{name}`"), advice);
             } else {
                 let message = format!("the set `{name}` was never built: only the sets of the presets were");
-                let advice = format!("it is `@{name}` in the layer; to build it, make a subject with `packages: [\"@{name}\"]`");
+                let advice =
+                    format!("it is `@{name}` in the layer; to build it, make a subject with `packages: [\"@{name}\"]`");
                 draft.note(NoteKind::Look, source, None, message, advice);
             }
         }
-        let kinds = ["package.use", "package.accept_keywords", "package.license", "package.mask", "package.env"];
+        let kinds = [
+            "package.use",
+            "package.accept_keywords",
+            "package.license",
+            "package.mask",
+            "package.env",
+        ];
         if kinds.contains(&inside.as_str()) {
             let advice = "both are in the farm: this file in the layer, and what the presets say in the manifest";
-            let message = "is a file where HEP-Soft needed a folder, and stopped if the presets said something of the kind";
+            let message =
+                "is a file where HEP-Soft needed a folder, and stopped if the presets said something of the kind";
             draft.note(NoteKind::Changed, source, None, message, advice);
         }
     }
@@ -308,7 +359,13 @@ fn known_environments(draft: &mut Draft, file: &str, layer: &Layer, package: &mu
         let known = layer.has_env(&word.text);
         if !known {
             let message = format!("no root has the file etc/portage/env/{} or {0}.conf", word.text);
-            draft.note(NoteKind::LeftOut, file, word.line, message, "Portage stops at such a line; write the file into the layer, and name it again");
+            draft.note(
+                NoteKind::LeftOut,
+                file,
+                word.line,
+                message,
+                "Portage stops at such a line; write the file into the layer, and name it again",
+            );
         }
         known
     });

@@ -5,16 +5,32 @@ use crate::report::NoteKind;
 
 /// What a command of a script is in a farm. The first that fits counts; a command in none of these lines needs a place.
 const COMMANDS: &[(&str, &str)] = &[
+    ("/etc/portage/", "the layer has what stands in /etc/portage in the end"),
     ("emerge --depclean", "a farm's roots have only what is put into them"),
-    ("emerge --getbinpkg=n sys-libs/glibc", "`binfarm.rebuild: [sys-libs/glibc]`, which is not built yet"),
-    ("@world", "`binfarm.update: world`, which is not built yet; until then take a base of the day that is wanted"),
-    ("emerge", "farm builds the members of the subjects, and of `binfarm.packages`"),
+    (
+        "emerge --getbinpkg=n sys-libs/glibc",
+        "`binfarm.rebuild: [sys-libs/glibc]`, which is not built yet",
+    ),
+    (
+        "@world",
+        "`binfarm.update: world`, which is not built yet; until then take a base of the day that is wanted",
+    ),
+    (
+        "emerge",
+        "farm builds the members of the subjects, and of `binfarm.packages`",
+    ),
     ("revdep-rebuild", "farm rebuilds what a changed library concerns"),
     ("quickpkg", "every package is in the binhost; those of the base are not"),
     ("eselect profile", "`binfarm.profile` names the profile"),
     ("eselect news", "farm reads no news"),
-    ("locale", "put the files that this makes into the literal root, or the command into a script of `binfarm.scripts`"),
-    ("useradd", "put it into a script of `binfarm.scripts`; `binfarm.user` names the user of the images"),
+    (
+        "locale",
+        "put the files that this makes into the literal root, or the command into a script of `binfarm.scripts`",
+    ),
+    (
+        "useradd",
+        "put it into a script of `binfarm.scripts`; `binfarm.user` names the user of the images",
+    ),
     ("usermod", "put it into a script of `binfarm.scripts`"),
     ("chmod", "`farm publish-pkgs` sets the modes of what it publishes"),
     ("find", "`farm publish-pkgs` sets the modes of what it publishes"),
@@ -36,7 +52,10 @@ pub(super) fn script(draft: &mut Draft, file: &str, text: &str) {
             continue;
         }
         let known = COMMANDS.iter().find(|(part, _)| line.contains(part));
-        let advice = known.map_or("put it into a script of `binfarm.scripts` if the root needs it", |(_, advice)| advice);
+        let advice = known.map_or(
+            "put it into a script of `binfarm.scripts` if the root needs it",
+            |(_, advice)| advice,
+        );
         draft.note(NoteKind::LeftOut, file, index + 1, format!("`{line}`"), advice);
     }
 }
@@ -90,7 +109,13 @@ pub(super) fn dockerfile(draft: &mut Draft, file: &str, text: &str) -> Dockerfil
                 continue;
             }
             "ARG" => continue,
-            "COPY" | "ADD" if ["--from=portage", "root.d.tar", "bootstrap.sh"].iter().any(|part| line.contains(part)) => continue,
+            "COPY" | "ADD"
+                if ["--from=portage", "root.d.tar", "bootstrap.sh"]
+                    .iter()
+                    .any(|part| line.contains(part)) =>
+            {
+                continue;
+            }
             "RUN" if ["bootstrap.sh", "eselect"].iter().any(|part| line.contains(part)) => continue,
             "USER" => "write `binfarm.user: NAME`",
             "WORKDIR" | "VOLUME" => "`images:` have a `workdir`; farm mounts nothing into build containers",
@@ -112,7 +137,9 @@ pub(super) fn reference(image: &str) -> Option<String> {
     while let Some(at) = rest.find('$') {
         text.push_str(&rest[..at]);
         let after = rest[at + 1..].trim_start_matches('{');
-        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let end = after
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(after.len());
         let name = &after[..end];
         if !super::makefile::KEPT.contains(&name) {
             return None;
@@ -130,7 +157,10 @@ mod tests {
 
     #[test]
     fn references_keep_the_variables_of_the_manifest() {
-        assert_eq!(reference("gentoo/stage3-$PLATFORM:${STAGE3_TAG}").as_deref(), Some("gentoo/stage3-${PLATFORM}:${STAGE3_TAG}"));
+        assert_eq!(
+            reference("gentoo/stage3-$PLATFORM:${STAGE3_TAG}").as_deref(),
+            Some("gentoo/stage3-${PLATFORM}:${STAGE3_TAG}")
+        );
         assert_eq!(reference("$BASE_IMG"), None);
         assert_eq!(reference("a:1").as_deref(), Some("a:1"));
     }

@@ -22,7 +22,11 @@ pub(super) fn overwritten(draft: &mut Draft, earlier: &mut Spec, later: &Spec) {
         };
         for member in &mut set.members {
             let Some(stem) = stem(member) else { continue };
-            let Some(over) = other.members.iter().find(|over| self::stem(over).as_ref() == Some(&stem)) else {
+            let Some(over) = other
+                .members
+                .iter()
+                .find(|over| self::stem(over).as_ref() == Some(&stem))
+            else {
                 continue;
             };
             let dropped = drop_kinds(member, &kinds(over));
@@ -30,7 +34,10 @@ pub(super) fn overwritten(draft: &mut Draft, earlier: &mut Spec, later: &Spec) {
                 continue;
             }
             let message = format!("`{}` in the set `{}` ({})", member.key, set.name, dropped.join(", "));
-            let advice = format!("{}:{} was written over it: what stands there counts, as before", later.file, over.line);
+            let advice = format!(
+                "{}:{} was written over it: what stands there counts, as before",
+                later.file, over.line
+            );
             draft.note(NoteKind::LeftOut, &file, member.line, message, advice);
         }
     }
@@ -63,7 +70,12 @@ fn kinds(package: &Package) -> [bool; 5] {
 /// Drops what those files said, and tells what that was.
 fn drop_kinds(package: &mut Package, kinds: &[bool; 5]) -> Vec<String> {
     let mut dropped = Vec::new();
-    let words = [&mut package.use_flags, &mut package.keywords, &mut package.licences, &mut package.env];
+    let words = [
+        &mut package.use_flags,
+        &mut package.keywords,
+        &mut package.licences,
+        &mut package.env,
+    ];
     for (words, gone) in words.into_iter().zip(kinds) {
         if *gone {
             dropped.extend(words.drain(..).map(|word| word.text));
@@ -105,10 +117,15 @@ pub(super) fn contradictions(draft: &mut Draft, specs: &mut [Spec], fixed: &[Lay
     let mut lost: Vec<(&Said, String)> = Vec::new();
     let mut added: Vec<(&Said, &LayerFlag)> = Vec::new();
     for ((atom, flag), group) in &groups {
-        let Some(last) = group.iter().max_by_key(|one| &one.order) else { continue };
+        let Some(last) = group.iter().max_by_key(|one| &one.order) else {
+            continue;
+        };
         let mut enabled = last.enabled;
         let mut winner = last.place.clone();
-        for other in fixed.iter().filter(|other| other.flag == *flag && other.atom.to_string() == *atom) {
+        for other in fixed
+            .iter()
+            .filter(|other| other.flag == *flag && other.atom.to_string() == *atom)
+        {
             if other.inside.contains('/') && order(other) > last.order {
                 enabled = other.enabled;
                 winner = format!("{}:{}", other.source, other.line);
@@ -131,7 +148,13 @@ pub(super) fn contradictions(draft: &mut Draft, specs: &mut [Spec], fixed: &[Lay
         let file = specs[one.path[0]].file.clone();
         let flag = signed(one);
         let message = format!("`{flag}` of `{}` contradicts {winner}", one.atom);
-        draft.note(NoteKind::LeftOut, &file, one.line, message, "that one was read last and won, as it does now; remove one of them");
+        draft.note(
+            NoteKind::LeftOut,
+            &file,
+            one.line,
+            message,
+            "that one was read last and won, as it does now; remove one of them",
+        );
         if let Some(package) = package(specs, one) {
             package.use_flags.retain(|word| word.text != flag);
         }
@@ -190,7 +213,9 @@ fn all(specs: &[Spec]) -> Vec<Said> {
                     at += 1;
                     for word in &package.use_flags {
                         let flag = word.text.strip_prefix('-').unwrap_or(&word.text);
-                        let Some(atom) = package.atom.clone().filter(|_| flag != "*") else { continue };
+                        let Some(atom) = package.atom.clone().filter(|_| flag != "*") else {
+                            continue;
+                        };
                         found.push(Said {
                             path: [spec_at, set_at, member_at],
                             deps: way.clone(),

@@ -95,7 +95,11 @@ pub(super) fn read(draft: &mut Draft, file: &str, document: Document) -> Spec {
             }
         }
         Kind::Null => reader.left_out(1, "holds no sets", "nothing to do"),
-        other => reader.left_out(1, &format!("holds {}, not sets", other.describe()), "write `SET: { ATOM: {} }`"),
+        other => reader.left_out(
+            1,
+            &format!("holds {}, not sets", other.describe()),
+            "write `SET: { ATOM: {} }`",
+        ),
     }
     Spec {
         file: file.to_owned(),
@@ -121,8 +125,18 @@ impl Reader<'_> {
 
     fn twice(&mut self, what: &str, name: &str, earlier: usize, line: usize) {
         let message = format!("the {what} `{name}` stands here again, and at line {earlier}; the last one counted");
-        self.left_out(earlier, &format!("the {what} `{name}` stands again at line {line}, which counted alone"), "put both into one entry if both are meant");
-        self.draft.note(NoteKind::Look, self.file, line, message, "put both into one entry if both are meant");
+        self.left_out(
+            earlier,
+            &format!("the {what} `{name}` stands again at line {line}, which counted alone"),
+            "put both into one entry if both are meant",
+        );
+        self.draft.note(
+            NoteKind::Look,
+            self.file,
+            line,
+            message,
+            "put both into one entry if both are meant",
+        );
     }
 
     /// The comments up to and with a line, to be kept with a key in that column.
@@ -166,7 +180,11 @@ impl Reader<'_> {
                             self.push(&mut members, package);
                         }
                     } else {
-                        self.left_out(item.line, &format!("{} in a list of atoms", item.kind.describe()), "write the atom as a key");
+                        self.left_out(
+                            item.line,
+                            &format!("{} in a list of atoms", item.kind.describe()),
+                            "write the atom as a key",
+                        );
                     }
                 }
             }
@@ -228,9 +246,15 @@ impl Reader<'_> {
             deps: Vec::new(),
         };
         if let Some(name) = key.text.strip_prefix('@').filter(|_| !dep) {
-            if SetName::parse(name).is_err() || !matches!(&node.kind, Kind::Null) && !matches!(&node.kind, Kind::Map(entries) if entries.is_empty()) {
+            if SetName::parse(name).is_err()
+                || !matches!(&node.kind, Kind::Null) && !matches!(&node.kind, Kind::Map(entries) if entries.is_empty())
+            {
                 let message = format!("`{}` is no set, or something is set for it", key.text);
-                self.left_out(key.line, &message, "name the atoms of the set, each with its own settings");
+                self.left_out(
+                    key.line,
+                    &message,
+                    "name the atoms of the set, each with its own settings",
+                );
                 self.give_back(comments);
                 return None;
             }
@@ -253,7 +277,11 @@ impl Reader<'_> {
             }
         };
         for why in &taken.changes {
-            self.changed(key.line, &format!("`{}` is `{}`: {why}", key.text, taken.atom), "nothing to do");
+            self.changed(
+                key.line,
+                &format!("`{}` is `{}`: {why}", key.text, taken.atom),
+                "nothing to do",
+            );
         }
         if refused_by_hep_soft(&taken.atom, &key.text) {
             let message = format!("`{}`, which HEP-Soft refused", key.text);
@@ -262,7 +290,11 @@ impl Reader<'_> {
         package.use_flags = words(taken.flags, key.line);
         self.fields(&mut package, node, key);
         let mut atom = taken.atom;
-        if let Some(renamed) = self.draft.names.today(&atom, self.file, key.line, &mut self.draft.report) {
+        if let Some(renamed) = self
+            .draft
+            .names
+            .today(&atom, self.file, key.line, &mut self.draft.report)
+        {
             atom = renamed.atom;
             comments.push(Kept {
                 text: format!("# {}", renamed.comment),
@@ -297,17 +329,27 @@ impl Reader<'_> {
             }
             seen.push((&field.text, field.line));
             if field.text == "deps" {
-                package.inner.extend(self.comments_up_to(field.line, field.column).into_iter().map(|kept| kept.text));
+                package.inner.extend(
+                    self.comments_up_to(field.line, field.column)
+                        .into_iter()
+                        .map(|kept| kept.text),
+                );
                 self.deps(package, node);
                 continue;
             }
-            package.inner.extend(self.comments_up_to(node.end.max(field.line), field.column).into_iter().map(|kept| kept.text));
+            package.inner.extend(
+                self.comments_up_to(node.end.max(field.line), field.column)
+                    .into_iter()
+                    .map(|kept| kept.text),
+            );
             match field.text.as_str() {
                 "use" => {
                     let flags = self.list(node, "use");
                     // What stood in brackets behind the atom is not replaced by it.
                     package.use_flags.retain(|flag| flag.line == package.line);
-                    package.use_flags.extend(self.checked(flags, "USE flag", |text| SignedFlag::parse(text).is_ok()));
+                    package
+                        .use_flags
+                        .extend(self.checked(flags, "USE flag", |text| SignedFlag::parse(text).is_ok()));
                 }
                 "accept_keywords" => {
                     let words = self.list(node, "accept_keywords");
@@ -318,7 +360,11 @@ impl Reader<'_> {
                 "mask" => package.masked = self.mask(node, &key.text),
                 other => {
                     let message = format!("`{other}` under `{}` is no key that HEP-Soft knew", key.text);
-                    self.left_out(field.line, &message, "HEP-Soft passed over it without a word; remove it, or write what was meant");
+                    self.left_out(
+                        field.line,
+                        &message,
+                        "HEP-Soft passed over it without a word; remove it, or write what was meant",
+                    );
                     package.inner.push(format!("# {other}: HEP-Soft did not know this key"));
                 }
             }
@@ -331,9 +377,15 @@ impl Reader<'_> {
             Kind::Null => {}
             Kind::Map(entries) => {
                 for (key, node) in entries {
-                    let Some(dep) = self.package(key, node, true) else { continue };
+                    let Some(dep) = self.package(key, node, true) else {
+                        continue;
+                    };
                     if dep.sets_nothing() && dep.deps.is_empty() {
-                        self.left_out(key.line, &format!("nothing is set for `{}`", key.text), "an entry of `deps` only carries settings; name a package that is to be built in a set");
+                        self.left_out(
+                            key.line,
+                            &format!("nothing is set for `{}`", key.text),
+                            "an entry of `deps` only carries settings; name a package that is to be built in a set",
+                        );
                         self.give_back(dep.comments);
                         continue;
                     }
@@ -343,7 +395,11 @@ impl Reader<'_> {
                 }
             }
             other => {
-                self.left_out(node.line, &format!("`deps` is {}", other.describe()), "write `deps: { ATOM: { use: [...] } }`");
+                self.left_out(
+                    node.line,
+                    &format!("`deps` is {}", other.describe()),
+                    "write `deps: { ATOM: { use: [...] } }`",
+                );
             }
         }
     }
@@ -355,15 +411,28 @@ impl Reader<'_> {
             Kind::Null => {}
             Kind::Scalar(text) => {
                 let letters: Vec<String> = text.chars().map(String::from).collect();
-                let split: Vec<String> = text.split([' ', ',', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-                let message = format!("`{key}: {text}` is a text, of which HEP-Soft wrote the letters: `{}`", letters.join(" "));
-                self.changed(node.line, &message, &format!("it is `{key}: [{}]` now", split.join(", ")));
+                let split: Vec<String> = text
+                    .split([' ', ',', '\n'])
+                    .filter(|word| !word.is_empty())
+                    .map(str::to_owned)
+                    .collect();
+                let message = format!(
+                    "`{key}: {text}` is a text, of which HEP-Soft wrote the letters: `{}`",
+                    letters.join(" ")
+                );
+                self.changed(
+                    node.line,
+                    &message,
+                    &format!("it is `{key}: [{}]` now", split.join(", ")),
+                );
                 found.extend(words(split, node.line));
             }
             Kind::List(items) => {
                 for item in items {
                     match &item.kind {
-                        Kind::Scalar(text) => found.extend(words(text.split_whitespace().map(str::to_owned), item.line)),
+                        Kind::Scalar(text) => {
+                            found.extend(words(text.split_whitespace().map(str::to_owned), item.line))
+                        }
                         Kind::Null => {}
                         other => self.left_out(item.line, &format!("{} in `{key}`", other.describe()), "write words"),
                     }
@@ -378,7 +447,11 @@ impl Reader<'_> {
     fn checked(&mut self, found: Vec<Word>, what: &str, right: impl Fn(&str) -> bool) -> Vec<Word> {
         let (kept, wrong): (Vec<_>, Vec<_>) = found.into_iter().partition(|word| right(&word.text));
         for word in wrong {
-            self.left_out(word.line, &format!("`{}` is no {what}", word.text), "Portage does not take it; write what was meant");
+            self.left_out(
+                word.line,
+                &format!("`{}` is no {what}", word.text),
+                "Portage does not take it; write what was meant",
+            );
         }
         kept
     }
@@ -393,7 +466,10 @@ impl Reader<'_> {
             _ => self.list(node, "mask"),
         };
         let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-        let message = format!("`mask: [{0}]` of `{atom}` was the line `{atom} {0}`, which Portage does not take: nothing was masked", words.join(" "));
+        let message = format!(
+            "`mask: [{0}]` of `{atom}` was the line `{atom} {0}`, which Portage does not take: nothing was masked",
+            words.join(" ")
+        );
         let advice = "write `mask: true` to mask the atom, or `mask: [ATOM]` to mask another one";
         self.left_out(node.line, &message, advice);
         false
