@@ -44,7 +44,7 @@ fn presets(spec: &str) -> Files {
 }
 
 fn import(spec: &str) -> Imported {
-    hep_soft(&presets(spec), &named("hep")).unwrap()
+    hep_soft(&presets(spec), &named("hep")).expect("the preset can be read")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `farm import`: folders on the disk, and what is written where.
 
-use crate::space::{Space, assert_run};
+use crate::space::{Ended, Space};
 
 /// A folder of HEP-Soft's, small enough to be read here.
 fn hep_soft(space: &Space) {
@@ -21,11 +21,31 @@ fn hep_soft(space: &Space) {
     fs_err::set_permissions(&tool, mode).unwrap();
 }
 
+/// It was refused as the user's mistake, with these words.
+fn refused(ended: &Ended, words: &str) {
+    assert_eq!(ended.status, Some(2), "{}", ended.text());
+    assert!(
+        ended.stderr.contains(words) && ended.stderr.contains("hint: "),
+        "{}",
+        ended.text()
+    );
+    assert_eq!(ended.stdout, "");
+}
+
 #[test]
 fn a_folder_becomes_a_farm_that_can_be_used() {
     let space = Space::new();
     hep_soft(&space);
-    assert_run!(space.farm(&["import", "hep-soft", "old", "--to", "new", "--name", "hep"]), @"");
+    let ended = space.farm(&["import", "hep-soft", "old", "--to", "new", "--name", "hep"]);
+    assert_eq!(ended.status, Some(0), "{}", ended.text());
+    assert!(
+        ended
+            .stdout
+            .contains("presets/spec-hepsoft.yaml:4: `use: cblas` is a text"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stderr.contains("next: read the report"), "{}", ended.stderr);
     let subjects = space.read("new/farms/hep/farm.yaml");
     assert!(
         subjects.contains("      # why\n      sci-libs/gsl: { use: [cblas] }\n"),
@@ -71,11 +91,17 @@ fn nothing_is_written_over() {
     let space = Space::new();
     hep_soft(&space);
     // The current folder holds something, and is no workspace.
-    assert_run!(space.farm(&["import", "hep-soft", "old"]), @"");
+    refused(
+        &space.farm(&["import", "hep-soft", "old"]),
+        "workspace holds other things than a workspace",
+    );
     let first = space.farm(&["import", "hep-soft", "old", "--to", "new"]);
     assert_eq!(first.status, Some(0), "{}", first.text());
     let before = space.read("new/farms/old/farm.yaml");
-    assert_run!(space.farm(&["import", "hep-soft", "old", "--to", "new"]), @"");
+    refused(
+        &space.farm(&["import", "hep-soft", "old", "--to", "new"]),
+        "new/farms/old is there already",
+    );
     assert_eq!(space.read("new/farms/old/farm.yaml"), before);
     // Another farm of the same workspace is welcome.
     let other = space.farm(&["-C", "new", "import", "hep-soft", "old", "--name", "other"]);
@@ -87,11 +113,23 @@ fn nothing_is_written_over() {
 fn what_cannot_be_imported() {
     let space = Space::new();
     space.write("empty/README", "");
-    assert_run!(space.farm(&["import", "gentoomuch", "empty", "--to", "new"]), @"");
-    assert_run!(space.farm(&["import", "hep-soft", "nowhere", "--to", "new"]), @"");
+    refused(
+        &space.farm(&["import", "gentoomuch", "empty", "--to", "new"]),
+        "this is no folder of Gentoomuch: there is no stage3.defines/NAME",
+    );
+    refused(
+        &space.farm(&["import", "hep-soft", "nowhere", "--to", "new"]),
+        "there is no folder nowhere",
+    );
     hep_soft(&space);
-    assert_run!(space.farm(&["import", "hep-soft", "old", "--to", "new", "--name", "pkgs"]), @"");
-    assert_run!(space.farm(&["import", "hep-soft", "old", "--to", "new", "--repo", "empty"]), @"");
+    refused(
+        &space.farm(&["import", "hep-soft", "old", "--to", "new", "--name", "pkgs"]),
+        "a farm cannot be called `pkgs`",
+    );
+    refused(
+        &space.farm(&["import", "hep-soft", "old", "--to", "new", "--repo", "empty"]),
+        "empty is no ebuild repository: it has no profiles/repo_name",
+    );
     assert!(!space.exists("new"));
 }
 

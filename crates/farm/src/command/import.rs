@@ -68,10 +68,8 @@ pub struct Imported {
 pub fn import(setup: &Setup, options: &ImportOptions) -> Result<Imported, FarmError> {
     let source = setup.current_dir.join(&options.source);
     if !source.is_dir() {
-        return Err(FarmError::input(format!(
-            "there is no folder {}",
-            options.source.display()
-        )));
+        let message = format!("there is no folder {}", options.source.display());
+        return Err(FarmError::input(message).hint("name the folder that is to become a farm"));
     }
     let workspace = target(setup, options)?;
     let name = match &options.name {

@@ -64,9 +64,10 @@ pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, Impor
     let mut specs = Vec::new();
     for context in &contexts {
         let file = format!("{PRESETS}/spec-{context}.yaml");
-        let text = tree.take_text(&file).unwrap_or_default();
-        let document = yaml::parse(&file, text)?;
-        specs.push(spec::read(&mut draft, &file, document));
+        specs.push(match tree.take_text(&file) {
+            Some(text) => spec::read(&mut draft, &file, yaml::parse(&file, text)?),
+            None => Spec::default(),
+        });
     }
     let mut repos = own_repositories(&mut draft, &mut tree, files, options);
     let recipes = Recipes::read(&mut draft, &mut tree, &contexts);

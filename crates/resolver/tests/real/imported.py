@@ -11,8 +11,10 @@ import portage
 
 portage._internal_caller = True
 NAMES = """
-ABI_X86 ACCEPT_KEYWORDS ACCEPT_LICENSE CFLAGS CHOST CPU_FLAGS_X86 CXXFLAGS L10N LDFLAGS PORTAGE_TMPDIR USE USE_EXPAND VIDEO_CARDS
+ACCEPT_KEYWORDS ACCEPT_LICENSE CFLAGS CHOST CXXFLAGS LDFLAGS PORTAGE_TMPDIR USE_EXPAND
 """.split()
+# Sets: their order says nothing.
+FLAGS = ("ABI_X86", "CPU_FLAGS_X86", "L10N", "USE", "VIDEO_CARDS")
 # What farm says of every build, below all that a user says.
 FARMS_OWN = set(
     """binpkg-multi-instance cgroup ebuild-locks ipc-sandbox merge-sync merge-wait mount-sandbox network-sandbox news
@@ -50,7 +52,7 @@ def below(folder):
 def describe(root, cpvs):
     settings = portage.config(config_root=root, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     found = {name: settings.get(name, "") for name in NAMES}
-    found["USE"] = sorted(found["USE"].split())
+    found.update((name, sorted(settings.get(name, "").split())) for name in FLAGS)
     found["FEATURES"] = features(settings)
     found["patches"] = below(root + "/etc/portage/patches")
     found["usemask"] = sorted(settings.usemask)

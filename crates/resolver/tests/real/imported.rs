@@ -38,7 +38,7 @@ FREE MIT
 ARCH="amd64"
 CHOST="x86_64-pc-linux-gnu"
 ACCEPT_KEYWORDS="amd64"
-ACCEPT_LICENSE="@FREE"
+ACCEPT_LICENSE="@FREE EULA"
 CFLAGS="-O2"
 ELIBC="glibc"
 KERNEL="linux"
@@ -116,8 +116,9 @@ impl Roots {
             let Entry::File { bytes, .. } = entry else {
                 panic!("no links in {path}")
             };
-            fs_err::create_dir_all(root.join(path).parent().expect("a file is in a folder")).unwrap();
-            fs_err::write(root.join(path), bytes).unwrap();
+            fs_err::create_dir_all(root.join(path).parent().expect("a file is in a folder"))
+                .expect("folders can be made");
+            fs_err::write(root.join(path), bytes).expect("files can be written");
         }
         let loaded = farm_manifest::load(root, name, &Overrides::default()).unwrap_or_else(|error| panic!("{error:?}"));
         lower::check(&loaded, workspace.path()).unwrap_or_else(|error| panic!("{error:?}"));
@@ -144,7 +145,7 @@ impl Roots {
         for (path, entry) in folders::files(old) {
             text.push_str(&format!(
                 "-- roots/old/etc/portage/{path} --\n{}",
-                entry.as_text().unwrap()
+                entry.as_text().expect("all is text")
             ));
         }
         text.push_str("-- roots/old/etc/portage/repos.conf --\n[DEFAULT]\nmain-repo = gentoo\n");
@@ -153,13 +154,16 @@ impl Roots {
         }
         for (path, entry) in &imported.files {
             if let Ok(inside) = path.strip_prefix(format!("farms/{name}/overlay")) {
-                text.push_str(&format!("-- srv/repos/{inside} --\n{}", entry.as_text().unwrap()));
+                text.push_str(&format!(
+                    "-- srv/repos/{inside} --\n{}",
+                    entry.as_text().expect("all is text")
+                ));
             }
         }
         let mut categories = Vec::new();
         for (cpv, keywords, licence, flags) in ebuilds {
-            let (category, pf) = cpv.split_once('/').unwrap();
-            let package = pf.rsplit_once('-').unwrap().0;
+            let (category, pf) = cpv.split_once('/').expect("a package has a category");
+            let package = pf.rsplit_once('-').expect("a package has a version").0;
             categories.push(category);
             text.push_str(&format!(
                 "-- srv/repos/gentoo/{category}/{package}/{pf}.ebuild --\nEAPI=8\nDESCRIPTION=\"x\"\nSLOT=\"0\"\n\
@@ -314,7 +318,7 @@ fn portage_reads_the_same_of_a_gentoomuch_configuration_and_of_its_farm() {
         assert!(rsync.contains(flag), "{flag} in {rsync}");
     }
     assert!(!rsync.contains("gpg") && !rsync.contains("intel"), "{rsync}");
-    assert_eq!(old["ACCEPT_LICENSE"], "-* @FREE");
+    assert_eq!(old["ACCEPT_LICENSE"], "@FREE");
     assert_eq!(old["CFLAGS"], "-march=core-avx2 -O2 -pipe");
     assert_eq!(old["packages"]["sys-fs/zfs-2.2"]["mask"], ">=sys-fs/zfs-2.2");
     assert_eq!(old["patches"], serde_json::json!(["net-misc/rsync-3/quiet.patch"]));
