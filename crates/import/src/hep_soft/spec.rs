@@ -431,7 +431,7 @@ impl Reader<'_> {
                 for item in items {
                     match &item.kind {
                         Kind::Scalar(text) => {
-                            found.extend(words(text.split_whitespace().map(str::to_owned), item.line))
+                            found.extend(words(text.split_whitespace().map(str::to_owned), item.line));
                         }
                         Kind::Null => {}
                         other => self.left_out(item.line, &format!("{} in `{key}`", other.describe()), "write words"),
