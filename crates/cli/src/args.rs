@@ -9,6 +9,7 @@ use crate::command::completions::CompletionsArgs;
 use crate::command::debug::DebugArgs;
 use crate::command::gc::GcArgs;
 use crate::command::graph::GraphArgs;
+use crate::command::import::ImportArgs;
 use crate::command::key::KeyArgs;
 use crate::command::log::LogArgs;
 use crate::command::man::ManArgs;
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     Binhost(BinhostArgs),
     /// Make a key that signs packages
     Key(KeyArgs),
+    /// Make a farm of a HEP-Soft or Gentoomuch folder
+    Import(ImportArgs),
     /// List what can be built
     Targets(TargetsArgs),
     /// Say which input makes a node run, from what to what

@@ -18,6 +18,7 @@ pub mod name;
 pub mod normal;
 pub mod required_use;
 pub mod slot;
+pub mod updates;
 pub mod use_flags;
 pub mod user_patches;
 pub mod vdb;

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod gc;
 pub(crate) mod graph;
 mod history;
+pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod man;
@@ -46,6 +47,7 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::Update(args) => update::run(app, &args, &mut results),
         Command::Binhost(args) => binhost::run(app, &args, &mut results),
         Command::Key(args) => key::run(app, &args, &mut results),
+        Command::Import(args) => import::run(app, &args, &mut results),
         Command::Targets(args) => targets::run(app, &args, &mut results),
         Command::Why(args) => why::run(app, &args, &mut results),
         Command::Graph(args) => graph::run(app, &args, &mut results),
@@ -77,6 +79,7 @@ fn builds(command: &Command) -> bool {
         Command::PublishPkgs(args) => !args.run.dry_run,
         Command::Binhost(args) => args.writes(),
         Command::Patch(args) => args.writes(),
+        Command::Import(args) => args.writes(),
         _ => false,
     }
 }

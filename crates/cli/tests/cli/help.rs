@@ -11,6 +11,7 @@ const COMMANDS: [&str; 20] = [
     "update",
     "binhost",
     "key",
+    "import",
     "targets",
     "why",
     "graph",

@@ -14,6 +14,7 @@ mod faults;
 mod gc;
 mod help;
 mod host_tasks;
+mod import;
 mod inject;
 mod job_tokens;
 mod live;

@@ -1,6 +1,7 @@
 //! The resolver program, run by the real Portage in a container.
 
 mod client;
+mod imported;
 mod native;
 mod plans;
 mod refusals;
