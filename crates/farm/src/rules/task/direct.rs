@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, open, openat2, s
 
 use super::host::find_program;
 use super::simple_line::{Redirection, SimpleLine, Stream};
-use crate::action::TaskData;
+use crate::action::{TaskCommand, TaskData};
 
 /// A program that can be started in place of the shell.
 pub(super) struct Direct<'a> {
@@ -38,11 +38,11 @@ impl<'a> Direct<'a> {
     /// What to start for the task in `folder`; `None` if its command is no line for the shell, or needs one. The files of its
     /// redirections may have been made by then, as the shell makes them, too.
     pub(super) fn of(folder: &Path, task: &'a TaskData) -> Option<Self> {
-        let [shell, "-e", "-c", line] = task.argv.iter().map(String::as_str).collect::<Vec<_>>()[..] else {
+        let TaskCommand::Shell(line) = &task.command else {
             return None;
         };
         // Some variables mean something to a shell, or are not handed on.
-        if shell != "/bin/sh" || !task.env.is_empty() || !shell_is_known() {
+        if !task.env.is_empty() || !shell_is_known() {
             return None;
         }
         let line = SimpleLine::parse(line)?;

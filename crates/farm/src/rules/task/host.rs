@@ -61,13 +61,14 @@ fn start(folder: &Path, task: &TaskData, own: &Pair, jobs: Option<&Jobs>) -> Res
     if let Some(child) = start_directly(folder, task, own, jobs, &writer) {
         return Ok((child, reader));
     }
-    let name = &task.argv[0];
+    let argv = task.command.argv();
+    let name = &argv[0];
     // A program with its path is started without a copy of farm's page tables, whatever PATH the task has.
     let Some(program) = find_program(name, folder) else {
         let message = format!("{name} cannot be run: there is no such program");
         return Err(Failure::new(FailureKind::Step, message));
     };
-    let command = command(&program, &task.argv, folder, own, jobs, Streams::default(), &writer);
+    let command = command(&program, &argv, folder, own, jobs, Streams::default(), &writer);
     let child = command
         .map_err(failed)?
         .envs(&task.env)

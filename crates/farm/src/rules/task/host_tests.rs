@@ -11,6 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
 use super::*;
+use crate::action::TaskCommand;
 use crate::rules::task::folders::TaskFolders;
 
 /// What a line came to.
@@ -20,6 +21,10 @@ struct End {
     said: String,
     /// Every file and folder: its mode and what is in it.
     left: BTreeMap<PathBuf, (u32, String)>,
+}
+
+fn shell_line(line: &str) -> TaskCommand {
+    TaskCommand::Shell(line.to_owned())
 }
 
 /// A folder in which lines are run, and shells.
@@ -69,10 +74,10 @@ impl Ground {
         work
     }
 
-    fn task(shell: &str, line: &str) -> TaskData {
+    fn task(command: TaskCommand) -> TaskData {
         TaskData {
             folder: "work".into(),
-            argv: [shell, "-e", "-c", line].map(str::to_owned).into(),
+            command,
             env: BTreeMap::new(),
             outputs: Vec::new(),
             image: None,
@@ -82,7 +87,7 @@ impl Ground {
     /// Runs it with farm's `/bin/sh`, which may be none.
     fn by_farm(&self, line: &str) -> End {
         let work = self.fresh();
-        let started = start(&work, &Self::task("/bin/sh", line), &self.own, None).unwrap();
+        let started = start(&work, &Self::task(shell_line(line)), &self.own, None).unwrap();
         Self::end(&work, started, "/bin/sh")
     }
 
@@ -90,7 +95,7 @@ impl Ground {
     fn directly(&self, line: &str) -> Option<End> {
         let work = self.fresh();
         let (reader, writer) = io::pipe().unwrap();
-        let child = start_directly(&work, &Self::task("/bin/sh", line), &self.own, None, &writer)?;
+        let child = start_directly(&work, &Self::task(shell_line(line)), &self.own, None, &writer)?;
         drop(writer);
         Some(Self::end(&work, (child, reader), "/bin/sh"))
     }
@@ -98,7 +103,8 @@ impl Ground {
     fn by_shell(&self, shell: &Path, line: &str) -> End {
         let work = self.fresh();
         let shell = shell.to_str().unwrap();
-        let started = start(&work, &Self::task(shell, line), &self.own, None).unwrap();
+        let by_hand = [shell, "-e", "-c", line].map(str::to_owned).into();
+        let started = start(&work, &Self::task(TaskCommand::Arguments(by_hand)), &self.own, None).unwrap();
         Self::end(&work, started, shell)
     }
 
@@ -283,7 +289,7 @@ fn a_program_gets_the_environment_that_it_would_get_from_the_shell() {
 fn a_task_with_variables_of_its_own_gets_its_shell() {
     let ground = Ground::new();
     let work = ground.fresh();
-    let mut task = Ground::task("/bin/sh", "env");
+    let mut task = Ground::task(shell_line("env"));
     assert!(Direct::of(&work, &task).is_some());
     // It would be a trace of all that the shell does.
     task.env.insert("SHELLOPTS".to_owned(), "xtrace".to_owned());
@@ -301,7 +307,7 @@ fn nothing_is_truncated_without_a_shell() {
         ("cat > magic", false),
     ] {
         assert_eq!(
-            Direct::of(&work, &Ground::task("/bin/sh", line)).is_some(),
+            Direct::of(&work, &Ground::task(shell_line(line))).is_some(),
             expected,
             "{line}"
         );
