@@ -152,7 +152,7 @@ fn lines() -> impl Strategy<Value = String> {
         "./noprogram",
         "./victim",
         "./dir",
-        "script",
+        "victim",
         "nosuch",
         "./nosuch",
         "full/x",
