@@ -286,6 +286,28 @@ fn a_program_gets_the_environment_that_it_would_get_from_the_shell() {
 }
 
 #[test]
+fn files_are_opened_as_a_shell_opens_them() {
+    let ground = Ground::new();
+    let flags = |end: End| -> Option<String> {
+        let (_, info) = end.left.get(&ground.folder.path().join("work/new"))?;
+        info.lines().find(|line| line.starts_with("flags:")).map(str::to_owned)
+    };
+    for sign in [">", ">>"] {
+        let line = format!("cat /proc/self/fdinfo/1 {sign} new");
+        let direct = flags(ground.directly(&line).unwrap());
+        assert!(direct.is_some(), "{line}");
+        for shell in &ground.shells {
+            assert_eq!(
+                direct,
+                flags(ground.by_shell(shell, &line)),
+                "{line} {}",
+                shell.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn a_task_with_variables_of_its_own_gets_its_shell() {
     let ground = Ground::new();
     let work = ground.fresh();
