@@ -138,13 +138,33 @@ pub struct ResolveData {
     pub container: ContainerData,
 }
 
+/// What a task runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TaskCommand {
+    /// A line, or lines, for `/bin/sh -e -c`.
+    Shell(String),
+    /// A program and its arguments: one text at least.
+    Arguments(Vec<String>),
+}
+
+impl TaskCommand {
+    /// The program and its arguments.
+    #[must_use]
+    pub fn argv(&self) -> Vec<String> {
+        match self {
+            Self::Shell(line) => ["/bin/sh", "-e", "-c", line].map(str::to_owned).into(),
+            Self::Arguments(words) => words.clone(),
+        }
+    }
+}
+
 /// What a task needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskData {
     /// Where it runs on the host, relative to the workspace; `inputs` and `outputs` are relative to it.
     pub folder: Utf8PathBuf,
-    /// The program and its arguments.
-    pub argv: Vec<String>,
+    /// What is run.
+    pub command: TaskCommand,
     /// Its environment besides what every task gets.
     pub env: BTreeMap<String, String>,
     /// Paths or globs that it makes, as declared.

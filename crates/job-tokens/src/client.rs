@@ -57,7 +57,7 @@ impl Client {
             return Err(ClientError::Closed);
         }
         Ok(Self {
-            taker: Taker::new(read)?,
+            taker: Taker::new(read),
             back: write,
             out: Mutex::default(),
         })

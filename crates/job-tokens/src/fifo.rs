@@ -34,7 +34,7 @@ impl Fifo {
         let pipe = open(path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self {
             path: path.to_owned(),
-            taker: Taker::new(pipe)?,
+            taker: Taker::new(pipe),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use farm_engine::Wake;
@@ -19,8 +19,8 @@ pub(crate) struct Taker {
 struct Shared {
     /// The pipe; does not block.
     pipe: OwnedFd,
-    /// Rung when there is something new to know for the thread.
-    bell: OwnedFd,
+    /// Rung when there is something new to know for the thread. Made with it: most takers never wait for anything.
+    bell: OnceLock<OwnedFd>,
     state: Mutex<State>,
     wake: Mutex<Option<Wake>>,
 }
@@ -41,16 +41,16 @@ impl State {
 
 impl Taker {
     /// Will take from `pipe`, which must not block.
-    pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self {
+    pub(crate) fn new(pipe: OwnedFd) -> Self {
+        Self {
             shared: Arc::new(Shared {
                 pipe,
-                bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+                bell: OnceLock::new(),
                 state: Mutex::default(),
                 wake: Mutex::default(),
             }),
             thread: Mutex::default(),
-        })
+        }
     }
 
     /// The pipe.
@@ -90,12 +90,8 @@ impl Taker {
     fn start_thread(&self) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() {
-            let shared = Arc::clone(&self.shared);
-            let spawned = std::thread::Builder::new()
-                .name("job-tokens".to_owned())
-                .spawn(move || shared.wait());
             // Without a thread, tokens are found when they are next asked for.
-            *thread = spawned.ok();
+            *thread = self.shared.spawn_waiting().ok();
         }
     }
 }
@@ -117,8 +113,10 @@ impl Shared {
     }
 
     fn ring(&self) {
-        // A bell that cannot be rung any louder is loud enough.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        if let Some(bell) = self.bell.get() {
+            // A bell that cannot be rung any louder is loud enough.
+            let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
+        }
     }
 
     /// Takes what is there and wanted, and tells of it. Reading happens under the lock: what was wanted a moment ago and is
@@ -147,8 +145,21 @@ impl Shared {
         }
     }
 
+    /// Starts the thread. Called under a lock.
+    fn spawn_waiting(self: &Arc<Self>) -> io::Result<JoinHandle<()>> {
+        if self.bell.get().is_none() {
+            let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+            self.bell.get_or_init(|| bell);
+        }
+        let shared = Arc::clone(self);
+        std::thread::Builder::new()
+            .name("job-tokens".to_owned())
+            .spawn(move || shared.wait())
+    }
+
     /// Waits for tokens while some are wanted, and for the bell.
     fn wait(&self) {
+        let Some(bell) = self.bell.get() else { return };
         loop {
             let waiting = {
                 let state = self.state();
@@ -157,7 +168,7 @@ impl Shared {
                 }
                 state.is_waiting()
             };
-            let mut ready = vec![PollFd::new(&self.bell, PollFlags::IN)];
+            let mut ready = vec![PollFd::new(bell, PollFlags::IN)];
             if waiting {
                 ready.push(PollFd::new(&self.pipe, PollFlags::IN));
             }
@@ -166,7 +177,7 @@ impl Shared {
                 Err(_) => return,
             }
             // Silences the bell; it does not matter how often it was rung.
-            let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+            let _ = rustix::io::read(bell, &mut [0; 8]);
             self.take();
         }
     }

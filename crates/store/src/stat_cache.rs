@@ -122,54 +122,47 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Entries, Unreadable> {
         return Err(Unreadable::Damaged);
     }
     let count = u64::from_le_bytes(take(&mut rest)?);
-    let mut entries = Entries::new();
-    for _ in 0..count {
-        let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-        let (path, tail) = rest.split_at_checked(length).ok_or(Unreadable::Damaged)?;
-        rest = tail;
-        let size = u64::from_le_bytes(take(&mut rest)?);
-        let mtime = (
-            i64::from_le_bytes(take(&mut rest)?),
-            u32::from_le_bytes(take(&mut rest)?),
-        );
-        let ctime = (
-            i64::from_le_bytes(take(&mut rest)?),
-            u32::from_le_bytes(take(&mut rest)?),
-        );
-        let inode = u64::from_le_bytes(take(&mut rest)?);
-        let device = u64::from_le_bytes(take(&mut rest)?);
-        let [flags, age] = take(&mut rest)?;
-        let digest = blake3::Hash::from_bytes(take(&mut rest)?);
-        let kind = if flags & 2 != 0 {
-            FileKind::Symlink
-        } else {
-            FileKind::File
-        };
-        let fingerprint = Fingerprint {
-            size,
-            mtime,
-            ctime,
-            inode,
-            device,
-            executable: flags & 1 != 0,
-            kind,
-        };
-        let path = OsString::from_vec(path.to_vec());
-        entries.insert(
-            path,
-            Entry {
-                fingerprint,
-                digest,
-                racy: flags & 4 != 0,
-                age,
-            },
-        );
-    }
+    // Collected and not inserted one by one: a map that is made of sorted entries has no half-empty nodes.
+    let entries = (0..count).map(|_| entry(&mut rest)).collect::<Result<Entries, _>>()?;
     if rest.is_empty() {
         Ok(entries)
     } else {
         Err(Unreadable::Damaged)
     }
+}
+
+fn entry(rest: &mut &[u8]) -> Result<(OsString, Entry), Unreadable> {
+    let length = u32::from_le_bytes(take(rest)?) as usize;
+    let (path, tail) = rest.split_at_checked(length).ok_or(Unreadable::Damaged)?;
+    *rest = tail;
+    let size = u64::from_le_bytes(take(rest)?);
+    let mtime = (i64::from_le_bytes(take(rest)?), u32::from_le_bytes(take(rest)?));
+    let ctime = (i64::from_le_bytes(take(rest)?), u32::from_le_bytes(take(rest)?));
+    let inode = u64::from_le_bytes(take(rest)?);
+    let device = u64::from_le_bytes(take(rest)?);
+    let [flags, age] = take(rest)?;
+    let digest = blake3::Hash::from_bytes(take(rest)?);
+    let kind = if flags & 2 != 0 {
+        FileKind::Symlink
+    } else {
+        FileKind::File
+    };
+    let fingerprint = Fingerprint {
+        size,
+        mtime,
+        ctime,
+        inode,
+        device,
+        executable: flags & 1 != 0,
+        kind,
+    };
+    let entry = Entry {
+        fingerprint,
+        digest,
+        racy: flags & 4 != 0,
+        age,
+    };
+    Ok((OsString::from_vec(path.to_vec()), entry))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Unreadable> {

@@ -140,7 +140,7 @@ impl Store {
             size,
         };
         pending
-            .place(&self.path(&blob), &self.unflushed)
+            .place(size, &self.path(&blob), &self.unflushed)
             .map_err(PutError::Store)?;
         Ok(blob)
     }

@@ -58,17 +58,21 @@ impl PendingFile {
         }
     }
 
-    /// Gives the file the name `target`, replacing what was there.
-    pub(crate) fn place(mut self, target: &Path, unflushed: &Unflushed) -> io::Result<()> {
+    /// Gives the file of `size` bytes the name `target`, replacing what was there.
+    pub(crate) fn place(mut self, size: u64, target: &Path, unflushed: &Unflushed) -> io::Result<()> {
         // Whoever wrote much waits for the disk himself; of little, much is flushed at once.
-        let large = self.file.metadata()?.len() >= LARGE;
+        let large = size >= LARGE;
         if large {
             self.file.sync_data()?;
         }
-        if let Some(parent) = target.parent() {
-            fs_err::create_dir_all(parent)?;
+        match (fs_err::rename(&self.path, target), target.parent()) {
+            // The first blob in its folder.
+            (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+                fs_err::create_dir_all(parent)?;
+                fs_err::rename(&self.path, target)?;
+            }
+            (renamed, _) => renamed?,
         }
-        fs_err::rename(&self.path, target)?;
         self.placed = true;
         if !large {
             unflushed.add(target.to_owned());
@@ -121,7 +125,8 @@ impl<'a> BlobWriter<'a> {
             digest: self.hasher.finalize(),
             size: self.size,
         };
-        self.pending.place(&self.store.path(&blob), self.store.unflushed())?;
+        self.pending
+            .place(blob.size, &self.store.path(&blob), self.store.unflushed())?;
         Ok(blob)
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Dispatcher<'a, D: Driver> {
     pub(super) tokens: Tokens,
     pub(super) pools: Pools<'a>,
     pub(super) running: usize,
+    /// Whether nodes may join the graph, which may depend on any that is there.
+    pub(super) grows: bool,
     wanted: u64,
     /// Why nothing new is started any more: a failure without `keep_going`, a stop, or a failure of the engine itself.
     pub(super) closing: Option<String>,
@@ -70,6 +72,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             tokens: Tokens::new(options),
             pools: Pools::new(&options.pools),
             running: 0,
+            grows: false,
             wanted: 0,
             closing: None,
             fatal: None,
@@ -80,6 +83,7 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
     pub(super) fn run(mut self) -> Result<Summary, EngineError> {
         let begun_ms = self.clock.now_ms();
         let nodes: Vec<NodeId> = self.graph.ids().collect();
+        self.grows = nodes.iter().any(|&node| self.graph.spec(node).expands);
         self.admit(&nodes);
         let jobs = Jobs::default();
         let (messages, inbox) = channel();
@@ -370,7 +374,9 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
             let value = match &self.states[to] {
                 State::Done { guard, result, .. } => {
                     touched |= *result == NodeResult::Built;
-                    let output = guard.outputs.iter().find(|output| output.role == *role);
+                    debug_assert!(guard.is_some(), "of a node with dependants it is kept");
+                    let mut outputs = guard.iter().flat_map(|guard| &guard.outputs);
+                    let output = outputs.find(|output| output.role == *role);
                     output.map_or(Value::Absent, |output| Value::Digest(output.digest))
                 }
                 State::Would { .. } => {

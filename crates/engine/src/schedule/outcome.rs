@@ -105,7 +105,6 @@ impl<D: Driver> Dispatcher<'_, D> {
         compared: Option<Vec<Difference>>,
     ) {
         let spec = Arc::clone(self.graph.spec(node));
-        let guard = without_inputs(guard);
         let mut new = Vec::new();
         if spec.expands {
             match self.driver.expand(&spec, &guard) {
@@ -127,6 +126,8 @@ impl<D: Driver> Dispatcher<'_, D> {
             }
         }
         self.tell(node, result, ms, Said::Compared(compared));
+        let is_asked_for = self.grows || !self.graph.dependants(node).is_empty();
+        let guard = is_asked_for.then(|| without_inputs(guard));
         self.set(node, State::Done { result, guard, reason });
         if !new.is_empty() {
             self.admit(&new);

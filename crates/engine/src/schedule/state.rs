@@ -33,8 +33,8 @@ pub(super) enum State {
     Done {
         /// Built, cached or cut off.
         result: NodeResult,
-        /// The guard with today's key, without its inputs: who depends on the node looks at what it made.
-        guard: Arc<Guard>,
+        /// The guard with today's key, without its inputs: who depends on the node looks at what it made. `None` where nobody does.
+        guard: Option<Arc<Guard>>,
         /// Why it ran, if it did.
         reason: Option<Reason>,
     },
@@ -79,10 +79,10 @@ impl State {
         }
     }
 
-    /// The guard it is up to date with.
+    /// The guard it is up to date with, if somebody depends on the node.
     pub(super) fn guard(&self) -> Option<&Arc<Guard>> {
         match self {
-            Self::Done { guard, .. } => Some(guard),
+            Self::Done { guard, .. } => guard.as_ref(),
             _ => None,
         }
     }

@@ -131,6 +131,10 @@ fn run(
         })?;
         *wanted = Wanted::new(wanted.goals().chain(again.goals()).cloned());
     }
+    // The graph says it all, and of a large farm the model is as large.
+    for loaded in session.farms.values_mut() {
+        loaded.farm.tasks = Vec::new();
+    }
     events.begin(&session.workspace.state());
     let summary = session.run(options.engine(setup, events), events)?;
     Ok((summary, session))

@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farm_engine::{Class, Dependency, Input, NodeSpec};
 use farm_manifest::Diagnostic;
-use farm_manifest::model::{Place, Run as TaskCommand, Target, Task};
+use farm_manifest::model::{Place, Run, Target, Task};
 
 pub(super) use self::check::check;
 pub(crate) use self::readers::TaskFiles;
 use self::wiring::{InputError, Wiring};
 use super::{Lowering, Nodes, check::refused};
-use crate::action::{Action, TaskData};
+use crate::action::{Action, TaskCommand, TaskData};
 use crate::command::FarmError;
 use crate::rules::task;
 
@@ -103,11 +103,11 @@ impl Lowering<'_> {
         // What is known of the task besides: its command, and whether it runs in an image.
         let mut inputs = Vec::with_capacity(keyed.len() + task.env.len() + task.outputs.len() + 2);
         inputs.extend(keyed.into_values());
-        let (command, text) = match &task.run.value {
-            TaskCommand::Shell(line) => ("shell", line.clone()),
-            TaskCommand::Arguments(words) => ("arguments", words.join("\u{0}")),
+        let (form, text, command) = match &task.run.value {
+            Run::Shell(line) => ("shell", line.clone(), TaskCommand::Shell(line.clone())),
+            Run::Arguments(words) => ("arguments", words.join("\u{0}"), TaskCommand::Arguments(words.clone())),
         };
-        inputs.push(Input::text(format!("run/{command}"), text));
+        inputs.push(Input::text(format!("run/{form}"), text));
         inputs.extend(
             task.env
                 .iter()
@@ -143,7 +143,7 @@ impl Lowering<'_> {
             pools: BTreeMap::new(),
             action: Action::Task(Box::new(TaskData {
                 folder: task.folder.clone(),
-                argv: command_line(&task.run.value),
+                command,
                 env: task
                     .env
                     .iter()
@@ -182,12 +182,5 @@ impl Lowering<'_> {
     /// What was right when the farm was checked, and is not any more.
     fn refused(&self, mistake: Diagnostic) -> FarmError {
         refused(self.loaded, vec![mistake])
-    }
-}
-
-fn command_line(run: &TaskCommand) -> Vec<String> {
-    match run {
-        TaskCommand::Shell(line) => vec!["/bin/sh".to_owned(), "-e".to_owned(), "-c".to_owned(), line.clone()],
-        TaskCommand::Arguments(words) => words.clone(),
     }
 }

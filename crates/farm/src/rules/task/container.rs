@@ -65,7 +65,7 @@ pub(super) fn run(
     }
     let files: Vec<Box<dyn TarSource>> = vec![Box::new(upload)];
     let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), begin, "sh".to_owned()];
-    argv.extend_from_slice(&data.argv);
+    argv.extend(data.command.argv());
     context.with_scratch(|scratch| {
         let mut outputs = TakeOutputs {
             scratch: scratch.to_owned(),

@@ -1,6 +1,8 @@
 //! Tasks on the host: a process group of their own, watched until it is gone.
 
-use std::io::{PipeReader, Read};
+use std::ffi::OsStr;
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,6 +12,7 @@ use farm_engine::{Failure, FailureKind, Run};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::direct::{Direct, Streams};
 use super::folders::Pair;
 use super::host_jobs::Jobs;
 use crate::action::TaskData;
@@ -50,18 +53,59 @@ pub(super) fn run(context: &Context, run: &Run<'_>, name: &str, folder: &Path, t
     }
 }
 
+/// Starts the task's command, or what a shell would do for it.
 fn start(folder: &Path, task: &TaskData, own: &Pair, jobs: Option<&Jobs>) -> Result<(Child, PipeReader), Failure> {
-    let argv = &task.argv;
+    let failed = |error: io::Error| io_failure("start a task", &error);
+    // The writing end is dropped with what is started: reading would never end.
+    let (reader, writer) = io::pipe().map_err(failed)?;
+    if let Some(child) = start_directly(folder, task, own, jobs, &writer) {
+        return Ok((child, reader));
+    }
+    let argv = task.command.argv();
+    let name = &argv[0];
     // A program with its path is started without a copy of farm's page tables, whatever PATH the task has.
-    let Some(program) = find_program(&argv[0], folder) else {
-        let message = format!("{} cannot be run: there is no such program", argv[0]);
+    let Some(program) = find_program(name, folder) else {
+        let message = format!("{name} cannot be run: there is no such program");
         return Err(Failure::new(FailureKind::Step, message));
     };
-    let failed = |error: std::io::Error| io_failure("start a task", &error);
-    let (reader, writer) = std::io::pipe().map_err(failed)?;
-    let stderr = writer.try_clone().map_err(failed)?;
-    // The command holds the pipe's other ends until it is dropped at the end of this statement; reading would never end.
-    let child = Command::new(program)
+    let command = command(&program, &argv, folder, own, jobs, Streams::default(), &writer);
+    let child = command
+        .map_err(failed)?
+        .envs(&task.env)
+        .spawn()
+        .map_err(|error| Failure::new(FailureKind::Step, format!("{name} cannot be run: {error}")))?;
+    Ok((child, reader))
+}
+
+/// Starts a line for the shell without the shell; `None` if it takes one, for whatever reason.
+fn start_directly(
+    folder: &Path,
+    task: &TaskData,
+    own: &Pair,
+    jobs: Option<&Jobs>,
+    writer: &PipeWriter,
+) -> Option<Child> {
+    let direct = Direct::of(folder, task)?;
+    let command = command(&direct.program, &direct.argv, folder, own, jobs, direct.streams, writer);
+    command.ok()?.env("PWD", direct.current).spawn().ok()
+}
+
+/// A program with what every task gets. Streams that are not given elsewhere say what goes to `writer`, and hear nothing.
+fn command(
+    program: &Path,
+    argv: &[impl AsRef<OsStr>],
+    folder: &Path,
+    own: &Pair,
+    jobs: Option<&Jobs>,
+    streams: Streams,
+    writer: &PipeWriter,
+) -> io::Result<Command> {
+    let said = |elsewhere: Option<OwnedFd>| match elsewhere {
+        Some(file) => Ok(Stdio::from(file)),
+        None => writer.try_clone().map(Stdio::from),
+    };
+    let mut command = Command::new(program);
+    command
         .arg0(&argv[0])
         .args(&argv[1..])
         .current_dir(folder)
@@ -71,18 +115,15 @@ fn start(folder: &Path, task: &TaskData, own: &Pair, jobs: Option<&Jobs>) -> Res
         .env("TMPDIR", &own.temporary)
         .env("LC_ALL", "C.UTF-8")
         .envs(jobs.map(|jobs| ("MAKEFLAGS", jobs.makeflags())))
-        .envs(&task.env)
-        .stdin(Stdio::null())
-        .stdout(writer)
-        .stderr(stderr)
-        .process_group(0)
-        .spawn()
-        .map_err(|error| Failure::new(FailureKind::Step, format!("{} cannot be run: {error}", argv[0])))?;
-    Ok((child, reader))
+        .stdin(streams.input.map_or_else(Stdio::null, Stdio::from))
+        .stdout(said(streams.output)?)
+        .stderr(said(streams.errors)?)
+        .process_group(0);
+    Ok(command)
 }
 
 /// Where the shell would find the program; `None` if nowhere.
-fn find_program(program: &str, folder: &Path) -> Option<PathBuf> {
+pub(super) fn find_program(program: &str, folder: &Path) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(folder.join(program)).filter(|path| path.exists());
     }
@@ -98,7 +139,7 @@ fn watch(
     output: PipeReader,
     log: &mut NodeLog,
     ended: impl FnOnce(),
-) -> std::io::Result<ExitStatus> {
+) -> io::Result<ExitStatus> {
     let group = Pid::from_child(&child);
     let kill = |signal| {
         // A group that is gone is what is wanted.
@@ -152,7 +193,7 @@ fn watch(
 }
 
 /// Waits until something is ready, for [`POLL`] at most.
-fn wait_for(ready: &mut [PollFd<'_>]) -> std::io::Result<()> {
+fn wait_for(ready: &mut [PollFd<'_>]) -> io::Result<()> {
     match poll(ready, Some(&POLL)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
@@ -197,3 +238,7 @@ fn ended(status: ExitStatus) -> String {
         _ => "it ended in an unknown way".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

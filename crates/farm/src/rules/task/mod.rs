@@ -1,12 +1,14 @@
 //! `task/NAME`: anything else, as a Makefile would do it: declared inputs, a command, declared outputs.
 
 mod container;
+mod direct;
 mod folders;
 mod host;
 mod host_jobs;
 mod inputs;
 mod outputs;
 mod record;
+mod simple_line;
 mod watchdog;
 
 use std::path::{Path, PathBuf};

@@ -96,7 +96,11 @@ pub(super) fn make_room(
         note(run, message);
     }
     for parent in task.outputs.iter().filter_map(|output| parent_of(output)) {
-        fs::create_dir_all(folder.join(parent)).map_err(failed)?;
+        let parent = folder.join(parent);
+        // Nearly always it is there, and to look is cheaper than to try.
+        if !parent.is_dir() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
     }
     Ok(())
 }
