@@ -38,6 +38,11 @@ pub enum Action {
     BaseStage3(Box<Stage3Data>),
     /// The binfarm root: base, literal files, scripts.
     Root(Arc<RootData>),
+    /// The ABIs of a root's packages.
+    Abis {
+        /// The root's node.
+        root: String,
+    },
     /// An ebuild repository.
     Repo {
         /// Its name.

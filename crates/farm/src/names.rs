@@ -39,7 +39,7 @@ impl Goal {
         let first = text.split('/').next().unwrap_or(text);
         if matches!(
             first,
-            "plan" | "generation" | "fetch" | "repo" | "root" | "base" | "stage-root" | "stage-archive"
+            "abi" | "plan" | "generation" | "fetch" | "repo" | "root" | "base" | "stage-root" | "stage-archive"
         ) {
             return Ok(Self::Node(text.to_owned()));
         }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use farm_portage::cpv::Cpv;
+
 use crate::build_root::runtime_needs;
 use crate::{
     BuildRoot, ClosureError, LeftOut, LeftOutReason, NodeRef, Operation, Package, Plan, bootstrap, closures,
@@ -23,6 +25,8 @@ pub struct Instance {
     pub installed: Vec<String>,
     /// What is left out of the build root, sorted.
     pub left_out: Vec<LeftOut>,
+    /// Slot and subslot of what it is bound to by `:=`, by `CATEGORY/NAME:SLOT`: what Portage builds a package again for.
+    pub bound: BTreeMap<String, String>,
     /// Indices into [`Joined::instances`] of what it needs at run time, in any of its subjects, directly or through packages of the
     /// binfarm root.
     pub runtime: BTreeSet<usize>,
@@ -308,9 +312,27 @@ fn instance(plan: &Plan, root: &BuildRoot, index: usize, places: &[Option<usize>
             .map(|&index| plan.cpv(NodeRef::Installed(index)).to_owned())
             .collect(),
         left_out: root.left_out.clone(),
+        bound: bound(plan, index),
         // Known when all of the plan have their places.
         runtime: BTreeSet::new(),
     }
+}
+
+fn bound(plan: &Plan, index: usize) -> BTreeMap<String, String> {
+    let parent = NodeRef::Package(index);
+    let edges = plan
+        .edges
+        .iter()
+        .filter(|edge| edge.parent == parent && edge.slot_operator);
+    let slots = edges.filter_map(|edge| {
+        let (slot, subslot) = match edge.child {
+            NodeRef::Package(child) => (&plan.packages[child].slot, &plan.packages[child].subslot),
+            NodeRef::Installed(child) => (&plan.installed[child].slot, &plan.installed[child].subslot),
+        };
+        let cp = Cpv::parse(plan.cpv(edge.child)).ok()?.cp();
+        Some((format!("{cp}:{slot}"), format!("{slot}/{subslot}")))
+    });
+    slots.collect()
 }
 
 /// Whether two builds of one CPV are the same: what emerge prints of them and what they replace is not part of that.
@@ -325,6 +347,7 @@ fn same(one: &Instance, other: &Instance) -> bool {
     set(&one.packages) == set(&other.packages)
         && one.installed == other.installed
         && one.left_out == other.left_out
+        && one.bound == other.bound
         && bare(&one.package) == bare(&other.package)
 }
 

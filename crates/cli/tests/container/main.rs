@@ -18,6 +18,7 @@ mod native;
 mod patches;
 mod plan_write;
 mod publishing;
+mod reach;
 mod rebuild;
 mod records;
 mod refusals;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farm_engine::{Class, EventSink, Guard, GuardStore, NodeState, Options, Summary, Value};
+use farm_engine::{Class, Event, EventSink, Guard, GuardStore, NodeState, Options, Summary, Value};
 use farm_resolver::mergelist::Former;
 use farm_resolver::{Answer, Outcome, Refusal};
 
@@ -96,11 +96,20 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
     let mut farms = Vec::new();
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     for farm in session.farms.keys() {
-        let Some(guard) = current_plan(&session, &summary, farm) else {
+        let mut plans = Vec::new();
+        for local in crate::lower::plan_nodes() {
+            if let Some(guard) = current(&session, &summary, &format!("{farm}:{local}")) {
+                let joined = join::read(&session.context, &guard)?;
+                plans.push((guard, joined));
+            }
+        }
+        if let Some(message) = waiting(&session, &summary, farm) {
+            events.event(&Event::Note { message });
+        }
+        if plans.is_empty() {
             continue;
-        };
-        let joined = join::read(&session.context, &guard)?;
-        let list = list(&session, &summary, farm, &guard, &joined)?;
+        }
+        let list = list(&session, &summary, farm, &plans)?;
         view.text.push_str(&list.text(jobs));
         farms.push(list.json(jobs));
         view.lists.push(list);
@@ -110,22 +119,41 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
     Ok(view)
 }
 
-/// The joined plan, if it was made or found in this run.
-pub(super) fn current_plan(session: &Session, summary: &Summary, farm: &str) -> Option<farm_engine::Guard> {
-    let name = format!("{farm}:plan");
+/// A joined plan, if it was made or found in this run.
+fn current(session: &Session, summary: &Summary, name: &str) -> Option<Guard> {
     let report = summary.nodes.iter().find(|node| node.name == name)?;
     if report.state != NodeState::Cached {
         return None;
     }
-    session.context.plan(&name)
+    session.context.plan(name)
+}
+
+/// The joined plan of a farm, if it was made or found in this run.
+pub(super) fn current_plan(session: &Session, summary: &Summary, farm: &str) -> Option<Guard> {
+    current(session, summary, &format!("{farm}:plan"))
+}
+
+/// Why what comes after a generation of the root is not planned: a plan builds no packages.
+fn waiting(session: &Session, summary: &Summary, farm: &str) -> Option<String> {
+    let planned = crate::lower::plan_nodes().filter_map(|local| Some(local.strip_prefix("generation/")?.to_owned()));
+    let last = planned
+        .filter(|name| current(session, summary, &format!("{farm}:generation/{name}")).is_some())
+        .last()?;
+    let root = format!("{farm}:root/{last}");
+    let is_there = |node: &farm_engine::NodeReport| node.name == root && node.state == NodeState::Cached;
+    if summary.nodes.iter().any(is_there) {
+        return None;
+    }
+    Some(format!(
+        "what comes after the root with {last} is planned in that root: `farm build {root}` makes it"
+    ))
 }
 
 fn list(
     session: &Session,
     summary: &Summary,
     farm: &str,
-    guard: &Guard,
-    joined: &JoinedPlan,
+    plans: &[(Guard, JoinedPlan)],
 ) -> Result<FarmList, FarmError> {
     let states: BTreeMap<&str, (NodeState, String)> = summary
         .nodes
@@ -135,45 +163,53 @@ fn list(
             (node.name.as_str(), (node.state, reason))
         })
         .collect();
-    let earlier = earlier_packages(session, farm, guard);
-    let packages = joined.packages.iter().map(|planned| {
-        let node = package::node_name(farm, planned);
-        let (state, reason) = states
-            .get(node.as_str())
-            .cloned()
-            .unwrap_or((NodeState::Unknown, String::new()));
-        let built = last_built(session, &node, planned, &earlier);
-        Listed {
-            state,
-            reason,
-            last_ms: built.as_ref().map(|(guard, _)| guard.duration_ms),
-            former: built.map(|(guard, version)| former(&guard, version)),
-            package: planned.package.clone(),
-            after: planned.dependencies.clone(),
-            node,
+    let mut list = FarmList {
+        farm: farm.to_owned(),
+        subjects: Vec::new(),
+        packages: Vec::new(),
+        disagreements: Vec::new(),
+        native: Vec::new(),
+    };
+    for (guard, joined) in plans {
+        let offset = list.packages.len();
+        let earlier = earlier_packages(session, farm, guard);
+        list.packages.extend(joined.packages.iter().map(|planned| {
+            let node = package::node_name(farm, planned);
+            let (state, reason) = states
+                .get(node.as_str())
+                .cloned()
+                .unwrap_or((NodeState::Unknown, String::new()));
+            let built = last_built(session, &node, planned, &earlier);
+            Listed {
+                state,
+                reason,
+                last_ms: built.as_ref().map(|(guard, _)| guard.duration_ms),
+                former: built.map(|(guard, version)| former(&guard, version)),
+                package: planned.package.clone(),
+                after: planned.dependencies.iter().map(|index| index + offset).collect(),
+                node,
+            }
+        }));
+        for (name, plan) in &joined.subjects {
+            let answer = Answer::parse(&session.context.read(&plan.answer)?)
+                .map_err(|error| FarmError::bug(error.to_string()))?;
+            if let Outcome::Plan(resolved) = answer.outcome {
+                list.subjects.push(SubjectList {
+                    name: name.clone(),
+                    command: plan.command.clone(),
+                    packages: plan.packages.iter().map(|index| index + offset).collect(),
+                    lines: resolved.packages,
+                });
+            }
         }
-    });
-    let packages = packages.collect();
-    let mut subjects = Vec::new();
-    for (name, plan) in &joined.subjects {
-        let answer =
-            Answer::parse(&session.context.read(&plan.answer)?).map_err(|error| FarmError::bug(error.to_string()))?;
-        if let Outcome::Plan(resolved) = answer.outcome {
-            subjects.push(SubjectList {
-                name: name.clone(),
-                command: plan.command.clone(),
-                packages: plan.packages.clone(),
-                lines: resolved.packages,
-            });
+        list.disagreements.extend(joined.disagreements.iter().cloned());
+        for line in &joined.native {
+            if !list.native.contains(line) {
+                list.native.push(line.clone());
+            }
         }
     }
-    Ok(FarmList {
-        farm: farm.to_owned(),
-        subjects,
-        packages,
-        disagreements: joined.disagreements.clone(),
-        native: joined.native.clone(),
-    })
+    Ok(list)
 }
 
 /// The nodes and versions of packages that earlier plans had, by slot, the last plan first. Plans that were forgotten, or are of another

@@ -112,7 +112,8 @@ impl Round {
         let farm = farm(node).to_owned();
         let mut reasons = Vec::new();
         if line.section == Section::Bootstrap {
-            reasons.push("`bootstrap` is not built yet".to_owned());
+            // Of several packages that a cycle goes through any may be built first, and it is people who know which.
+            reasons.push("which package breaks a cycle is for you to choose; put it below `binfarm:`".to_owned());
         } else if line.members.is_empty() {
             reasons.push(match line.section {
                 Section::Rename => "no member has the old name, but the ebuild of who asks for it".to_owned(),

@@ -94,7 +94,7 @@ impl Lowering<'_> {
             below: below.map(|below| self.node(&format!("generation/{below}"))),
             ..self.join(planning, &root, brings)
         };
-        vec![plan, join::node(data)]
+        self.abis(&root).into_iter().chain([plan, join::node(data)]).collect()
     }
 }
 

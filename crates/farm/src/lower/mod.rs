@@ -13,7 +13,7 @@ use camino::Utf8PathBuf;
 use farm_engine::NodeSpec;
 use farm_executor::Limits;
 use farm_manifest::layers::LayerFile;
-use farm_manifest::model::{Base, Binfarm, Farm, GitPin, ImageFrom, Packages, Repo, RepoSource, SettingsOf};
+use farm_manifest::model::{Base, Binfarm, Farm, GitPin, ImageFrom, Packages, Rebuild, Repo, RepoSource, SettingsOf};
 use farm_manifest::{Loaded, Spanned};
 use farm_resolver::Mode;
 
@@ -32,7 +32,7 @@ use crate::names::{BOOTSTRAP, TOOLS_SUBJECT, image_word};
 use crate::rules::join::JoinData;
 use crate::rules::repo::RepoSourcePinned;
 use crate::rules::stage3::{Stage3Data, Stage3Source};
-use crate::rules::{base, join, repo, resolve, root, stage3};
+use crate::rules::{abi, base, join, repo, resolve, root, stage3};
 use crate::settings::{RenderInput, RenderedLayer, Settings, render};
 
 /// What to do about a name that nobody pinned.
@@ -209,6 +209,7 @@ impl Lowering<'_> {
             epoch,
         )];
         let root = self.node("root");
+        nodes.extend(self.abis(&root));
         let resolve = |subject: &str, packages: &Packages| ResolveData {
             members: members(packages),
             ..planning.resolve(subject, &root)
@@ -267,6 +268,11 @@ impl Lowering<'_> {
         Ok(nodes)
     }
 
+    /// The node that looks for the ABIs of a root's packages, if they count.
+    fn abis(&self, root: &str) -> Option<NodeSpec<Action>> {
+        (self.farm.rebuild == Rebuild::Abi).then(|| abi::node(abis(root), root))
+    }
+
     fn join(&self, planning: &Planning<'_>, root: &str, brings: join::Brings) -> JoinData {
         JoinData {
             farm: self.name.clone(),
@@ -277,6 +283,8 @@ impl Lowering<'_> {
             settings: Arc::clone(&planning.settings),
             container: planning.container.clone(),
             sources: self.sources(),
+            rebuild: self.farm.rebuild,
+            abis: (self.farm.rebuild == Rebuild::Abi).then(|| abis(root)),
             bootstrap: None,
             below: None,
             brings,
@@ -400,6 +408,11 @@ impl Lowering<'_> {
         };
         paths.iter().filter_map(script).collect()
     }
+}
+
+/// `FARM:abi/ROOT`.
+fn abis(root: &str) -> String {
+    root.replacen(':', ":abi/", 1)
 }
 
 /// What every plan of a farm is made with.

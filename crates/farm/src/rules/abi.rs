@@ -8,11 +8,17 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use farm_engine::Digest;
+use farm_engine::{Class, Dependency, Digest, Failure, FailureKind, Guard, NodeSpec, Output, Run};
 use farm_image::{EntryKind, Index};
 use farm_portage::abi::{Fact, Finding, Look, PackageAbi, looks_alike};
 use farm_portage::vdb::ContentsEntry;
+use farm_resolver::{Installed, Package};
 use serde::{Deserialize, Serialize};
+
+use super::scan;
+use crate::action::Action;
+use crate::context::Context;
+use crate::place::{self, Place};
 
 /// The ABI of a package of a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +36,73 @@ impl From<PackageAbi> for InstalledAbi {
             digest: abi.digest.into(),
         }
     }
+}
+
+impl InstalledAbi {
+    /// How the package enters the keys of those that are built with it: of a library what it shows, of a tool which it is and what little it
+    /// shows besides.
+    #[must_use]
+    pub fn text(&self, package: &Installed) -> String {
+        let slot = format!("slot {}/{}", package.slot, package.subslot);
+        if self.is_library {
+            return format!("{slot} ABI {}", self.digest);
+        }
+        let pf = package.cpv.rsplit('/').next().unwrap_or(&package.cpv);
+        format!(
+            "{pf} {slot} USE=\"{}\" ABI {}",
+            package.use_flags.join(" "),
+            self.digest
+        )
+    }
+}
+
+/// The output of a node of this rule, and of a package where ABIs count.
+pub const ROLE: &str = "abi";
+
+/// The node that looks at the packages of `root` for their ABIs. It is a node of its own, as only farms with `rebuild: abi` want it and it costs a
+/// look into every library.
+#[must_use]
+pub fn node(name: String, root: &str) -> NodeSpec<Action> {
+    NodeSpec {
+        name,
+        kind: "abi".to_owned(),
+        rule_version: 1,
+        class: Class::Prepare,
+        inputs: Vec::new(),
+        dependencies: vec![Dependency::output(root, "image")],
+        expands: false,
+        pools: BTreeMap::new(),
+        action: Action::Abis { root: root.to_owned() },
+    }
+}
+
+/// Looks.
+pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, root: &str) -> Result<Vec<Output>, Failure> {
+    let bug = |what: String| Failure::new(FailureKind::Bug, what);
+    let guard = run.dependency(spec, root).ok_or_else(|| bug(format!("no {root}")))?;
+    let scan = scan::image_with_abi(context, &place::image(guard, "image")?)?;
+    let json = serde_json::to_vec(&scan.abi.unwrap_or_default()).map_err(|error| bug(error.to_string()))?;
+    let blob = context.keep(&json)?;
+    Ok(vec![Place::Store { blob }.output(ROLE, blob.digest)])
+}
+
+/// Reads what a node of this rule found.
+pub fn read(context: &Context, guard: &Guard) -> Result<InstalledAbis, Failure> {
+    serde_json::from_slice(&context.read(&place::blob(guard, ROLE)?)?)
+        .map_err(|error| Failure::new(FailureKind::Bug, format!("the ABIs of a root: {error}")))
+}
+
+/// What dependants of a package see of it where ABIs count.
+#[must_use]
+pub fn seen(abi: PackageAbi, package: &Package) -> Digest {
+    let installed = Installed {
+        cpv: package.cpv.clone(),
+        slot: package.slot.clone(),
+        subslot: package.subslot.clone(),
+        use_flags: package.use_flags.clone(),
+        ..Installed::default()
+    };
+    Digest::of(InstalledAbi::from(abi).text(&installed).as_bytes())
 }
 
 /// The ABIs of a root's packages, by `CATEGORY/PF`.

@@ -11,11 +11,13 @@ use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
 use farm_executor::{Collect, Network, OutputSink, TarSource};
+use farm_manifest::model::Rebuild;
 use farm_portage::gpkg::{Metadata, folded};
 use farm_portage::normal::{NormalOptions, normalise, stamp};
 use farm_resolver::{Package, keyed_environment, native_word};
 use fs_err as fs;
 
+use super::abi;
 use super::container::{self, ContainerRun, capabilities_input};
 use super::fetch;
 use super::jobs;
@@ -71,6 +73,8 @@ pub struct PackageData {
     pub settings: Arc<Settings>,
     /// How its container runs.
     pub container: ContainerData,
+    /// Whether dependants look at its ABI.
+    pub abi_counts: bool,
 }
 
 /// The name of a package's node.
@@ -93,10 +97,8 @@ pub fn node(
         Input::text("package", &package.cpv),
         Input::text("repository", &package.repository),
         Input::text("epoch", epoch.to_string()),
-        Input::text("portage", &planned.portage),
-        Input::text("rebuild", "exact"),
+        Input::text("rebuild", data.rebuild.word()),
         Input::digest("script", Digest::of([PREPARE, INSTALL, BUILD].concat().as_bytes())),
-        Input::digest("base/files that no package owns", planned.unowned),
     ];
     inputs.extend(planned.files.iter().map(|(name, digest)| Input::digest(name, *digest)));
     for file in &package.distfiles {
@@ -116,12 +118,7 @@ pub fn node(
     for (path, file) in settings.other_files() {
         inputs.push(Input::digest(format!("settings/{path}"), file.digest()));
     }
-    for record in &planned.installed {
-        inputs.push(Input::text(format!("base/{}", record.name), &record.text));
-    }
-    for (cpv, reason) in &planned.left_out {
-        inputs.push(Input::text(format!("left out/{cpv}"), reason));
-    }
+    inputs.extend(reached(data.rebuild, planned));
     inputs.extend(capabilities_input(&data.container));
 
     let dependencies: Vec<(String, String)> = planned
@@ -135,17 +132,17 @@ pub fn node(
         .iter()
         .map(|file| (fetch::name(&data.farm, file, fetches), file.name.clone()))
         .collect();
-    let mut edges: Vec<Dependency> = dependencies
-        .iter()
-        .map(|(node, _)| Dependency::output(node, "interface"))
-        .collect();
-    // What farm built of the root is known better than by what the root says of it.
-    edges.extend(
-        planned
-            .made
-            .iter()
-            .map(|&index| Dependency::output(node_name(&data.farm, &joined.below[index]), "interface")),
-    );
+    let used: fn(&str) -> Dependency = match data.rebuild {
+        Rebuild::Exact => |node| Dependency::output(node, "interface"),
+        Rebuild::Abi => |node| Dependency::output(node, abi::ROLE),
+        Rebuild::Portage => |node| Dependency::before_run(node),
+    };
+    let mut edges: Vec<Dependency> = dependencies.iter().map(|(node, _)| used(node)).collect();
+    if data.rebuild == Rebuild::Exact {
+        // What farm built of the root is known better than by what the root says of it.
+        let made = planned.made.iter().map(|&index| &joined.below[index]);
+        edges.extend(made.map(|other| used(&node_name(&data.farm, other))));
+    }
     edges.extend(distfiles.iter().map(|(node, _)| Dependency::before_run(node)));
     edges.push(Dependency::before_run(&data.root));
     edges.extend(data.repos.iter().map(|(_, node)| Dependency::before_run(node)));
@@ -166,8 +163,28 @@ pub fn node(
             repos: data.repos.clone(),
             settings: Arc::clone(settings),
             container: data.container.clone(),
+            abi_counts: data.rebuild == Rebuild::Abi,
         })),
     }
+}
+
+/// What of the root and of the plan decides whether the package is built again, by the farm's choice of how far a change reaches.
+fn reached(rebuild: Rebuild, planned: &PlannedPackage) -> Vec<Input> {
+    if rebuild == Rebuild::Portage {
+        let bound = planned.bound.iter();
+        return bound
+            .map(|(name, slot)| Input::text(format!("bound/{name}"), slot))
+            .collect();
+    }
+    let mut inputs = vec![
+        Input::text("portage", &planned.portage),
+        Input::digest("base/files that no package owns", planned.unowned),
+    ];
+    let base = planned.installed.iter();
+    inputs.extend(base.map(|record| Input::text(format!("base/{}", record.name), &record.text)));
+    let left_out = planned.left_out.iter();
+    inputs.extend(left_out.map(|(cpv, reason)| Input::text(format!("left out/{cpv}"), reason)));
+    inputs
 }
 
 /// Builds the package.
@@ -198,7 +215,7 @@ pub fn run(
         }
         // What was kept of an earlier failure has no reader any more.
         let _ = fs::remove_file(&outputs.failed);
-        keep(context, run, &spec.name, &outputs.target)
+        keep(context, run, &spec.name, data, &outputs.target)
     })
 }
 
@@ -292,7 +309,13 @@ fn bug(what: String) -> Failure {
 }
 
 /// Brings what Portage built into normal form and into the store, stamped so that Portage takes it from a local folder.
-fn keep(context: &Context, run: &Run<'_>, name: &str, built: &std::path::Path) -> Result<Vec<Output>, Failure> {
+fn keep(
+    context: &Context,
+    run: &Run<'_>,
+    name: &str,
+    data: &PackageData,
+    built: &std::path::Path,
+) -> Result<Vec<Output>, Failure> {
     let failed = |error: std::io::Error| io_failure("keep a package", &error);
     let unpackable = |error: farm_portage::normal::NormalError| {
         Failure::new(
@@ -331,10 +354,14 @@ fn keep(context: &Context, run: &Run<'_>, name: &str, built: &std::path::Path) -
     stamped.into_inner().map_err(|error| failed(error.into_error()))?;
     refuse_native(&stamped_report.metadata)?;
     let kept = pkgdir::keep(context, &stamped_path, &stamped_report.metadata)?;
-    Ok(vec![
+    let mut outputs = vec![
         Place::Nowhere.output("interface", Digest::from(report.interface)),
         kept.place().output("payload", Digest::from(report.payload)),
-    ])
+    ];
+    if data.abi_counts {
+        outputs.push(Place::Nowhere.output(abi::ROLE, abi::seen(report.abi, &data.package)));
+    }
+    Ok(outputs)
 }
 
 /// The variables in which the configuration says `native`, as they are in the key. Of all that sets a variable, the environment

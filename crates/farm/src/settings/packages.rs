@@ -1,6 +1,6 @@
 //! What the manifest sets for packages, as lines of Portage's own files.
 
-use farm_manifest::model::SettingsOf;
+use farm_manifest::model::{Flag, SettingsOf};
 
 /// The lines by file name, sorted: contradictions are refused, so that their order means nothing, and a manifest whose keys
 /// were only moved about must give the same bytes.
@@ -29,15 +29,13 @@ impl PackageLines {
 /// `environments` are the file names in the layers' `env/` folders: the manifest may leave out `.conf`.
 pub(super) fn lines(settings: &[SettingsOf<'_>], environments: &[String]) -> PackageLines {
     let mut lines = PackageLines::default();
-    for entry in settings {
+    for (at, entry) in settings.iter().enumerate() {
         let atom = entry.atom.without_use().to_string();
         let values = entry.settings;
         let words = |words: Vec<String>| format!("{atom} {}", words.join(" "));
-        if !values.use_flags.is_empty() {
-            lines.push(
-                "package.use",
-                &words(values.use_flags.iter().map(ToString::to_string).collect()),
-            );
+        let flags: Vec<String> = standing(settings, at).map(ToString::to_string).collect();
+        if !flags.is_empty() {
+            lines.push("package.use", &words(flags));
         }
         if !values.accept_keywords.is_empty() {
             let keywords = values
@@ -74,6 +72,20 @@ pub(super) fn lines(settings: &[SettingsOf<'_>], environments: &[String]) -> Pac
     }
     lines.files.sort();
     lines
+}
+
+/// The flags of one entry that no later entry of the same atom overrides: lines are sorted, so that the later one cannot win by its place.
+fn standing<'a>(settings: &'a [SettingsOf<'a>], at: usize) -> impl Iterator<Item = &'a Flag> {
+    let entry = &settings[at];
+    let later = settings[at + 1..].iter().filter(move |other| other.atom == entry.atom);
+    let overriding: Vec<&Flag> = later
+        .flat_map(|other| &other.settings.use_flags)
+        .filter(|flag| flag.overrides)
+        .collect();
+    entry.settings.use_flags.iter().filter(move |flag| {
+        let opposite = |other: &&Flag| other.name == flag.name && other.enabled != flag.enabled;
+        !overriding.iter().any(opposite)
+    })
 }
 
 fn environment_file(name: &str, environments: &[String]) -> String {

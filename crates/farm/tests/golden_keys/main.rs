@@ -25,14 +25,16 @@ fn keys_in(folder: &Path) -> String {
     for node in nodes::all(folder, "golden") {
         lines.push(format!("{:<10} {:<29} {}", node.rule, node.name, node.key));
     }
-    // Their other nodes are as those of the first.
-    for farm in ["hosted", "stage3"] {
-        let base = format!("{farm}:base");
-        let base = nodes::all(folder, farm)
-            .into_iter()
-            .find(|node| node.name == base)
-            .unwrap();
-        lines.push(format!("{:<10} {:<29} {}", base.rule, base.name, base.key));
+    // Their other nodes are as those of the first. In the hosted farm ABIs count, and in that with a stage3 what Portage looks at.
+    for (farm, own) in [
+        ("hosted", ["base", "abi/root", "pkg/app-misc/app-1"].as_slice()),
+        ("stage3", &["base", "pkg/app-misc/app-1"]),
+    ] {
+        for node in nodes::all(folder, farm) {
+            if own.iter().any(|own| node.name == format!("{farm}:{own}")) {
+                lines.push(format!("{:<10} {:<29} {}", node.rule, node.name, node.key));
+            }
+        }
     }
     lines.sort();
     lines.join("\n") + "\n"

@@ -34,7 +34,7 @@ pub(crate) struct Node {
 }
 
 /// So many kinds of nodes there are.
-pub(crate) const KINDS: usize = 19;
+pub(crate) const KINDS: usize = 20;
 
 /// A number for each kind of node. Whoever adds one adds it to the workspace as well.
 fn kind_of(action: &Action) -> usize {
@@ -61,6 +61,7 @@ fn kind_of(action: &Action) -> usize {
         Action::BaseStage3(_) => 16,
         Action::StageArchive(_) => 17,
         Action::Stage(_) => 18,
+        Action::Abis { .. } => 19,
         Action::Settled(_) | Action::Source(_) | Action::Trial(_) => unreachable!("no manifest says that"),
     }
 }
@@ -170,7 +171,8 @@ impl Driver for MakesUp<'_> {
     }
 }
 
-const ROLES: [&str; 13] = [
+const ROLES: [&str; 14] = [
+    "abi",
     "archive",
     "client",
     "done",

@@ -57,6 +57,7 @@ publish:
         "farms/hosted/farm.yaml",
         r"farm: hosted
 flavour: amd64.opt
+rebuild: abi
 binfarm:
   base: { hosted: debian, suite: bookworm, portage: 3.0.83, packages: [debugedit] }
   repos: { here: { path: ../../overlay } }
@@ -81,6 +82,7 @@ debs = ["bash 5.2.15-2+b12 amd64 1490804 sha256:44444444444444444444444444444444
         "farms/stage3/farm.yaml",
         r"farm: stage3
 flavour: amd64.opt
+rebuild: portage
 binfarm:
   base: { stage3: https://example.org/stage3.tar.xz, keyring: keys.asc }
   repos: { here: { path: ../../overlay } }

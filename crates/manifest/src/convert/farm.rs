@@ -171,15 +171,11 @@ fn matrix(
 
 fn rebuild(reader: &mut Reader<'_>, node: &Node) -> Rebuild {
     let shape = FARM.key("rebuild").map_or(&crate::keys::Shape::Text, |key| key.shape);
-    let (rebuild, word) = match reader.word(node, shape, "`rebuild`") {
-        Some(word @ "abi") => (Rebuild::Abi, word),
-        Some(word @ "portage") => (Rebuild::Portage, word),
-        _ => return Rebuild::Exact,
-    };
-    reader
-        .error(node.span, format!("`rebuild: {word}` is not built yet"))
-        .help = Some("write `rebuild: exact`".to_owned());
-    rebuild
+    match reader.word(node, shape, "`rebuild`") {
+        Some("abi") => Rebuild::Abi,
+        Some("portage") => Rebuild::Portage,
+        _ => Rebuild::Exact,
+    }
 }
 
 fn subjects(reader: &mut Reader<'_>, node: &Node) -> Vec<Subject> {

@@ -42,7 +42,7 @@ pub(crate) static FARM: Section = Section {
         key(
             "rebuild",
             &REBUILD,
-            "How far a changed dependency reaches: exact (interface digests), abi, or portage.",
+            "How far a changed dependency reaches: exact (whatever a build could see of it), abi (what a library shows, and which version a tool has), portage (what it is bound to by `:=`, as Portage does).",
         ),
         key(
             "binfarm",

@@ -131,13 +131,25 @@ pub enum Origin {
 /// How far a changed dependency reaches (`rebuild:`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rebuild {
-    /// By interface digests. The only one that is built today: the others are refused when the manifest is read.
+    /// By interface digests: whatever a build could see of it.
     #[default]
     Exact,
     /// By what a library shows to the outside.
     Abi,
     /// By what Portage itself would look at.
     Portage,
+}
+
+impl Rebuild {
+    /// The manifest's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Abi => "abi",
+            Self::Portage => "portage",
+        }
+    }
 }
 
 /// A named set of packages.

@@ -77,6 +77,9 @@ pub struct PlannedPackage {
     /// Those of them that farm built, as indices into [`JoinedPlan::below`], sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made: Vec<usize>,
+    /// Slot and subslot of what it is bound to by `:=`, by `CATEGORY/NAME:SLOT`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bound: BTreeMap<String, String>,
     /// Digest of the root's files that no package owns.
     pub unowned: Digest,
     /// The version of Portage that builds it.

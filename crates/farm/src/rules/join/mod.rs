@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use farm_engine::{Class, Dependency, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
+use farm_manifest::model::Rebuild;
 use farm_resolver::{Answer, Instance, JoinError, Native, Outcome, Plan, Root, join, unsound};
 
 pub use self::expand::expand;
 pub use self::joined::{JoinedPlan, PlannedPackage, SubjectPlan, read};
 use super::repo::OpenRepo;
 use super::scan::InstalledSet;
-use super::{image, publish_images, publish_pkgs, stage};
+use super::{abi, image, publish_images, publish_pkgs, stage};
 use crate::action::{Action, ContainerData};
 use crate::client;
 use crate::context::Context;
@@ -44,6 +45,10 @@ pub struct JoinData {
     pub container: ContainerData,
     /// Where sources come from.
     pub sources: Sources,
+    /// How far a changed dependency reaches.
+    pub rebuild: Rebuild,
+    /// The node that has the ABIs of the root's packages, where these count.
+    pub abis: Option<String>,
     /// What is built first to break circles.
     pub bootstrap: Option<Bootstrap>,
     /// The node of the generation that the root is made of.
@@ -131,6 +136,7 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
             .map(|bootstrap| Dependency::output(&bootstrap.node, "plan")),
     );
     dependencies.extend(data.below.iter().map(|below| Dependency::output(below, "joined")));
+    dependencies.extend(data.abis.iter().map(|abis| Dependency::output(abis, abi::ROLE)));
     dependencies.push(Dependency::output(&data.root, "installed"));
     dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::output(node, "tree")));
     NodeSpec {
@@ -220,8 +226,18 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
     let root = run
         .dependency(spec, &data.root)
         .ok_or_else(|| bug("no root".to_owned()))?;
-    let installed: InstalledSet = serde_json::from_slice(&context.read(&place::blob(root, "installed")?)?)
+    let mut installed: InstalledSet = serde_json::from_slice(&context.read(&place::blob(root, "installed")?)?)
         .map_err(|error| bug(error.to_string()))?;
+    if let Some(node) = &data.abis {
+        let guard = run.dependency(spec, node).ok_or_else(|| bug(format!("no {node}")))?;
+        let abis = abi::read(context, guard)?;
+        let seen = plans.iter().flat_map(|(_, plan)| &plan.installed);
+        for package in seen {
+            if let (Some(record), Some(abi)) = (installed.packages.get_mut(&package.cpv), abis.get(&package.cpv)) {
+                record.text = abi.text(package);
+            }
+        }
+    }
     let below = match &data.below {
         Some(node) => {
             let guard = run.dependency(spec, node).ok_or_else(|| bug(format!("no {node}")))?;
@@ -280,11 +296,16 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
     }
     let profile = plans.first().map(|(_, plan)| &plan.profile);
     let uninstalls: BTreeSet<&String> = plans.iter().flat_map(|(_, plan)| &plan.uninstalls).collect();
+    let mut header = profile.map(|profile| profile.header.clone()).unwrap_or_default();
+    if data.rebuild != Rebuild::Exact {
+        // Whoever takes these packages may want to know that one may be older than what it was built with.
+        header.insert("FARM_REBUILD".to_owned(), data.rebuild.word().to_owned());
+    }
     let joined_plan = JoinedPlan {
         uninstalls: uninstalls.into_iter().cloned().collect(),
         packages,
         subjects,
-        header: profile.map(|profile| profile.header.clone()).unwrap_or_default(),
+        header,
         mirrors: profile.map(|profile| profile.mirrors.clone()).unwrap_or_default(),
         gentoo_mirrors: profile
             .map(|profile| profile.gentoo_mirrors.clone())
@@ -402,6 +423,7 @@ fn planned(
         runtime: instance.runtime.clone(),
         installed: used,
         made: made.into_iter().collect(),
+        bound: instance.bound.clone(),
         unowned: root.installed.unowned,
         portage: root.portage.to_owned(),
         left_out: instance
