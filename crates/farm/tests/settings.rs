@@ -21,7 +21,11 @@ fn rendered(subjects: &str) -> Settings {
 
 fn package_use(settings: &Settings) -> String {
     let path = "profiles/layers/99-packages/package.use";
-    settings.repo.get(path).map(|file| file.as_text().to_owned()).unwrap_or_default()
+    settings
+        .repo
+        .get(path)
+        .map(|file| file.as_text().to_owned())
+        .unwrap_or_default()
 }
 
 #[test]

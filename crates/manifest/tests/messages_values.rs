@@ -141,9 +141,10 @@ fn publish_values() {
 }
 
 #[test]
-fn not_yet() {
+fn root_values() {
     insta::assert_snapshot!(all_bad_whole(&[
-        "farm: hep\nrebuild: abi\nbinfarm: { base: { image: \"a:1\" }, toolchain: { a/b: {} }, update: world, rebuild: [a/b], bootstrap: { a/b: { use: [x] } } }\n",
+        "farm: hep\nrebuild: all\nbinfarm: { base: { image: \"a:1\" }, update: yes, rebuild: [glibc] }\n",
+        "farm: hep\nbinfarm: { base: { image: \"a:1\" }, bootstrap: [\"@hep\"] }\nsubjects: { toolchain: { packages: [a/b] } }\n",
     ]));
 }
 

@@ -19,6 +19,7 @@ mod inject;
 mod job_tokens;
 mod live;
 mod look;
+mod matrix;
 mod mistakes;
 #[path = "../container/support/nginx.rs"]
 #[expect(dead_code, reason = "here it only takes what is published")]

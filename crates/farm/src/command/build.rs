@@ -8,7 +8,7 @@ use super::pins::Pinning;
 use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::settled::{self, Recalled};
-use super::{FarmError, Setup, Words};
+use super::{FarmError, Setup, Words, matrix};
 use crate::names::{Goal, Wanted};
 use crate::place::Place;
 use crate::rules::{NETWORK, NETWORK_SIZE};
@@ -72,8 +72,16 @@ pub fn build(
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
     let words = with_rebuilds(words, options);
-    recorded(setup, options.dry_run, options.jobs(), events, |events| {
-        build_recorded(setup, &words, options, events)
+    matrix::each(setup, &words, options.keep_going, events, |words, events| {
+        // Of what is to be built again, what this run is about.
+        let again = options.rebuild.iter().filter(|word| words.targets.contains(word));
+        let options = BuildOptions {
+            rebuild: again.cloned().collect(),
+            ..options.clone()
+        };
+        recorded(setup, options.dry_run, options.jobs(), events, |events| {
+            build_recorded(setup, words, &options, events)
+        })
     })
 }
 
@@ -168,8 +176,10 @@ pub fn publish_pkgs(
     unsigned: bool,
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
-    recorded(setup, options.dry_run, options.jobs(), events, |events| {
-        publish_pkgs_recorded(setup, words, options, unsigned, events)
+    matrix::each(setup, words, options.keep_going, events, |words, events| {
+        recorded(setup, options.dry_run, options.jobs(), events, |events| {
+            publish_pkgs_recorded(setup, words, options, unsigned, events)
+        })
     })
 }
 
@@ -269,9 +279,15 @@ pub fn publish_image(
     options: &BuildOptions,
     events: &dyn EventSink,
 ) -> Result<(Summary, Vec<PublishedImage>), FarmError> {
-    recorded(setup, options.dry_run, options.jobs(), events, |events| {
-        publish_image_recorded(setup, words, options, events)
-    })
+    let images = std::cell::RefCell::new(Vec::new());
+    let summary = matrix::each(setup, words, options.keep_going, events, |words, events| {
+        recorded(setup, options.dry_run, options.jobs(), events, |events| {
+            let (summary, published) = publish_image_recorded(setup, words, options, events)?;
+            images.borrow_mut().extend(published);
+            Ok(summary)
+        })
+    })?;
+    Ok((summary, images.into_inner()))
 }
 
 fn publish_image_recorded(

@@ -16,6 +16,7 @@ mod inspect;
 mod key;
 mod killed;
 mod look;
+mod matrix;
 mod outer_jobs;
 mod patch;
 pub mod pins;

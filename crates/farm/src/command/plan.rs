@@ -10,7 +10,7 @@ use super::pins::Pinning;
 use super::plan_list::{FarmList, Listed, SubjectList, slot_of};
 use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
-use super::{FarmError, Setup, Words};
+use super::{FarmError, Setup, Words, matrix};
 use crate::names::{Goal, Wanted};
 use crate::rules::join::{self, JoinedPlan, PlannedPackage};
 use crate::rules::package;
@@ -42,8 +42,51 @@ pub struct UpdateView {
     pub plan: Option<PlanView>,
 }
 
-/// Makes the plans of the farms, and says what of them is there already.
+impl PlanView {
+    /// Of several cells of a matrix.
+    pub(super) fn together(cells: Vec<(matrix::Cell, Self)>) -> Self {
+        let mut whole = Self {
+            text: String::new(),
+            json: serde_json::json!([]),
+            failures: Vec::new(),
+            refusals: BTreeMap::new(),
+            lists: Vec::new(),
+        };
+        let mut farms = Vec::new();
+        for (cell, view) in cells {
+            if let (Some((farm, name)), false) = (&cell.name, view.text.is_empty()) {
+                whole
+                    .text
+                    .push_str(&format!("# {farm} with {}\n\n", name.replace(',', " ")));
+            }
+            whole.text.push_str(&view.text);
+            farms.extend(matrix::labelled(&cell, view.json));
+            whole.failures.extend(view.failures);
+            whole.refusals.extend(view.refusals);
+            whole.lists.extend(view.lists);
+        }
+        whole.json = farms.into();
+        whole
+    }
+}
+
+/// Makes the plans of the farms, and says what of them is there already; of a farm with a matrix, of all its cells.
+///
+/// # Errors
+///
+/// What keeps the run from starting or going on.
 pub fn plan(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<PlanView, FarmError> {
+    let mut views = Vec::new();
+    for cell in matrix::cells(setup, words)? {
+        cell.announce(events);
+        let view = plan_cell(setup, &cell.words, events)?;
+        views.push((cell, view));
+    }
+    Ok(PlanView::together(views))
+}
+
+/// The plans with these values of all variables.
+pub(super) fn plan_cell(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<PlanView, FarmError> {
     recorded(setup, false, JOBS, events, |events| {
         let (session, _) = Session::open(setup, words, Access::Write, Pinning::AddMissing, events)?;
         plan_in(session, events)
@@ -51,7 +94,24 @@ pub fn plan(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Plan
 }
 
 /// Moves the lock files, and says what that brings.
+///
+/// # Errors
+///
+/// What keeps the run from starting or going on.
 pub fn update(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<UpdateView, FarmError> {
+    let (mut changes, mut views) = (Vec::new(), Vec::new());
+    for cell in matrix::cells(setup, words)? {
+        cell.announce(events);
+        let view = update_cell(setup, &cell.words, events)?;
+        // What two cells have in common moves once.
+        changes.extend(view.changes);
+        views.extend(view.plan.map(|plan| (cell, plan)));
+    }
+    let plan = (!views.is_empty()).then(|| PlanView::together(views));
+    Ok(UpdateView { changes, plan })
+}
+
+fn update_cell(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<UpdateView, FarmError> {
     recorded(setup, false, JOBS, events, |events| {
         let (session, changes) = Session::open(setup, words, Access::Write, Pinning::Move, events)?;
         let has_plan = session.farms.values().any(|loaded| loaded.farm.binfarm.is_some());

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use farm_engine::{EventSink, NodeState};
 use serde_json::{Value, json};
 
-use super::plan::{PlanView, plan};
+use super::plan::{PlanView, plan_cell};
 use super::plan_list::{FarmList, Listed, package_json};
 use super::{FarmError, Setup, Words};
 
 /// Makes the plans with these words, and with variables that have other values, and says what the other plans have otherwise.
 ///
 /// # Errors
-/// As [`plan`].
+/// As [`plan`](super::plan()).
 pub fn plan_diff(
     setup: &Setup,
     words: &Words,
@@ -22,8 +22,8 @@ pub fn plan_diff(
     let mut other_words = words.clone();
     other_words.variables.extend(variables.iter().cloned());
     // The other one first: what is looked at next is then what the manifest says.
-    let other = plan(setup, &other_words, events)?;
-    let mut view = plan(setup, words, events)?;
+    let other = plan_cell(setup, &other_words, events)?;
+    let mut view = plan_cell(setup, words, events)?;
     let name: Vec<String> = variables
         .iter()
         .map(|(name, value)| format!("{name}={value}"))

@@ -13,21 +13,31 @@ use farm_portage::atom::{Atom, AtomSyntax};
 use farm_resolver::suggest::{Section, SuggestedLine, is_about, manifest_lines};
 use fs_err as fs;
 
-use super::plan::{PlanView, plan};
-use super::{FarmError, Setup, Words};
+use super::plan::{PlanView, plan_cell};
+use super::{FarmError, Setup, Words, matrix};
 use crate::names::{TOOLS_SUBJECT, farm, local};
 use crate::workspace::Workspace;
 
 /// How often Portage is asked again. One change brings forth the next as deep as a chain of packages that all lack something.
 const ROUNDS: usize = 30;
 
-/// Makes the plans as [`plan`] does. Where Portage refuses, what it asks for is written into the manifests, and it is asked again. Every line
+/// Makes the plans as [`plan`](super::plan()) does. Where Portage refuses, what it asks for is written into the manifests, and it is asked again. Every line
 /// that was written is told as a note, and every line that a person has to write, with the reason.
 ///
 /// # Errors
-/// As [`plan`]; and the environment's where a manifest cannot be written.
+/// As [`plan`](super::plan()); and the environment's where a manifest cannot be written.
 pub fn plan_and_write(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<PlanView, FarmError> {
-    let mut view = plan(setup, words, events)?;
+    let mut views = Vec::new();
+    for cell in matrix::cells(setup, words)? {
+        cell.announce(events);
+        let view = write_cell(setup, &cell.words, events)?;
+        views.push((cell, view));
+    }
+    Ok(PlanView::together(views))
+}
+
+fn write_cell(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<PlanView, FarmError> {
+    let mut view = plan_cell(setup, words, events)?;
     for _ in 0..ROUNDS {
         if view.refusals.is_empty() || setup.cancel.is_cancelled() {
             return Ok(view);
@@ -48,7 +58,7 @@ pub fn plan_and_write(setup: &Setup, words: &Words, events: &dyn EventSink) -> R
         for message in round.write()? {
             events.event(&Event::Note { message });
         }
-        view = plan(setup, words, events)?;
+        view = plan_cell(setup, words, events)?;
     }
     Ok(view)
 }

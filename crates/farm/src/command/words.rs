@@ -54,6 +54,21 @@ impl Words {
             .map(|(farm, goals)| (farm, Wanted::new(goals)))
             .collect())
     }
+
+    /// The same words as far as they speak of one farm. Words that say nothing speak of the farm that is meant by default.
+    #[must_use]
+    pub(super) fn of(&self, farm: &str, workspace: &Workspace) -> Self {
+        let farms = workspace.farms().unwrap_or_default();
+        let speaks = |word: &&String| resolve_word(word, workspace, &farms).is_ok_and(|(other, _)| other == farm);
+        let mut targets: Vec<String> = self.targets.iter().filter(speaks).cloned().collect();
+        if targets.is_empty() {
+            targets.push(farm.to_owned());
+        }
+        Self {
+            targets,
+            variables: self.variables.clone(),
+        }
+    }
 }
 
 fn is_variable(name: &str) -> bool {

@@ -10,7 +10,6 @@ use super::packages::packages;
 use super::publish::publish;
 use super::stage::stages;
 use super::task::tasks;
-use crate::diagnostic::Diagnostic;
 use crate::keys::{DISTFILES, FARM, SUBJECT};
 use crate::model::{Distfiles, Farm, NotYet, Publish, Rebuild, Subject, Variable};
 use crate::near;
@@ -139,7 +138,6 @@ fn matrix(
     variables: &BTreeMap<String, Variable>,
 ) -> BTreeMap<String, Vec<Spanned<String>>> {
     let mut matrix = BTreeMap::new();
-    let mut cells = 1_usize;
     for Entry { key, value } in reader.entries(node, "`matrix`") {
         if !variables.contains_key(&key.text) {
             let help = near::suggestion(&key.text, variables.keys().map(String::as_str));
@@ -154,17 +152,7 @@ fn matrix(
         if values.is_empty() {
             reader.error(value.span, format!("`{}` of `matrix` has no values", key.text));
         }
-        cells = cells.saturating_mul(values.len().max(1));
         matrix.insert(key.text.clone(), values);
-    }
-    if cells > 1 {
-        reader.push(
-            Diagnostic::note(
-                node.span,
-                format!("the {cells} cells of `matrix` are not built together yet"),
-            )
-            .help("one is built, that of the variables' values; pick another with KEY=VALUE"),
-        );
     }
     matrix
 }

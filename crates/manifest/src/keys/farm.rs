@@ -38,7 +38,11 @@ pub(crate) static FARM: Section = Section {
             &TEXT,
             "What must not be mixed in one binhost, such as platform and type. Usable as ${flavour}.",
         ),
-        key("matrix", &MATRIX, "Values of variables whose combinations are built."),
+        key(
+            "matrix",
+            &MATRIX,
+            "Values of variables: a command that names no other value is for all their combinations, one after the other. NAME=VALUE picks.",
+        ),
         key(
             "rebuild",
             &REBUILD,

@@ -36,7 +36,7 @@ pub struct Farm {
     pub variables: BTreeMap<String, Variable>,
     /// What must not be mixed in one binhost, expanded; `default` where the manifest has none.
     pub flavour: Spanned<String>,
-    /// The values of `matrix:`, by variable, in the order written. Cells are not built yet: a build uses `variables`.
+    /// The values of `matrix:`, by variable, in the order written. Which cell this is, `variables` say.
     pub matrix: BTreeMap<String, Vec<Spanned<String>>>,
     /// How far a changed dependency reaches.
     pub rebuild: Rebuild,
