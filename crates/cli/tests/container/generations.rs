@@ -183,7 +183,7 @@ fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
         MANIFEST,
         manifest(
             &space,
-            &base,
+            base,
             "  toolchain: { dev-util/cc: {} }\n  rebuild: [dev-util/aa]\n",
             subjects,
         ),

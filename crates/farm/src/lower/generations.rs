@@ -86,7 +86,7 @@ impl Lowering<'_> {
         };
         let brings = Brings::Generation {
             name,
-            root: made,
+            root: Box::new(made),
             later,
         };
         let data = JoinData {

@@ -33,7 +33,7 @@ pub struct JoinData {
     pub farm: String,
     /// What must not be mixed.
     pub flavour: String,
-    /// Subjects and their plans' nodes, in the order of the manifest; people's tools last, under [`TOOLS_SUBJECT`].
+    /// Subjects and their plans' nodes, in the order of the manifest; people's tools last, under [`TOOLS_SUBJECT`](crate::names::TOOLS_SUBJECT).
     pub subjects: Vec<(String, String)>,
     /// The root's node.
     pub root: String,
@@ -76,7 +76,7 @@ pub enum Brings {
         /// Its name.
         name: &'static str,
         /// The root with the packages merged into it.
-        root: image::ImagePlan,
+        root: Box<image::ImagePlan>,
         /// What comes after.
         later: Vec<NodeSpec<Action>>,
     },
