@@ -1,6 +1,6 @@
 //! The root in generations, on a base of more than twenty packages of which two are built with each other.
 
-use crate::support::{FarmSpace, Variant, docker, image_exists};
+use crate::support::{FarmSpace, Output, Variant, docker, image_exists};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
 const OVERLAY: &str = "farms/tiny/overlay";
@@ -106,6 +106,13 @@ fn cat(image: &str, path: &str) -> String {
     ])
 }
 
+/// The packages that were built, as their nodes are called below `pkg/`.
+fn packages(output: &Output) -> Vec<String> {
+    let ran = output.ran().into_iter();
+    ran.filter_map(|name| Some(name.strip_prefix("tiny:pkg/")?.to_owned()))
+        .collect()
+}
+
 #[test]
 fn a_base_is_kept_up_to_date() {
     let space = FarmSpace::new();
@@ -129,13 +136,13 @@ fn a_base_is_kept_up_to_date() {
     // A new version, and what it binds; what is above both in the root's records is built again, as one of them may have changed it.
     ebuild(&space, "dev-libs/l00", "1.1", "SLOT=\"0/2\"", &[]);
     let output = space.build(&[]);
-    let packages: Vec<String> = output.ran().into_iter().filter(|name| name.contains(":pkg/")).collect();
+    let packages = packages(&output);
     assert_eq!(
         packages,
         [
-            "tiny:pkg/app-misc/user-1.0",
-            "tiny:pkg/dev-libs/l00-1.1@update",
-            "tiny:pkg/dev-libs/l01-1.0@update"
+            "app-misc/user-1.0",
+            "dev-libs/l00-1.1@update",
+            "dev-libs/l01-1.0@update"
         ],
         "{output}"
     );
@@ -159,8 +166,8 @@ fn a_base_is_kept_up_to_date() {
         manifest(&space, base, "  update: world\n  rebuild: [dev-libs/l19]\n", subjects),
     );
     let output = space.build(&[]);
-    let packages: Vec<String> = output.ran().into_iter().filter(|name| name.contains(":pkg/")).collect();
-    assert_eq!(packages, ["tiny:pkg/dev-libs/l19-1.0@update"], "{output}");
+    let packages = packages(&output);
+    assert_eq!(packages, ["dev-libs/l19-1.0@update"], "{output}");
 
     // And back: everything is there.
     space.write(MANIFEST, &plain);
@@ -192,14 +199,14 @@ fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
     let dry = space.farm(&["build", "tiny", "-n", "--json"]).succeeded();
     assert!(dry.stdout.contains("tiny:pkg/dev-util/cc-2.0@toolchain"), "{dry}");
     let output = space.build(&[]);
-    let packages: Vec<String> = output.ran().into_iter().filter(|name| name.contains(":pkg/")).collect();
+    let packages = packages(&output);
     // aa and cc are built with each other: each finds the other in the root below.
     assert_eq!(
         packages,
         [
-            "tiny:pkg/app-misc/user-1.0",
-            "tiny:pkg/dev-util/aa-1.0@update",
-            "tiny:pkg/dev-util/cc-2.0@toolchain"
+            "app-misc/user-1.0",
+            "dev-util/aa-1.0@update",
+            "dev-util/cc-2.0@toolchain"
         ],
         "{output}"
     );
@@ -210,5 +217,38 @@ fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
         format!("farm/tiny-root-update:{}.opt", space.flavour())
     };
     assert_eq!(cat(&root, "/usr/share/parts/cc"), "cc 2.0\naa 1.0");
+    space.build(&[]).assert_ran("nothing changed", &[]);
+}
+
+#[test]
+fn all_of_a_base_is_built_anew_and_what_is_built_with_each_other_finds_the_old() {
+    let space = FarmSpace::new();
+    repository(&space);
+    // The stubs of Debian's packages have no ebuilds: without them in @system, everything that @world asks for can be built.
+    space.write("farms/tiny/gentoo/profiles/default/linux/amd64/packages", "# Nothing\n");
+    let base = Variant::new(&format!(
+        "{WEEKLY}printf 'dev-libs/l02\\ndev-util/aa\\n' > /var/lib/portage/world\n"
+    ));
+    let subjects = "subjects:\n  apps: { packages: [app-misc/user] }\n";
+    space.write(
+        MANIFEST,
+        manifest(&space, base.name(), "  update: emptytree\n", subjects),
+    );
+    let output = space.build(&[]);
+    assert_eq!(
+        packages(&output),
+        [
+            "app-misc/user-1.0",
+            "dev-libs/l00-1.0@update",
+            "dev-libs/l01-1.0@update",
+            "dev-libs/l02-1.0@update",
+            "dev-util/aa-1.0@update",
+            "dev-util/cc-1.0@update",
+        ],
+        "{output}"
+    );
+    let root = format!("farm/tiny-root-update:{}.opt", space.flavour());
+    assert_eq!(cat(&root, "/usr/share/parts/l02"), "l02 1.0\nl01 1.0\nl00 1.0");
+    assert_eq!(cat(&root, "/usr/share/parts/cc"), "cc 1.0\naa 1.0");
     space.build(&[]).assert_ran("nothing changed", &[]);
 }
