@@ -136,9 +136,8 @@ fn a_base_is_kept_up_to_date() {
     // A new version, and what it binds; what is above both in the root's records is built again, as one of them may have changed it.
     ebuild(&space, "dev-libs/l00", "1.1", "SLOT=\"0/2\"", &[]);
     let output = space.build(&[]);
-    let packages = packages(&output);
     assert_eq!(
-        packages,
+        packages(&output),
         [
             "app-misc/user-1.0",
             "dev-libs/l00-1.1@update",
@@ -166,8 +165,7 @@ fn a_base_is_kept_up_to_date() {
         manifest(&space, base, "  update: world\n  rebuild: [dev-libs/l19]\n", subjects),
     );
     let output = space.build(&[]);
-    let packages = packages(&output);
-    assert_eq!(packages, ["dev-libs/l19-1.0@update"], "{output}");
+    assert_eq!(packages(&output), ["dev-libs/l19-1.0@update"], "{output}");
 
     // And back: everything is there.
     space.write(MANIFEST, &plain);
@@ -199,10 +197,9 @@ fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
     let dry = space.farm(&["build", "tiny", "-n", "--json"]).succeeded();
     assert!(dry.stdout.contains("tiny:pkg/dev-util/cc-2.0@toolchain"), "{dry}");
     let output = space.build(&[]);
-    let packages = packages(&output);
     // aa and cc are built with each other: each finds the other in the root below.
     assert_eq!(
-        packages,
+        packages(&output),
         [
             "app-misc/user-1.0",
             "dev-util/aa-1.0@update",
