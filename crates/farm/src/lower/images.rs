@@ -6,7 +6,8 @@ use farm_manifest::model::{Binfarm, Image, ImageFrom, Stage};
 
 use super::Lowering;
 use crate::names::TOOLS_SUBJECT;
-use crate::rules::image::{ImageConfigPlan, ImagePlan};
+use crate::rules::image::ImagePlan;
+use crate::rules::image_config::ImageConfigPlan;
 use crate::rules::stage::StagePlan;
 
 impl Lowering<'_> {

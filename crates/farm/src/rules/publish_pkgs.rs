@@ -9,13 +9,14 @@ use farm_engine::{
     Class, Dependency, Digest, Event, Failure, FailureKind, Guard, Input, NodeSpec, Output, Presence, Run,
 };
 use farm_publish::{
-    Candidate, ClientFiles, Deny, InForce, Lacking, Publication, PublishError, ReleaseSigner, in_force, publish,
+    Candidate, ClientFiles, Deny, InForce, Publication, PublishError, ReleaseSigner, in_force, publish,
 };
 use farm_remote::Address;
 
 use super::base::Tell;
-use super::join::{JoinData, JoinedPlan, PlannedPackage};
-use super::{package, publish_remote};
+use super::join::{JoinData, JoinedPlan};
+use super::publish_list::{PublishedPackage, obstacles, of_lacking, published};
+use super::publish_remote;
 use crate::action::Action;
 use crate::client::{self, Client, SignedBy};
 use crate::context::Context;
@@ -60,19 +61,6 @@ pub struct PublishPkgsData {
     pub header: BTreeMap<String, String>,
     /// What its clients need; `None` for farm's own state, which has none.
     pub client: Option<Client>,
-}
-
-/// One package to be published.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PublishedPackage {
-    /// Its node.
-    pub node: String,
-    /// `CATEGORY/PF`.
-    pub cpv: String,
-    /// `CATEGORY/NAME` and slot.
-    pub place: Lacking,
-    /// Indices among the packages of what it needs at run time.
-    pub runtime: BTreeSet<usize>,
 }
 
 /// The node of the local binhost.
@@ -217,94 +205,6 @@ fn deny_input(deny: &Deny) -> Input {
             Input::text(format!("deny/licence {name}"), members.join(" "))
         }
     }
-}
-
-/// Why each package cannot be published; `None` for those that can, with all that they need at run time.
-fn obstacles(packages: &[PublishedPackage], is_built: impl Fn(usize) -> bool) -> Vec<Option<Obstacle>> {
-    let mut obstacles: Vec<Option<Obstacle>> = (0..packages.len())
-        .map(|at| (!is_built(at)).then_some(Obstacle::NotBuilt))
-        .collect();
-    let mut needed_by = vec![Vec::new(); packages.len()];
-    for (at, package) in packages.iter().enumerate() {
-        for &need in &package.runtime {
-            needed_by[need].push(at);
-        }
-    }
-    let mut pending: Vec<usize> = (0..packages.len()).filter(|&at| obstacles[at].is_some()).collect();
-    while let Some(at) = pending.pop() {
-        for &other in &needed_by[at] {
-            if obstacles[other].is_none() {
-                obstacles[other] = Some(Obstacle::Needs(at));
-                pending.push(other);
-            }
-        }
-    }
-    obstacles
-}
-
-/// What keeps a package from being published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Obstacle {
-    /// It failed, or was not begun.
-    NotBuilt,
-    /// It needs the package with this index, which is not published either.
-    Needs(usize),
-}
-
-/// The list of what is not published, a line each, and what stays in its place.
-fn of_lacking(packages: &[PublishedPackage], obstacles: &[Option<Obstacle>], held: &[String]) -> Vec<String> {
-    let lines = packages.iter().zip(obstacles).filter_map(|(package, obstacle)| {
-        let why = match (*obstacle)? {
-            Obstacle::NotBuilt => "it was not built".to_owned(),
-            Obstacle::Needs(at) => format!("it needs {}", packages[at].cpv),
-        };
-        Some(format!("{} is not published: {why}", package.cpv))
-    });
-    let stays = held.iter().map(|name| format!("{name} stays, of the release before"));
-    lines.chain(stays).collect()
-}
-
-/// What is published of a plan: its packages but for those that only break circles, and what was built for the root, unless a subject or a
-/// later generation has the same with the same flags: clients could not tell them apart.
-fn published(farm: &str, joined: &JoinedPlan) -> Vec<PublishedPackage> {
-    let mut found: Vec<PublishedPackage> = Vec::new();
-    let mut seen: BTreeSet<(&str, &[String])> = BTreeSet::new();
-    let mut add = |list: &[PlannedPackage], chosen: Vec<usize>| {
-        let offset = found.len();
-        let place = |index: &usize| Some(offset + chosen.binary_search(index).ok()?);
-        let published = chosen.iter().map(|&index| {
-            let planned = &list[index];
-            let package = &planned.package;
-            PublishedPackage {
-                node: package::node_name(farm, planned),
-                cpv: package.cpv.clone(),
-                place: Lacking {
-                    cp: format!("{}/{}", package.category, package.name),
-                    slot: package.slot.clone(),
-                },
-                runtime: planned.runtime.iter().filter_map(place).collect(),
-            }
-        });
-        found.extend(published.collect::<Vec<_>>());
-    };
-    let own: Vec<usize> = (0..joined.packages.len())
-        .filter(|&index| !joined.packages[index].is_bootstrap())
-        .collect();
-    for &index in &own {
-        let package = &joined.packages[index].package;
-        seen.insert((&package.cpv, &package.use_flags));
-    }
-    let mut of_root: Vec<usize> = (0..joined.below.len())
-        .rev()
-        .filter(|&index| {
-            let package = &joined.below[index].package;
-            seen.insert((&package.cpv, &package.use_flags))
-        })
-        .collect();
-    of_root.reverse();
-    add(&joined.packages, own);
-    add(&joined.below, of_root);
-    found
 }
 
 /// Publishes.
@@ -474,44 +374,5 @@ pub(super) fn failure(error: &PublishError) -> Failure {
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Packages that need those with these indices.
-    fn packages(needs: &[&[usize]]) -> Vec<PublishedPackage> {
-        let package = |(at, needs): (usize, &&[usize])| PublishedPackage {
-            node: format!("f:pkg/a/p{at}-1"),
-            cpv: format!("a/p{at}-1"),
-            place: Lacking {
-                cp: format!("a/p{at}"),
-                slot: "0".to_owned(),
-            },
-            runtime: needs.iter().copied().collect(),
-        };
-        needs.iter().enumerate().map(package).collect()
-    }
-
-    #[test]
-    fn a_package_goes_with_all_that_it_needs_or_not_at_all() {
-        // Two that need each other, of which one needs what was not built; and a chain beside them.
-        let packages = packages(&[&[1], &[0, 2], &[], &[4], &[]]);
-        let found = obstacles(&packages, |at| at != 2);
-        use Obstacle::{Needs, NotBuilt};
-        assert_eq!(found, [Some(Needs(1)), Some(Needs(2)), Some(NotBuilt), None, None]);
-        let lines = of_lacking(&packages, &found, &["a/p0-1-7".to_owned()]);
-        assert_eq!(
-            lines,
-            [
-                "a/p0-1 is not published: it needs a/p1-1",
-                "a/p1-1 is not published: it needs a/p2-1",
-                "a/p2-1 is not published: it was not built",
-                "a/p0-1-7 stays, of the release before",
-            ]
-        );
-        assert_eq!(obstacles(&packages, |_| true), [None; 5]);
     }
 }
