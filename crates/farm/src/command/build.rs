@@ -72,17 +72,55 @@ pub fn build(
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
     let words = with_rebuilds(words, options);
-    matrix::each(setup, &words, options.keep_going, events, |words, events| {
+    let run = |words: &Words, again: bool, events: &dyn EventSink| {
         // Of what is to be built again, what this run is about.
-        let again = options.rebuild.iter().filter(|word| words.targets.contains(word));
+        let rebuild = options.rebuild.iter().filter(|word| words.targets.contains(word));
         let options = BuildOptions {
-            rebuild: again.cloned().collect(),
+            rebuild: rebuild.cloned().collect(),
             ..options.clone()
         };
         recorded(setup, options.dry_run, options.jobs(), events, |events| {
-            build_recorded(setup, words, &options, events)
+            match again.then(|| recalled(setup, words, &options, events)).transpose()? {
+                Some(Some(summary)) => Ok(summary),
+                _ => build_recorded(setup, words, &options, events),
+            }
         })
-    })
+    };
+    // Words that stand for the cells of a matrix leave no testimony, so that a run with nothing to do need not ask whether there is one.
+    let settled = recorded(setup, options.dry_run, options.jobs(), events, |events| {
+        recalled(setup, &words, options, events)
+    })?;
+    match settled {
+        Some(summary) => Ok(summary),
+        None => matrix::each(setup, &words, options.keep_going, events, |cell, events| {
+            run(&cell.words, cell.name.is_some(), events)
+        }),
+    }
+}
+
+/// What an earlier run with the same words saw, if it holds, or but for a few tasks.
+fn recalled(
+    setup: &Setup,
+    words: &Words,
+    options: &BuildOptions,
+    events: &Recording<'_>,
+) -> Result<Option<Summary>, FarmError> {
+    if !options.rebuild.is_empty() {
+        return Ok(None);
+    }
+    match settled::recall(setup, words, events)? {
+        Recalled::Settled(summary) => return Ok(Some(summary)),
+        Recalled::But(part) => {
+            if let Some((summary, changed)) =
+                part.run(setup, options.dry_run, || options.engine(setup, events), events)?
+            {
+                tell_changed(&changed, events);
+                return Ok(Some(summary));
+            }
+        }
+        Recalled::Nothing => {}
+    }
+    Ok(None)
 }
 
 fn build_recorded(
@@ -91,20 +129,6 @@ fn build_recorded(
     options: &BuildOptions,
     events: &Recording<'_>,
 ) -> Result<Summary, FarmError> {
-    if options.rebuild.is_empty() {
-        match settled::recall(setup, words, events)? {
-            Recalled::Settled(summary) => return Ok(summary),
-            Recalled::But(part) => {
-                if let Some((summary, changed)) =
-                    part.run(setup, options.dry_run, || options.engine(setup, events), events)?
-                {
-                    tell_changed(&changed, events);
-                    return Ok(summary);
-                }
-            }
-            Recalled::Nothing => {}
-        }
-    }
     let access = write_access(options);
     let (session, _) = Session::open(setup, words, access, Pinning::AddMissing, events)?;
     let publishes = |goal: &Goal| matches!(goal, Goal::Target(Target::PublishPkgs));
@@ -176,9 +200,9 @@ pub fn publish_pkgs(
     unsigned: bool,
     events: &dyn EventSink,
 ) -> Result<Summary, FarmError> {
-    matrix::each(setup, words, options.keep_going, events, |words, events| {
+    matrix::each(setup, words, options.keep_going, events, |cell, events| {
         recorded(setup, options.dry_run, options.jobs(), events, |events| {
-            publish_pkgs_recorded(setup, words, options, unsigned, events)
+            publish_pkgs_recorded(setup, &cell.words, options, unsigned, events)
         })
     })
 }
@@ -280,9 +304,9 @@ pub fn publish_image(
     events: &dyn EventSink,
 ) -> Result<(Summary, Vec<PublishedImage>), FarmError> {
     let images = std::cell::RefCell::new(Vec::new());
-    let summary = matrix::each(setup, words, options.keep_going, events, |words, events| {
+    let summary = matrix::each(setup, words, options.keep_going, events, |cell, events| {
         recorded(setup, options.dry_run, options.jobs(), events, |events| {
-            let (summary, published) = publish_image_recorded(setup, words, options, events)?;
+            let (summary, published) = publish_image_recorded(setup, &cell.words, options, events)?;
             images.borrow_mut().extend(published);
             Ok(summary)
         })

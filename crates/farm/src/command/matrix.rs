@@ -122,12 +122,12 @@ pub(super) fn each(
     words: &Words,
     keep_going: bool,
     events: &dyn EventSink,
-    run: impl Fn(&Words, &dyn EventSink) -> Result<Summary, FarmError>,
+    run: impl Fn(&Cell, &dyn EventSink) -> Result<Summary, FarmError>,
 ) -> Result<Summary, FarmError> {
     let cells = cells(setup, words)?;
     if let [only] = cells.as_slice() {
         only.announce(events);
-        return run(&only.words, events);
+        return run(only, events);
     }
     let together = Together {
         events,
@@ -137,7 +137,7 @@ pub(super) fn each(
     let mut outcome = Ok(());
     for cell in &cells {
         cell.announce(events);
-        match run(&cell.words, &together) {
+        match run(cell, &together) {
             Ok(summary) => {
                 let stops = summary.interrupted || (!summary.failures.is_empty() && !keep_going);
                 let summary = renamed(summary, cell);
