@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::command::binhost::BinhostArgs;
 use crate::command::completions::CompletionsArgs;
 use crate::command::debug::DebugArgs;
+use crate::command::distfiles::DistfilesArgs;
 use crate::command::gc::GcArgs;
 use crate::command::graph::GraphArgs;
 use crate::command::import::ImportArgs;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Binhost(BinhostArgs),
     /// Make a key that signs packages
     Key(KeyArgs),
+    /// Take source files to a site without a network
+    Distfiles(DistfilesArgs),
     /// Make a farm of a HEP-Soft or Gentoomuch folder
     Import(ImportArgs),
     /// List what can be built

@@ -53,6 +53,8 @@ pub struct Context {
     pub signing: Signing,
     /// What remotes may see of the user's environment.
     pub remotes: Access,
+    /// The folder from which source files are taken, where nothing may be downloaded.
+    pub offered: Option<PathBuf>,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
     /// What Portage refused in this run, by the node of the plan.
@@ -92,6 +94,7 @@ impl Context {
             cancel,
             workspace_id,
             signing: Signing::default(),
+            offered: None,
             remotes: Access::default(),
             processor: OnceLock::new(),
             refusals: Mutex::default(),

@@ -117,7 +117,7 @@ fn ask_apt() -> Vec<String> {
 pub fn fetch(context: &Context, data: &FetchData, target: &Path, progress: &mut Tell<'_, '_>) -> Result<(), Failure> {
     let name = &data.file.name;
     let mut tried = Vec::new();
-    if let Some(dir) = &data.sources.dir {
+    for dir in context.offered.iter().chain(&data.sources.dir) {
         let path = dir.join(name);
         if path.exists() {
             copy_content(&path, target).map_err(|error| io_failure("copy a source file", &error))?;
@@ -126,6 +126,14 @@ pub fn fetch(context: &Context, data: &FetchData, target: &Path, progress: &mut 
                 Err(why) => tried.push(format!("{}: {why}", path.display())),
             }
         }
+    }
+    if let Some(dir) = &context.offered {
+        if tried.is_empty() {
+            tried.push(format!("{} does not have it", dir.display()));
+        }
+        let message = format!("{name} is not to be had, for {}:\n  {}", data.cpv, tried.join("\n  "));
+        return Err(Failure::new(FailureKind::Input, message)
+            .hint("`farm distfiles export` writes all that the plan needs, where there is a network"));
     }
     if let Some(instructions) = &data.instructions {
         let wanted: Vec<String> = data

@@ -23,6 +23,8 @@ pub const UPDATE: &str = "update";
 pub enum Goal {
     /// Everything the farm can build locally.
     Everything,
+    /// The source files of all packages.
+    Sources,
     /// One target.
     Target(Target),
     /// A node by its local name, for those that are no targets of their own (`plan/mc`, `fetch/x.tar.gz`, `repo/hep`).
@@ -50,7 +52,7 @@ impl Goal {
     #[must_use]
     pub fn needs_plan(&self) -> bool {
         match self {
-            Self::Everything => true,
+            Self::Everything | Self::Sources => true,
             Self::Target(target) => !matches!(target, Target::Task(_)),
             Self::Node(name) => ["fetch/", "generation/", "root/", "stage-"]
                 .iter()
@@ -98,6 +100,7 @@ impl Wanted {
 fn goal_wants(goal: &Goal, local: &str, kind: &str, subjects: &[String]) -> bool {
     let target = match goal {
         Goal::Everything => return !matches!(kind, "publish" | "fetch" | "env") && !local.starts_with("repo/"),
+        Goal::Sources => return kind == "fetch",
         Goal::Node(name) => return local == name,
         Goal::Target(target) => target,
     };
@@ -120,6 +123,7 @@ pub fn wants_by_name(wanted: &Wanted, local: &str) -> bool {
     let kind = if local.starts_with("pkg/") { "package" } else { "" };
     wanted.goals().any(|goal| match goal {
         Goal::Everything => true,
+        Goal::Sources => local.starts_with("fetch/"),
         Goal::Target(_) | Goal::Node(_) => goal_wants(goal, local, kind, &[]),
     })
 }

@@ -5,6 +5,7 @@ pub(crate) mod build;
 pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod debug;
+pub(crate) mod distfiles;
 pub(crate) mod doctor;
 pub(crate) mod gc;
 pub(crate) mod graph;
@@ -47,6 +48,7 @@ pub(crate) fn run(app: &App, command: Command) -> Result<Status, CliError> {
         Command::Update(args) => update::run(app, &args, &mut results),
         Command::Binhost(args) => binhost::run(app, &args, &mut results),
         Command::Key(args) => key::run(app, &args, &mut results),
+        Command::Distfiles(args) => distfiles::run(app, &args, &mut results),
         Command::Import(args) => import::run(app, &args, &mut results),
         Command::Targets(args) => targets::run(app, &args, &mut results),
         Command::Why(args) => why::run(app, &args, &mut results),
@@ -79,6 +81,7 @@ fn builds(command: &Command) -> bool {
         Command::PublishPkgs(args) => !args.run.dry_run,
         Command::Binhost(args) => args.writes(),
         Command::Patch(args) => args.writes(),
+        Command::Distfiles(_) => true,
         Command::Import(args) => args.writes(),
         _ => false,
     }

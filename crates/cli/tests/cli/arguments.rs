@@ -115,7 +115,7 @@ fn unknown_manual_page() {
     assert_run!(Space::new().farm(&["man", "biuld"]), @r"
     --- stderr
     error: no such command: biuld
-    hint: commands: build, publish-pkgs, publish-image, plan, patch, update, binhost, key, import, targets, why, graph, log, serve, clean, gc, doctor, debug, schema, completions, man
+    hint: commands: build, publish-pkgs, publish-image, plan, patch, update, binhost, key, distfiles, import, targets, why, graph, log, serve, clean, gc, doctor, debug, schema, completions, man
     --- status 2
     ");
 }

@@ -2,7 +2,7 @@
 
 use crate::space::Space;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "build",
     "publish-pkgs",
     "publish-image",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 21] = [
     "update",
     "binhost",
     "key",
+    "distfiles",
     "import",
     "targets",
     "why",

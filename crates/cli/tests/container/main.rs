@@ -7,6 +7,7 @@ mod clients;
 mod contracts;
 mod cycles;
 mod denied;
+mod distfiles;
 mod environment;
 mod explaining;
 mod failures;

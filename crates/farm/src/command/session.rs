@@ -351,7 +351,7 @@ impl Session {
                             &driver.subjects_of(&spec.name),
                         )
                 });
-                if !found && !matches!(goal, Goal::Everything) {
+                if !found && !matches!(goal, Goal::Everything | Goal::Sources) {
                     return Err(self.not_found(farm, goal));
                 }
             }
@@ -361,7 +361,7 @@ impl Session {
 
     fn not_found(&self, farm: &str, goal: &Goal) -> FarmError {
         let word = match goal {
-            Goal::Everything => String::new(),
+            Goal::Everything | Goal::Sources => String::new(),
             Goal::Target(target) => target.to_string(),
             Goal::Node(name) => name.clone(),
         };
