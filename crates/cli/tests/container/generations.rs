@@ -196,6 +196,17 @@ fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
     // The plan of what comes later cannot be made before its root is.
     let dry = space.farm(&["build", "tiny", "-n", "--json"]).succeeded();
     assert!(dry.stdout.contains("tiny:pkg/dev-util/cc-2.0@toolchain"), "{dry}");
+    let plan = space.farm(&["plan", "tiny"]).succeeded();
+    assert!(plan.stdout.contains("dev-util/cc-2.0"), "{plan}");
+    let next =
+        "what comes after the root with toolchain is planned in that root: `farm build tiny:root/toolchain` makes it";
+    assert!(plan.stderr.contains(next), "{plan}");
+    let ebuild = format!("{OVERLAY}/dev-util/cc/cc-2.0.ebuild");
+    let affected = space.farm(&["debug", "query", "affected", &ebuild]).ended(2);
+    assert!(
+        affected.stderr.contains("`farm build tiny:root/update` makes it"),
+        "{affected}"
+    );
     let output = space.build(&[]);
     // aa and cc are built with each other: each finds the other in the root below.
     assert_eq!(

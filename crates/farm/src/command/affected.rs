@@ -187,6 +187,11 @@ impl Concern {
     ) -> Result<(), FarmError> {
         let graph = &look.session.graph;
         let plan = graph.find(&format!("{farm}:plan"));
+        if let Some(root) = look.root_to_come(farm) {
+            let message =
+                format!("nobody can say what is affected in {farm}: it is planned in a root that is not made yet");
+            return Err(FarmError::input(message).hint(format!("`farm build {root}` makes it")));
+        }
         if has_plan && plan.is_none() {
             let message = format!("nobody can say what is affected in {farm}: its names are not pinned");
             return Err(FarmError::input(message).hint(UNPINNED_HINT));

@@ -150,8 +150,23 @@ impl Look {
     fn why_unplanned(&self, farm: &str) -> String {
         match self.unfinished_plan(farm) {
             Some(report) => format!("{} {}", report.name, fate(report)),
-            None => format!("the names of {farm} are not pinned"),
+            None => match self.root_to_come(farm) {
+                Some(root) => format!("{root} is not made"),
+                None => format!("the names of {farm} are not pinned"),
+            },
         }
+    }
+
+    /// The root in which the subjects of a farm will be planned, where it is that of a generation whose packages are not built.
+    pub(super) fn root_to_come(&self, farm: &str) -> Option<String> {
+        let graph = &self.session.graph;
+        if graph.find(&format!("{farm}:plan")).is_some() {
+            return None;
+        }
+        let generations =
+            crate::lower::plan_nodes().filter_map(|local| Some(local.strip_prefix("generation/")?.to_owned()));
+        let known = generations.filter(|name| graph.find(&format!("{farm}:generation/{name}")).is_some());
+        Some(format!("{farm}:root/{}", known.last()?))
     }
 
     pub(super) fn nothing_known(&self) -> FarmError {
