@@ -18,10 +18,10 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use farm_manifest::Loaded;
-use farm_manifest::model::{Base, Packages, RepoSource};
+use farm_manifest::model::{Base, Binfarm, Packages, RepoSource};
 
-use crate::lower::{TaskFiles, local_folder};
-use crate::names::{BOOTSTRAP, TOOLCHAIN, TOOLS_SUBJECT, UPDATE};
+use crate::lower::{TaskFiles, generations, local_folder};
+use crate::names::{BOOTSTRAP, TOOLS_SUBJECT};
 
 /// What reads a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,12 @@ pub struct Readers<'a> {
     plans: Vec<String>,
 }
 
+/// The plans that are made for the root of a binfarm, and for breaking circles.
+fn of_root(binfarm: &Binfarm) -> impl Iterator<Item = &'static str> {
+    let bootstrap = (!binfarm.bootstrap.is_empty()).then_some(BOOTSTRAP);
+    bootstrap.into_iter().chain(generations(binfarm))
+}
+
 /// What a folder is.
 enum Folder {
     /// All files in it have the same reader.
@@ -71,9 +77,8 @@ impl<'a> Readers<'a> {
             files: vec![(lock, Reader::Farm), ("farms/settings.yaml".into(), Reader::Farm)],
             folders: Vec::new(),
             tasks: TaskFiles::of(&farm.tasks),
-            // The generations' are in the graph from the start; what comes after the last may not be yet.
             plans: subjects
-                .chain([BOOTSTRAP, TOOLCHAIN, UPDATE])
+                .chain(farm.binfarm.iter().flat_map(of_root).map(|name| -> &'a str { name }))
                 .map(|subject| format!("plan/{subject}"))
                 .collect(),
         };

@@ -21,6 +21,12 @@ pub fn plan_nodes() -> impl Iterator<Item = String> {
     generations.into_iter().chain(["plan".to_owned()])
 }
 
+/// The names of the generations that a manifest asks for, in their order.
+pub fn generations(binfarm: &Binfarm) -> impl Iterator<Item = &'static str> {
+    let names = [TOOLCHAIN, UPDATE].into_iter();
+    names.filter(|name| asked(binfarm, name).is_some())
+}
+
 /// What one generation asks Portage for.
 struct Asked {
     mode: Mode,
@@ -31,11 +37,7 @@ struct Asked {
 impl Lowering<'_> {
     /// The names of the farm's generations, in their order.
     pub(super) fn generations(&self) -> Vec<&'static str> {
-        let Some(binfarm) = &self.farm.binfarm else {
-            return Vec::new();
-        };
-        let names = [TOOLCHAIN, UPDATE].into_iter();
-        names.filter(|name| asked(binfarm, name).is_some()).collect()
+        self.farm.binfarm.iter().flat_map(generations).collect()
     }
 
     pub(super) fn last_generation(&self) -> Option<&'static str> {

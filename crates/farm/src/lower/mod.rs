@@ -18,7 +18,7 @@ use farm_manifest::{Loaded, Spanned};
 use farm_resolver::Mode;
 
 pub use self::check::check;
-pub use self::generations::plan_nodes;
+pub use self::generations::{generations, plan_nodes};
 pub use self::publish::{local_folder, published_to};
 pub(crate) use self::tasks::TaskFiles;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
