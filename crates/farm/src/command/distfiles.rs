@@ -62,8 +62,11 @@ pub fn export_distfiles(
             let mut done = done.borrow_mut();
             done.files += 1;
             done.bytes += blob.size;
-            if !holds(session, &target, &blob)? {
-                write(&session.context.store.path(&blob), &target)?;
+            if !holds(&target, &blob)? {
+                fs::create_dir_all(&folder)?;
+                let context = &session.context;
+                let copied = context.store.copy_to(&blob, &target, false);
+                copied.map_err(|error| context.unreadable(&blob, &error))?;
                 done.new += 1;
             }
         }
@@ -123,7 +126,7 @@ fn fetched(
         recorded(setup, false, options.jobs(), events, |events| {
             let (mut session, _) = Session::open(setup, &cell.words, Access::Write, Pinning::AddMissing, events)?;
             only_farms(&session, "distfiles")?;
-            session.context.offered.clone_from(&offered.cloned());
+            session.context.offered = offered.cloned();
             for wanted in session.wanted.values_mut() {
                 *wanted = Wanted::new([Goal::Sources]);
             }
@@ -169,27 +172,12 @@ fn sources(session: &Session, summary: &Summary) -> Result<Vec<Source>, FarmErro
     Ok(found)
 }
 
-fn holds(session: &Session, path: &Path, blob: &farm_store::Blob) -> Result<bool, FarmError> {
+/// Whether a file has the content of a blob. Source files can be larger than the memory.
+fn holds(path: &Path, blob: &farm_store::Blob) -> Result<bool, FarmError> {
     if !fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == blob.size) {
         return Ok(false);
     }
-    let bytes = session.context.read(blob)?;
-    Ok(fs::read(path)? == bytes)
-}
-
-/// Copies beside and renames, so that nobody ever finds half a file.
-fn write(from: &Path, to: &Path) -> Result<(), FarmError> {
-    let folder = to.parent().unwrap_or(to);
-    fs::create_dir_all(folder)?;
-    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::copy(&mut fs::File::open(from)?, &mut beside)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        beside
-            .as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    beside.persist(to).map_err(|error| FarmError::from(error.error))?;
-    Ok(())
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(path)?)?;
+    Ok(hasher.finalize() == blob.digest)
 }
