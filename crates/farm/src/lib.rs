@@ -11,6 +11,7 @@ pub mod driver;
 pub mod elsewhere;
 pub mod fetcher;
 pub mod files;
+pub mod git;
 pub mod lockfile;
 pub mod lower;
 pub mod names;

@@ -8,8 +8,8 @@ use farm_manifest::model::{Base, GitPin, ImageFrom, RepoSource};
 use super::FarmError;
 use crate::context::{Context, executor_failure};
 use crate::fetcher;
+use crate::git::git;
 use crate::lockfile::FarmLock;
-use crate::rules::repo::git;
 use crate::rules::stage3::{Stage3Pin, Stage3Source};
 
 /// What to do about names.
@@ -165,7 +165,7 @@ impl Pins<'_> {
             Some(pinned) => pinned,
             None => {
                 let name = branch.map_or_else(|| "HEAD".to_owned(), |branch| format!("refs/heads/{branch}"));
-                let answer = git(&["ls-remote", "--exit-code", url, &name])?;
+                let answer = git(self.context, url, &["ls-remote", "--exit-code", url, &name])?;
                 let commit = answer.split_whitespace().next().unwrap_or_default().to_owned();
                 if commit.is_empty() {
                     return Err(FarmError::environment(format!("{url} has no {name}")));

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use farm_engine::{Class, Digest, Failure, FailureKind, Input, NodeSpec, Output, Run};
 use farm_image::{Parents, TreeNode, tree_tar};
@@ -19,6 +18,7 @@ use super::network;
 use crate::action::Action;
 use crate::context::{Context, chain, executor_failure, io_failure};
 use crate::files::FileNode;
+use crate::git::git;
 use crate::place::{self, Place};
 use crate::upload::STAGING;
 
@@ -126,7 +126,7 @@ pub fn run(
         }),
         RepoSourcePinned::Git { url, commit } => context.with_scratch(|scratch| {
             let folder = scratch.join(name);
-            checkout(url, commit, &folder)?;
+            checkout(context, url, commit, &folder)?;
             pack_folder(context, name, &folder)
         }),
         RepoSourcePinned::Archive { url, sha256 } => context.with_scratch(|scratch| {
@@ -185,7 +185,7 @@ fn unpack(tar: &mut dyn Read, folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn checkout(url: &str, commit: &str, folder: &Path) -> Result<(), Failure> {
+fn checkout(context: &Context, url: &str, commit: &str, folder: &Path) -> Result<(), Failure> {
     let folder = folder.to_string_lossy().into_owned();
     let steps: [&[&str]; 4] = [
         &["init", "--quiet", &folder],
@@ -202,38 +202,9 @@ fn checkout(url: &str, commit: &str, folder: &Path) -> Result<(), Failure> {
         &["-C", &folder, "rev-parse", "--verify", "--quiet", commit],
     ];
     for step in steps {
-        git(step)?;
+        git(context, url, step)?;
     }
     Ok(())
-}
-
-/// Runs git and returns what it printed.
-pub fn git(arguments: &[&str]) -> Result<String, Failure> {
-    let mut command = Command::new("git");
-    // Run from a hook, git would take these for the repository to work in.
-    for name in [
-        "GIT_COMMON_DIR",
-        "GIT_DIR",
-        "GIT_INDEX_FILE",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_WORK_TREE",
-    ] {
-        command.env_remove(name);
-    }
-    let output = command
-        .args(["-c", "core.autocrlf=false"])
-        .args(arguments)
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .output()
-        .map_err(|error| Failure::new(FailureKind::Environment, format!("git cannot be run: {error}")))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let message = format!("git {}: {}", arguments.join(" "), words.trim());
-        return Err(
-            Failure::new(FailureKind::Environment, message).hint("check the address, the branch and your access")
-        );
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Writes the tar and its listing. A file that changed since it was listed is an error: what was hashed is what is built.
