@@ -7,6 +7,7 @@ mod compression;
 pub mod cpv;
 pub mod depstring;
 mod digest;
+pub mod env_update;
 pub mod environment;
 pub mod environment_rules;
 pub mod gpkg;

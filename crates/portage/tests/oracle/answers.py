@@ -3,8 +3,10 @@
 import json
 import os
 import sys
+import tempfile
 
 import portage
+import portage.util.env_update as env_updating
 
 portage._internal_caller = True
 # Portage says on stderr what it refuses; the answers say it too.
@@ -121,6 +123,37 @@ def make_conf_expanded(line):
         return sorted(getconfig(path).items())
     except Exception:
         return None
+
+
+# The real one asks for permissions of what was there before, which takes a configured system.
+env_updating.atomic_ofstream = lambda path: open(path, "w", encoding="utf-8", newline="")
+
+
+def env_update(line):
+    """What env-update writes for these files of env.d, and this ld.so.conf."""
+    question = json.loads(line)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as root:
+        os.makedirs(os.path.join(root, "etc/env.d"))
+        for name, text in question["files"].items():
+            with open(os.path.join(root, "etc/env.d", name), "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        present = question["ld_so_conf"]
+        if present is not None:
+            with open(os.path.join(root, "etc/ld.so.conf"), "w", encoding="utf-8", newline="") as file:
+                file.write(present)
+        try:
+            env_updating._env_update(0, root, {}, None, {"EPREFIX": ""}, lambda *_words, **_options: None)
+        except Exception:
+            return None
+        written = []
+        for name in ("profile.env", "csh.env", "environment.d/10-gentoo-env.conf", "ld.so.conf"):
+            path = os.path.join(root, "etc", name)
+            if not os.path.exists(path):
+                written.append(None)
+                continue
+            with open(path, encoding="utf-8", newline="") as file:
+                written.append(file.read())
+        return written
 
 
 answer = globals()[MODE]
