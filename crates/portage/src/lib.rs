@@ -4,6 +4,7 @@ pub mod abi;
 pub mod atom;
 pub mod binpkg;
 mod compression;
+pub mod config_protect;
 pub mod cpv;
 pub mod depstring;
 mod digest;

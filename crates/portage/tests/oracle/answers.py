@@ -16,7 +16,7 @@ from described import described
 from portage.dep import Atom, best_match_to_list, match_from_list
 from portage.exception import InvalidAtom
 from portage.package.ebuild._config.UseManager import UseManager
-from portage.util import getconfig, grabdict_package
+from portage.util import ConfigProtect, getconfig, grabdict_package, new_protect_filename
 from portage.versions import _pkg_str, catpkgsplit, vercmp
 
 MODE, SCRATCH = sys.argv[1:3]
@@ -154,6 +154,24 @@ def env_update(line):
             with open(path, encoding="utf-8", newline="") as file:
                 written.append(file.read())
         return written
+
+
+def config_protect(line):
+    """Which of the paths are protected in a tree of these folders and files, and the name for a new version."""
+    question = json.loads(line)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as root:
+        for path in question["folders"]:
+            os.makedirs(root + path, exist_ok=True)
+        for path in question["files"]:
+            if not os.path.lexists(root + path) and os.path.isdir(os.path.dirname(root + path)):
+                open(root + path, "w").close()
+        rules = ConfigProtect(root, question["protect"], question["mask"])
+        protected = [rules.isprotected(root + path) for path in question["paths"]]
+        name = os.path.join(root, "names", question["name"])
+        os.makedirs(os.path.dirname(name))
+        for other in question["names"]:
+            open(os.path.join(root, "names", other), "w").close()
+        return [protected, os.path.basename(new_protect_filename(name, force=True))]
 
 
 answer = globals()[MODE]

@@ -1,16 +1,17 @@
-//! `env-update` held against the real Portage, with random files in `/etc/env.d`.
+//! Rules of a merge held against the real Portage: `env-update` with random files in `/etc/env.d`, CONFIG_PROTECT with random rules.
 
 mod oracle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use farm_portage::config_protect::{ConfigProtect, Found, protected_name};
 use farm_portage::env_update::Environment;
 use serde_json::json;
 
 use crate::oracle::ask;
 use crate::oracle::random::Random;
 
-const CASES: usize = 3_000;
+const CASES: usize = 1_000;
 
 const NAMES: [&str; 12] = [
     "PATH",
@@ -113,4 +114,87 @@ fn the_same_files_are_written_as_by_portage() {
         written > CASES / 3 && left_out > CASES / 20 && kept > CASES / 20,
         "{written} written, {left_out} left out, {kept} kept"
     );
+}
+
+#[test]
+fn the_same_files_are_protected_as_in_portage() {
+    // The root itself is left out: its rule has another meaning in a tree that is not the system's own.
+    const PATHS: [&str; 13] = [
+        "/etc",
+        "/etc/",
+        "/etc/a",
+        "/etc/a/b",
+        "/etc/a/b/c",
+        "/etc//a/./b",
+        "/etc/ab",
+        "/etcetera",
+        "/usr/share",
+        "/usr/share/a",
+        "/usr/share/../share/b",
+        "/opt",
+        "/opt/x",
+    ];
+    const NAMES: [&str; 9] = [
+        "._cfg0000_a",
+        "._cfg0001_a",
+        "._cfg0010_a",
+        "._cfg9998_a",
+        "._cfg0003_b",
+        "._cfg00x1_a",
+        "._cfg_a",
+        "a",
+        "b",
+    ];
+    let mut random = Random::new(72);
+    let some = |random: &mut Random, from: &[&'static str], most: usize| -> Vec<&'static str> {
+        (0..random.below(most + 1))
+            .map(|_| from[random.below(from.len())])
+            .collect()
+    };
+    let plain: Vec<&'static str> = PATHS
+        .iter()
+        .copied()
+        .filter(|path| !path.contains("//") && !path.contains("..") && !path.ends_with('/'))
+        .collect();
+    let cases: Vec<_> = (0..CASES)
+        .map(|_| {
+            let folders = some(&mut random, &plain, 4);
+            let files = some(&mut random, &plain, 4);
+            let (protect, mask) = (some(&mut random, &PATHS, 4), some(&mut random, &PATHS, 3));
+            let names: BTreeSet<&str> = some(&mut random, &NAMES, 5).into_iter().collect();
+            (folders, files, protect, mask, names)
+        })
+        .collect();
+    let questions: Vec<String> = cases
+        .iter()
+        .map(|(folders, files, protect, mask, names)| {
+            json!({"folders": folders, "files": files, "protect": protect, "mask": mask, "paths": plain, "name": "a", "names": names})
+                .to_string()
+        })
+        .collect();
+    let mut protected = 0;
+    for (case, answer) in cases.iter().zip(ask("config_protect", &questions)) {
+        let (folders, files, protect, mask, names) = case;
+        let (theirs, name): (Vec<bool>, String) = serde_json::from_str(&answer).expect("two answers");
+        let is_folder = |path: &str| {
+            let below =
+                |folder: &&str| **folder == *path || folder.starts_with(&format!("{}/", path.trim_end_matches('/')));
+            path == "/" || folders.iter().any(below)
+        };
+        let look = |path: &str| {
+            let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+            if is_folder(path) {
+                Some(Found::Folder)
+            } else {
+                let lies = is_folder(if parent.is_empty() { "/" } else { parent });
+                (lies && files.contains(&path)).then_some(Found::Other)
+            }
+        };
+        let rules = ConfigProtect::new(protect.iter().copied(), mask.iter().copied(), look);
+        let ours: Vec<bool> = plain.iter().map(|path| rules.is_protected(path)).collect();
+        assert_eq!(ours, theirs, "{case:?}");
+        assert_eq!(protected_name("a", names.iter().copied(), |_| false), name, "{names:?}");
+        protected += ours.iter().filter(|protected| **protected).count();
+    }
+    assert!(protected > CASES, "{protected} paths were protected");
 }
