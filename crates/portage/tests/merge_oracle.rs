@@ -1,4 +1,5 @@
-//! Rules of a merge held against the real Portage: `env-update` with random files in `/etc/env.d`, CONFIG_PROTECT with random rules.
+//! Rules of a merge held against the real Portage: `env-update` with random files in `/etc/env.d`, CONFIG_PROTECT with random rules,
+//! and the record of a package that was merged.
 
 mod oracle;
 
@@ -6,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farm_portage::config_protect::{ConfigProtect, Found, protected_name};
 use farm_portage::env_update::Environment;
+use farm_portage::gpkg::Metadata;
+use farm_portage::vdb::{Merged, merged_record};
 use serde_json::json;
 
 use crate::oracle::ask;
@@ -197,4 +200,58 @@ fn the_same_files_are_protected_as_in_portage() {
         protected += ours.iter().filter(|protected| **protected).count();
     }
     assert!(protected > CASES, "{protected} paths were protected");
+}
+
+#[test]
+fn portage_believes_what_is_recorded_of_a_package() {
+    const VALUES: [&str; 6] = ["", "\n", "one\n", "a/b  c/d\n\te/f\n", "ä = ö\n", "#x\n"];
+    const KEYS: [&str; 10] = [
+        "SLOT",
+        "USE",
+        "IUSE",
+        "RDEPEND",
+        "EAPI",
+        "repository",
+        "BUILD_ID",
+        "CFLAGS",
+        "NEEDED",
+        "PROVIDES",
+    ];
+    let mut random = Random::new(73);
+    let records: Vec<Metadata> = (0..200)
+        .map(|number| {
+            let mut metadata = Metadata::new();
+            for _ in 0..random.below(8) {
+                metadata.insert(random.pick(&KEYS).to_owned(), random.pick(&VALUES).as_bytes().to_vec());
+            }
+            let merged = Merged {
+                category: "c",
+                pf: "p-1",
+                contents: &[],
+                counter: number,
+                package_md5: "0",
+                changed: 1_700_000_000,
+            };
+            merged_record(&metadata, &merged)
+        })
+        .collect();
+    let questions: Vec<String> = records
+        .iter()
+        .map(|files| {
+            let files: BTreeMap<&str, String> = files
+                .iter()
+                .map(|(name, bytes)| (name.as_str(), String::from_utf8_lossy(bytes).into_owned()))
+                .collect();
+            json!({"files": files, "changed": 1_700_000_000}).to_string()
+        })
+        .collect();
+    for (record, answer) in records.iter().zip(ask("vdb_metadata", &questions)) {
+        let (read, theirs): (Option<BTreeMap<String, String>>, String) =
+            serde_json::from_str(&answer).expect("two answers");
+        let read = read.expect("Portage takes the file for true");
+        let ours = String::from_utf8_lossy(&record["metadata"]).into_owned();
+        let body = ours.split("#dir_mtime=").next().unwrap_or_default();
+        assert_eq!(body, theirs, "{record:?}");
+        assert_eq!(read["COUNTER"].as_bytes(), record["COUNTER"]);
+    }
 }

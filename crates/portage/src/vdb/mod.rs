@@ -2,6 +2,8 @@
 
 mod contents;
 mod installed;
+mod record;
 
 pub use contents::{ContentsEntry, ContentsError, parse_contents};
 pub use installed::{Installed, InstalledError};
+pub use record::{Merged, merged_record};

@@ -13,6 +13,7 @@ portage._internal_caller = True
 portage.util.noiselimit = -10
 
 from described import described
+from portage.dbapi import vartree
 from portage.dep import Atom, best_match_to_list, match_from_list
 from portage.exception import InvalidAtom
 from portage.package.ebuild._config.UseManager import UseManager
@@ -129,6 +130,14 @@ def make_conf_expanded(line):
 env_updating.atomic_ofstream = lambda path: open(path, "w", encoding="utf-8", newline="")
 
 
+def write_plainly(path, text, **_how):
+    with env_updating.atomic_ofstream(path) as file:
+        file.write(text)
+
+
+portage.util.write_atomic = write_plainly
+
+
 def env_update(line):
     """What env-update writes for these files of env.d, and this ld.so.conf."""
     question = json.loads(line)
@@ -172,6 +181,22 @@ def config_protect(line):
         for other in question["names"]:
             open(os.path.join(root, "names", other), "w").close()
         return [protected, os.path.basename(new_protect_filename(name, force=True))]
+
+
+def vdb_metadata(line):
+    """What Portage reads of a record's short values, once as farm wrote them together and once file by file."""
+    question = json.loads(line)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+        for name, text in question["files"].items():
+            with open(os.path.join(folder, name), "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        os.utime(folder, (question["changed"], question["changed"]))
+        ours = vartree._read_metadata_file(os.path.join(folder, "metadata"))
+        os.unlink(os.path.join(folder, "metadata"))
+        vartree._consolidate_to_metadata_file(folder)
+        with open(os.path.join(folder, "metadata"), encoding="utf-8", newline="") as file:
+            theirs = [each for each in file if not each.startswith("#dir_mtime=")]
+        return [ours, "".join(theirs)]
 
 
 answer = globals()[MODE]
