@@ -41,7 +41,16 @@ impl Goal {
         let first = text.split('/').next().unwrap_or(text);
         if matches!(
             first,
-            "abi" | "plan" | "generation" | "fetch" | "repo" | "root" | "base" | "quickpkg" | "stage-root" | "stage-archive"
+            "abi"
+                | "plan"
+                | "generation"
+                | "fetch"
+                | "repo"
+                | "root"
+                | "base"
+                | "quickpkg"
+                | "stage-root"
+                | "stage-archive"
         ) {
             return Ok(Self::Node(text.to_owned()));
         }
@@ -99,7 +108,9 @@ impl Wanted {
 
 fn goal_wants(goal: &Goal, local: &str, kind: &str, subjects: &[String]) -> bool {
     let target = match goal {
-        Goal::Everything => return !matches!(kind, "publish" | "quickpkg" | "fetch" | "env") && !local.starts_with("repo/"),
+        Goal::Everything => {
+            return !matches!(kind, "publish" | "quickpkg" | "fetch" | "env") && !local.starts_with("repo/");
+        }
         Goal::Sources => return kind == "fetch",
         Goal::Node(name) => return local == name,
         Goal::Target(target) => target,

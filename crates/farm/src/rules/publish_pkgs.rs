@@ -155,7 +155,12 @@ fn node(
             .map(|(name, value)| Input::text(format!("header/{name}"), value)),
     );
     inputs.extend(deny.iter().map(deny_input));
-    inputs.extend(untouched.packages.keys().map(|cpv| Input::text(format!("base/{cpv}"), "yes")));
+    inputs.extend(
+        untouched
+            .packages
+            .keys()
+            .map(|cpv| Input::text(format!("base/{cpv}"), "yes")),
+    );
     if plan.private {
         inputs.push(Input::text("private", "yes"));
     }
@@ -177,12 +182,7 @@ fn node(
         .iter()
         .map(|package| need(package.node.clone(), "payload".to_owned()))
         .collect();
-    dependencies.extend(
-        untouched
-            .node
-            .iter()
-            .map(|node| Dependency::soft(node, quickpkg::ROLE)),
-    );
+    dependencies.extend(untouched.node.iter().map(|node| Dependency::soft(node, quickpkg::ROLE)));
     dependencies.extend(
         client
             .iter()

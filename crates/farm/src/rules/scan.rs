@@ -71,7 +71,9 @@ impl InstalledRecord {
     #[must_use]
     pub fn is_stub(&self) -> bool {
         // The flags before it are in quotes.
-        self.text.rsplit_once('"').is_some_and(|(_, after)| after.starts_with(BEHIND_STUB))
+        self.text
+            .rsplit_once('"')
+            .is_some_and(|(_, after)| after.starts_with(BEHIND_STUB))
     }
 }
 

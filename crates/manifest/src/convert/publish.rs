@@ -31,9 +31,7 @@ pub(super) fn publish(
     let tasks: BTreeSet<&str> = tasks.iter().map(|task| task.name.value.as_str()).collect();
     let base = fields.take("base");
     let publish = Publish {
-        base: base
-            .and_then(|node| reader.boolean(node, "`base`"))
-            .unwrap_or_default(),
+        base: base.and_then(|node| reader.boolean(node, "`base`")).unwrap_or_default(),
         deny: fields.take("deny").map(|node| deny(reader, node)).unwrap_or_default(),
         pkgs: fields.take("pkgs").and_then(|node| pkgs(reader, node, &tasks)),
         images: fields

@@ -20,10 +20,7 @@ const NEEDED_METADATA: &[&str] = &["environment.bz2", "SLOT"];
 /// The name of what the record of an installed package lacks, so that nobody could install what is made of it; `None` if all is there.
 pub fn lacking_metadata(pf: &str, record: &Metadata) -> Option<String> {
     let ebuild = format!("{pf}.ebuild");
-    let mut needed = NEEDED_METADATA
-        .iter()
-        .map(|name| (*name).to_owned())
-        .chain([ebuild]);
+    let mut needed = NEEDED_METADATA.iter().map(|name| (*name).to_owned()).chain([ebuild]);
     needed.find(|name| !record.contains_key(name))
 }
 
@@ -175,7 +172,10 @@ mod tests {
             })
             .unwrap();
         assert_eq!(found.len(), 4);
-        assert_eq!((found[2].2.as_str(), found[2].3.as_slice()), ("portage", b"xxxxx".as_slice()));
+        assert_eq!(
+            (found[2].2.as_str(), found[2].3.as_slice()),
+            ("portage", b"xxxxx".as_slice())
+        );
         let mut again = Cursor::new(Vec::new());
         let second = normalise(Cursor::new(&bytes), &mut again, &NormalOptions::new(1_700_000_000)).unwrap();
         assert_eq!(again.into_inner(), bytes);

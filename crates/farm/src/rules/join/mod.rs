@@ -356,9 +356,7 @@ fn untouched<'a>(
     let built: BTreeSet<&str> = built.map(|planned| planned.package.cpv.as_str()).collect();
     let packages = base.packages.iter();
     packages
-        .filter(|(cpv, record)| {
-            !record.is_stub() && root.packages.contains_key(*cpv) && !built.contains(cpv.as_str())
-        })
+        .filter(|(cpv, record)| !record.is_stub() && root.packages.contains_key(*cpv) && !built.contains(cpv.as_str()))
         .map(|(cpv, record)| (cpv.clone(), record.name.clone()))
         .collect()
 }
@@ -472,4 +470,77 @@ fn planned(
             .collect(),
         files,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::scan::InstalledRecord;
+
+    fn installed(packages: &[(&str, &str)]) -> InstalledSet {
+        let record = |(cpv, text): &(&str, &str)| {
+            let record = InstalledRecord {
+                name: format!("{}:0", cpv.rsplit_once('-').unwrap().0),
+                text: format!("1 slot 0/0 USE=\"\" CHOST=x CFLAGS=\"\" CXXFLAGS=\"\" LDFLAGS=\"{text}"),
+            };
+            ((*cpv).to_owned(), record)
+        };
+        InstalledSet {
+            packages: packages.iter().map(record).collect(),
+            unowned: farm_engine::Digest::of(b""),
+        }
+    }
+
+    fn built(cpv: &str, subject: &str) -> PlannedPackage {
+        PlannedPackage {
+            name: cpv.to_owned(),
+            subjects: vec![subject.to_owned()],
+            package: farm_resolver::Package {
+                cpv: cpv.to_owned(),
+                ..farm_resolver::Package::default()
+            },
+            dependencies: Vec::new(),
+            runtime: BTreeSet::new(),
+            installed: Vec::new(),
+            made: Vec::new(),
+            bound: BTreeMap::new(),
+            unowned: farm_engine::Digest::of(b""),
+            portage: String::new(),
+            left_out: Vec::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn untouched_is_what_the_root_has_of_the_base_and_nobody_built() {
+        let base = installed(&[
+            ("a/debian-1", "\" Debian 0123456789"),
+            ("a/flags-1", "-Wl Debian \""),
+            ("a/gone-1", "\""),
+            ("a/rebuilt-1", "\""),
+            ("a/stays-1", "\""),
+            ("a/twice-1", "\""),
+        ]);
+        let root = installed(&[
+            ("a/debian-1", "\" Debian 0123456789"),
+            ("a/flags-1", "-Wl Debian \""),
+            ("a/gone-2", "\""),
+            ("a/new-1", "\""),
+            ("a/rebuilt-1", "\""),
+            ("a/stays-1", "\""),
+            ("a/twice-1", "\""),
+        ]);
+        // Another version in the same slot, or what only breaks a circle, takes nobody's place.
+        let built = [
+            built("a/rebuilt-1", "update"),
+            built("a/twice-1", "apps"),
+            built("a/stays-2", "apps"),
+        ];
+        let untouched = untouched(&base, &root, built.iter());
+        let names: Vec<_> = untouched
+            .iter()
+            .map(|(cpv, name)| (cpv.as_str(), name.as_str()))
+            .collect();
+        assert_eq!(names, [("a/flags-1", "a/flags:0"), ("a/stays-1", "a/stays:0")]);
+    }
 }

@@ -17,7 +17,9 @@ impl Guarded {
     pub(super) fn new(profile_env: &str) -> Self {
         let lines = profile_env.lines().filter_map(|line| {
             let line = line.trim();
-            line.strip_prefix("export ").unwrap_or(line).strip_prefix("CONFIG_PROTECT=")
+            line.strip_prefix("export ")
+                .unwrap_or(line)
+                .strip_prefix("CONFIG_PROTECT=")
         });
         let named = lines.flat_map(|value| value.trim_matches(['\'', '"']).split_whitespace());
         Self {
@@ -55,7 +57,13 @@ mod tests {
         ] {
             assert!(guarded.holds(Path::new(own)), "{own}");
         }
-        for program in ["usr/bin/x", "bin/x", "lib64/libx.so", "opt/x/bin/x", "usr/lib/x/etcetera"] {
+        for program in [
+            "usr/bin/x",
+            "bin/x",
+            "lib64/libx.so",
+            "opt/x/bin/x",
+            "usr/lib/x/etcetera",
+        ] {
             assert!(!guarded.holds(Path::new(program)), "{program}");
         }
     }

@@ -94,7 +94,11 @@ impl BasePackages {
     pub(super) fn get(&self, cpv: &str) -> Result<(Digest, Blob), &str> {
         match (self.list.packed.get(cpv), self.blobs.get(cpv)) {
             (Some(payload), Some(blob)) => Ok((*payload, *blob)),
-            _ => Err(self.list.left_out.get(cpv).map_or("the base does not have it", String::as_str)),
+            _ => Err(self
+                .list
+                .left_out
+                .get(cpv)
+                .map_or("the base does not have it", String::as_str)),
         }
     }
 }
@@ -155,7 +159,9 @@ type RecordFiles = BTreeMap<String, PathBuf>;
 fn records(tree: &SavedTree) -> BTreeMap<(&str, &str), RecordFiles> {
     let mut records: BTreeMap<(&str, &str), RecordFiles> = BTreeMap::new();
     for (path, entry) in tree.index().below(Path::new(RECORDS)) {
-        let Ok(below) = path.strip_prefix(RECORDS) else { continue };
+        let Ok(below) = path.strip_prefix(RECORDS) else {
+            continue;
+        };
         let parts = below.components().map(|part| match part {
             Component::Normal(name) => name.to_str(),
             _ => None,
@@ -251,7 +257,10 @@ impl<'a> Base<'a> {
         };
         file.into_inner()
             .map_err(|error| io_failure("pack a package of the base", &error.into_error()))?;
-        let lost = report.warnings.iter().map(|warning| format!("is packed, but {warning}"));
+        let lost = report
+            .warnings
+            .iter()
+            .map(|warning| format!("is packed, but {warning}"));
         let sentences = findings.sentences().into_iter().chain(lost).collect();
         Ok(Ok(Packed { report, sentences }))
     }
@@ -267,12 +276,7 @@ impl<'a> Base<'a> {
     }
 
     /// The content of a file. What Python compiled says of which time its source is, and a package's sources have the epoch.
-    fn open(
-        &self,
-        entry: &ImageEntry,
-        content: &BTreeMap<String, PathBuf>,
-        epoch: u64,
-    ) -> io::Result<Box<dyn Read>> {
+    fn open(&self, entry: &ImageEntry, content: &BTreeMap<String, PathBuf>, epoch: u64) -> io::Result<Box<dyn Read>> {
         let at = content
             .get(&entry.path)
             .ok_or_else(|| io::Error::other(format!("/{} has no content", entry.path)))?;

@@ -53,10 +53,22 @@ impl Findings {
     /// A sentence for each kind of finding.
     pub(super) fn sentences(&self) -> Vec<String> {
         let sentences = [
-            (&self.changed, "is packed without", "which changed after the merge and may be the base's own"),
+            (
+                &self.changed,
+                "is packed without",
+                "which changed after the merge and may be the base's own",
+            ),
             (&self.gone, "is packed without", "which the base does not have any more"),
-            (&self.special, "is packed without", "as no package can hold FIFOs and devices"),
-            (&self.altered, "is packed with", "which changed after the merge, as the base has it"),
+            (
+                &self.special,
+                "is packed without",
+                "as no package can hold FIFOs and devices",
+            ),
+            (
+                &self.altered,
+                "is packed with",
+                "which changed after the merge, as the base has it",
+            ),
         ];
         let found = sentences.into_iter().filter(|(paths, ..)| !paths.is_empty());
         found
@@ -67,7 +79,12 @@ impl Findings {
 
 /// Some of the paths, and how many there are besides.
 fn listed(paths: &[String]) -> String {
-    let named = paths.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let named = paths
+        .iter()
+        .take(NAMED)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     match paths.len().saturating_sub(NAMED) {
         0 => named,
         more => format!("{named} and {more} more"),
