@@ -43,6 +43,11 @@ pub enum Action {
         /// The root's node.
         root: String,
     },
+    /// The packages of a base, packed again.
+    Quickpkg {
+        /// The base's node.
+        base: String,
+    },
     /// An ebuild repository.
     Repo {
         /// Its name.

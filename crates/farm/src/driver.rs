@@ -15,8 +15,8 @@ use crate::elsewhere::{self, Asked};
 use crate::names::{Wanted, farm, local};
 use crate::place::Place;
 use crate::rules::{
-    abi, base, differences, fetch, image, join, package, publish_images, publish_pkgs, repo, resolve, root, source,
-    stage, stage3, task,
+    abi, base, differences, fetch, image, join, package, publish_images, publish_pkgs, quickpkg, repo, resolve, root,
+    source, stage, stage3, task,
 };
 
 /// The engine's driver for farms.
@@ -126,6 +126,7 @@ impl Driver for FarmDriver<'_> {
             Action::BaseHosted { lock } => base::run_hosted(context, run, &node.name, lock),
             Action::BaseStage3(data) => stage3::run(context, run, &node.name, data),
             Action::Root(data) => root::run(context, run, node, data),
+            Action::Quickpkg { base } => quickpkg::run(context, run, node, base),
             Action::Abis { root } => abi::run(context, run, node, root),
             Action::Repo { name, source } => repo::run(context, run, node, name, source),
             Action::Resolve(data) => resolve::run(context, run, node, data),

@@ -36,6 +36,7 @@ pub use exclusions::Exclusions;
 pub use index::{Index, Scanned};
 pub use layer::{Diff, LayerError, LayerInfo, LayerOptions, diff, full_layer};
 pub use oci::ImageConfig;
+pub use pyc::restamped as restamped_python;
 pub use saved::{Decompress, SavedError, SavedTree};
 pub use sha256::{ParseSha256Error, Sha256, Sha256Writer};
 pub use tar_read::TarError;

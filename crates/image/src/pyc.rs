@@ -47,7 +47,7 @@ fn source_of(path: &Path) -> Option<PathBuf> {
 ///
 /// A `.pyc` that is validated by time (flags 0; PEP 552: magic, flags, time, size, 4 bytes each) and disagrees with its source
 /// is stale, and Python compiles the source at every start. Files validated by hash, or not at all, pass unchanged.
-pub(crate) fn restamped<R: Read>(mut content: R, epoch: u64) -> io::Result<impl Read> {
+pub fn restamped<R: Read>(mut content: R, epoch: u64) -> io::Result<impl Read> {
     let mut head = Vec::with_capacity(16);
     content.by_ref().take(16).read_to_end(&mut head)?;
     if head.len() == 16 && head[2..8] == [b'\r', b'\n', 0, 0, 0, 0] {

@@ -143,6 +143,17 @@ impl SavedTree {
         self.dropped_xattrs
     }
 
+    /// The content of a file, by its path.
+    ///
+    /// # Errors
+    /// There is no file there, or it cannot be read back.
+    pub fn content(&self, path: &Path) -> io::Result<impl Read + use<>> {
+        match self.index.get(path).map(|entry| &entry.kind) {
+            Some(EntryKind::File { digest, size, .. }) => Ok(self.contents.open(digest)?.take(*size)),
+            _ => Err(io::Error::other(format!("{} has no content", path.display()))),
+        }
+    }
+
     /// Writes what `keep` wants as a tar: sorted by path, without names of owners, and of a folder that goes nothing stays. Every
     /// entry has its own time; what has none gets `epoch`.
     ///

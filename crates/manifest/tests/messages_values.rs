@@ -135,6 +135,8 @@ fn publish_values() {
         "publish: { pkgs: { to: \"ssh://a/b\", url: \"https://me:secret@example.org/x\" } }\n",
         "images: { a: { from: base }, b: { from: base } }\npublish: { images: { to: example.org/hep } }\n",
         "publish: { images: { to: \"example.org/Hep\" } }\n",
+        "publish: { base: true }\n",
+        "publish: { base: world, pkgs: { to: \"ssh://a/b\" } }\n",
         "distfiles: { mirrors: [example.org], proxy: x }\n",
         "resolve: [backtrack]\n",
     ]));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod base_packages;
 mod client_files;
 mod clients;
 mod contracts;

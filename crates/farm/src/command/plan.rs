@@ -229,6 +229,7 @@ fn list(
         packages: Vec::new(),
         disagreements: Vec::new(),
         native: Vec::new(),
+        untouched: 0,
     };
     for (guard, joined) in plans {
         let offset = list.packages.len();
@@ -262,6 +263,8 @@ fn list(
                 });
             }
         }
+        // Only the farm's own plan, the last, says it.
+        list.untouched += joined.untouched.len();
         list.disagreements.extend(joined.disagreements.iter().cloned());
         for line in &joined.native {
             if !list.native.contains(line) {

@@ -225,6 +225,7 @@ mod tests {
             packages,
             disagreements: Vec::new(),
             native: Vec::new(),
+            untouched: 0,
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) struct FarmList {
     pub(super) packages: Vec<Listed>,
     pub(super) disagreements: Vec<String>,
     pub(super) native: Vec<String>,
+    /// How many packages of the base nobody builds anew, where those are published.
+    pub(super) untouched: usize,
 }
 
 /// The plan of one subject.
@@ -94,6 +96,12 @@ impl FarmList {
         for line in self.native.iter().chain(&self.disagreements) {
             text.push_str(&format!("{line}\n"));
         }
+        if self.untouched > 0 {
+            let number = self.untouched;
+            text.push_str(&format!(
+                "{number} packages of the base, which nobody builds anew, are published, too\n"
+            ));
+        }
         text.push_str(&format!("{}: {}\n", self.farm, self.total(jobs).text()));
         text
     }
@@ -120,6 +128,7 @@ impl FarmList {
             "subjects": subjects,
             "disagreements": self.disagreements,
             "native": self.native,
+            "untouched": self.untouched,
             "total": {
                 "build": total.build,
                 "perhaps": total.perhaps,

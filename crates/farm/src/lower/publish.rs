@@ -28,6 +28,7 @@ impl Lowering<'_> {
                 .map(|url| format!("{}/{}", url.value.trim_end_matches('/'), self.flavour())),
             deny: deny.map(|deny| deny.value.clone()).collect(),
             private: publish.private,
+            base: self.farm.publish.base,
             sign: publish.sign.as_ref().map(|sign| sign.value.clone()),
             needs: publish
                 .needs

@@ -1,11 +1,11 @@
 //! What is published of a plan, and what cannot be: pure lists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farm_publish::Lacking;
 
 use super::join::{JoinedPlan, PlannedPackage};
-use super::package;
+use super::{package, quickpkg};
 
 /// One package to be published.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,39 @@ pub struct PublishedPackage {
     pub place: Lacking,
     /// Indices among the packages of what it needs at run time.
     pub runtime: BTreeSet<usize>,
+}
+
+/// Packages of the base that are published as the base has them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Untouched {
+    /// The node that packs them; `None` where there are none.
+    pub node: Option<String>,
+    /// By `CATEGORY/PF`.
+    pub packages: BTreeMap<String, Lacking>,
+}
+
+impl Untouched {
+    /// Those of a plan.
+    pub(super) fn of(farm: &str, joined: &JoinedPlan) -> Self {
+        let place = |name: &str| {
+            let (cp, slot) = name.split_once(':').unwrap_or((name, "0"));
+            Lacking {
+                cp: cp.to_owned(),
+                slot: slot.to_owned(),
+            }
+        };
+        let packages = joined.untouched.iter();
+        Self {
+            node: (!joined.untouched.is_empty()).then(|| quickpkg::node_name(farm)),
+            packages: packages.map(|(cpv, name)| (cpv.clone(), place(name))).collect(),
+        }
+    }
+
+    /// What is said where none of them was packed.
+    pub(super) fn not_packed(&self) -> String {
+        let number = self.packages.len();
+        format!("{number} packages of the base are not published: they were not packed")
+    }
 }
 
 /// Why each package cannot be published; `None` for those that can, with all that they need at run time.
@@ -114,8 +147,6 @@ pub(super) fn published(farm: &str, joined: &JoinedPlan) -> Vec<PublishedPackage
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use farm_engine::Digest;
     use farm_resolver::Package;
 

@@ -15,8 +15,9 @@ use farm_remote::Address;
 
 use super::base::Tell;
 use super::join::{JoinData, JoinedPlan};
-use super::publish_list::{PublishedPackage, obstacles, of_lacking, published};
+use super::publish_list::{PublishedPackage, Untouched, obstacles, of_lacking, published};
 use super::publish_remote;
+use super::quickpkg::{self, BasePackages};
 use crate::action::Action;
 use crate::client::{self, Client, SignedBy};
 use crate::context::Context;
@@ -42,6 +43,8 @@ pub struct PublishPkgsPlan {
     pub deny: Vec<farm_manifest::model::Deny>,
     /// Whether what may not be redistributed goes there, too.
     pub private: bool,
+    /// Whether packages of the base that nobody built anew go there, too.
+    pub base: bool,
     /// The key that signs, as people named it. It is in no key: what is published otherwise is gone (see [`presence`]).
     pub sign: Option<String>,
     /// Nodes that must have succeeded.
@@ -57,6 +60,8 @@ pub struct PublishPkgsData {
     pub deny: Vec<Deny>,
     /// The packages.
     pub packages: Vec<PublishedPackage>,
+    /// Packages of the base besides.
+    pub untouched: Untouched,
     /// Header of the index.
     pub header: BTreeMap<String, String>,
     /// What its clients need; `None` for farm's own state, which has none.
@@ -73,6 +78,7 @@ pub fn binhost_node(data: &JoinData, joined: &JoinedPlan, folder: PathBuf, epoch
         url: None,
         deny: Vec::new(),
         private: true,
+        base: false,
         // Whoever may read farm's own state need not be told who wrote it.
         sign: None,
         needs: Vec::new(),
@@ -137,6 +143,10 @@ fn node(
     epoch: u64,
 ) -> NodeSpec<Action> {
     let packages = published(&data.farm, joined);
+    let untouched = match plan.base {
+        true => Untouched::of(&data.farm, joined),
+        false => Untouched::default(),
+    };
     let mut inputs = vec![Input::text("to", &plan.to), Input::text("epoch", epoch.to_string())];
     inputs.extend(
         joined
@@ -145,6 +155,12 @@ fn node(
             .map(|(name, value)| Input::text(format!("header/{name}"), value)),
     );
     inputs.extend(deny.iter().map(deny_input));
+    inputs.extend(
+        untouched
+            .packages
+            .keys()
+            .map(|cpv| Input::text(format!("base/{cpv}"), "yes")),
+    );
     if plan.private {
         inputs.push(Input::text("private", "yes"));
     }
@@ -166,6 +182,7 @@ fn node(
         .iter()
         .map(|package| need(package.node.clone(), "payload".to_owned()))
         .collect();
+    dependencies.extend(untouched.node.iter().map(|node| Dependency::soft(node, quickpkg::ROLE)));
     dependencies.extend(
         client
             .iter()
@@ -189,6 +206,7 @@ fn node(
             plan,
             deny,
             packages,
+            untouched,
             header: joined.header.clone(),
             client,
         })),
@@ -231,6 +249,28 @@ pub fn run(
             _ => lacking.push(package.place.clone()),
         }
     }
+    let mut of_base = Vec::new();
+    if let Some(node) = &data.untouched.node {
+        match run.dependency(spec, node) {
+            Some(guard) => {
+                let base = BasePackages::read(context, guard)?;
+                for cpv in data.untouched.packages.keys() {
+                    match base.get(cpv) {
+                        Ok((payload, file)) => candidates.push(Candidate {
+                            cpv: cpv.clone(),
+                            payload: payload.into(),
+                            file: context.store.path(&file),
+                        }),
+                        Err(reason) => of_base.push(format!("{cpv} is not published: {reason}")),
+                    }
+                }
+            }
+            None => {
+                lacking.extend(data.untouched.packages.values().cloned());
+                of_base.push(data.untouched.not_packed());
+            }
+        }
+    }
     if candidates.is_empty() && !lacking.is_empty() {
         let message = "none of its packages was built with all that it needs, so nothing is published";
         return Err(Failure::new(FailureKind::Step, message));
@@ -260,7 +300,8 @@ pub fn run(
         None => publish(&publication, &mut progress).map_err(|error| failure(&error))?,
         Some(address) => publish_remote::publish(context, run, &spec.name, address, &publication)?,
     };
-    for note in of_lacking(&data.packages, &obstacles, &published.held) {
+    let notes = of_lacking(&data.packages, &obstacles, &published.held).into_iter();
+    for note in of_base.into_iter().chain(notes) {
         (run.events)(Event::Note { message: note });
     }
     for refused in &published.refused {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use farm_engine::{Digest, Failure, FailureKind, Output};
+use farm_engine::{Digest, Failure, FailureKind, Guard, Output};
 use farm_executor::ImageId;
 use farm_hosted::{FARM_DPKG, Ownership};
 use farm_image::{EntryKind, Exclusions, Index};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::abi::{Findings, InstalledAbis, Owned};
 use crate::context::{Context, chain, executor_failure};
-use crate::place::Place;
+use crate::place::{self, Place};
 
 /// Files of a VDB entry that say what the package is. The others can be large and say nothing more.
 const VDB_FILES: &[&str] = &[
@@ -54,6 +54,9 @@ const GENERATED: &[&str] = &[
     "var/lib/portage",
 ];
 
+/// What comes before the digest of what stands behind a stub.
+const BEHIND_STUB: &str = " Debian ";
+
 /// A package of a root as keys see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledRecord {
@@ -63,6 +66,17 @@ pub struct InstalledRecord {
     pub text: String,
 }
 
+impl InstalledRecord {
+    /// Whether it is of a stub, behind which there are Debian packages and no files.
+    #[must_use]
+    pub fn is_stub(&self) -> bool {
+        // The flags before it are in quotes.
+        self.text
+            .rsplit_once('"')
+            .is_some_and(|(_, after)| after.starts_with(BEHIND_STUB))
+    }
+}
+
 /// The packages of a root, and the digest of what none of them owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledSet {
@@ -70,6 +84,17 @@ pub struct InstalledSet {
     pub packages: BTreeMap<String, InstalledRecord>,
     /// Over all files and links that belong to no package.
     pub unowned: Digest,
+}
+
+impl InstalledSet {
+    /// Reads the output `installed` of a node that makes a root.
+    ///
+    /// # Errors
+    ///
+    /// The environment's, or a bug of ours: it cannot be read.
+    pub fn read(context: &Context, guard: &Guard) -> Result<Self, Failure> {
+        serde_json::from_slice(&context.read(&place::blob(guard, "installed")?)?).map_err(|error| bug(&error))
+    }
 }
 
 /// What a root holds.
@@ -277,7 +302,7 @@ fn record(entry: &Installed, dpkg: Option<&Vec<u8>>) -> InstalledRecord {
         entry.slot, entry.subslot, entry.chost, entry.cflags, entry.cxxflags, entry.ldflags
     );
     if let Some(dpkg) = dpkg {
-        text.push_str(&format!(" Debian {}", Digest::of(dpkg).short()));
+        text.push_str(&format!("{BEHIND_STUB}{}", Digest::of(dpkg).short()));
     }
     InstalledRecord {
         name: format!("{cp}:{}", entry.slot),

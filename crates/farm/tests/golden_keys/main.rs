@@ -25,10 +25,14 @@ fn keys_in(folder: &Path) -> String {
     for node in nodes::all(folder, "golden") {
         lines.push(format!("{:<10} {:<29} {}", node.rule, node.name, node.key));
     }
-    // Their other nodes are as those of the first. In the hosted farm ABIs count, and in that with a stage3 what Portage looks at.
+    // Their other nodes are as those of the first. In the hosted farm ABIs count, and in that with a stage3 what Portage looks at,
+    // and what is published of the base.
     for (farm, own) in [
         ("hosted", ["base", "abi/root", "pkg/app-misc/app-1"].as_slice()),
-        ("stage3", &["base", "pkg/app-misc/app-1"]),
+        (
+            "stage3",
+            &["base", "pkg/app-misc/app-1", "plan", "publish-pkgs", "quickpkg"],
+        ),
     ] {
         for node in nodes::all(folder, farm) {
             if own.iter().any(|own| node.name == format!("{farm}:{own}")) {

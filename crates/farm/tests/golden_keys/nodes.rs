@@ -34,7 +34,7 @@ pub(crate) struct Node {
 }
 
 /// So many kinds of nodes there are.
-pub(crate) const KINDS: usize = 20;
+pub(crate) const KINDS: usize = 21;
 
 /// A number for each kind of node. Whoever adds one adds it to the workspace as well.
 fn kind_of(action: &Action) -> usize {
@@ -62,6 +62,7 @@ fn kind_of(action: &Action) -> usize {
         Action::StageArchive(_) => 17,
         Action::Stage(_) => 18,
         Action::Abis { .. } => 19,
+        Action::Quickpkg { .. } => 20,
         Action::Settled(_) | Action::Source(_) | Action::Trial(_) => unreachable!("no manifest says that"),
     }
 }
@@ -171,7 +172,7 @@ impl Driver for MakesUp<'_> {
     }
 }
 
-const ROLES: [&str; 14] = [
+const ROLES: [&str; 15] = [
     "abi",
     "archive",
     "client",
@@ -182,6 +183,7 @@ const ROLES: [&str; 14] = [
     "installed",
     "interface",
     "joined",
+    "packages",
     "payload",
     "plan",
     "tree",

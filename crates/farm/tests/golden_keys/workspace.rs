@@ -89,6 +89,7 @@ binfarm:
   profile: here:golden
 subjects:
   libs: { packages: { dev-libs/lib: {} } }
+publish: { base: true, pkgs: { to: file:///srv/stage3 } }
 ",
     ),
     (

@@ -29,7 +29,9 @@ pub(super) fn publish(
         return Publish::default();
     };
     let tasks: BTreeSet<&str> = tasks.iter().map(|task| task.name.value.as_str()).collect();
+    let base = fields.take("base");
     let publish = Publish {
+        base: base.and_then(|node| reader.boolean(node, "`base`")).unwrap_or_default(),
         deny: fields.take("deny").map(|node| deny(reader, node)).unwrap_or_default(),
         pkgs: fields.take("pkgs").and_then(|node| pkgs(reader, node, &tasks)),
         images: fields
@@ -37,6 +39,11 @@ pub(super) fn publish(
             .and_then(|node| self::images(reader, node, flavour, &tasks, images)),
     };
     fields.finish();
+    if let Some(node) = base.filter(|_| publish.base && publish.pkgs.is_none()) {
+        reader
+            .error(node.span, "packages of the base go to the binhost, and there is none")
+            .help = Some("say under `pkgs:` where packages go".to_owned());
+    }
     publish
 }
 

@@ -200,6 +200,11 @@ pub(crate) static PUBLISH: Section = Section {
         key("pkgs", &PUBLISH_PKGS_SHAPE, "The binhost."),
         key("images", &PUBLISH_IMAGES_SHAPE, "The registry."),
         key(
+            "base",
+            &BOOLEAN,
+            "true: packages of the base that nobody built anew are published with the others, as they lie there.",
+        ),
+        key(
             "deny",
             &TEXTS,
             "Packages (atoms) and licences that are published nowhere.",

@@ -10,6 +10,8 @@ use crate::span::{Span, Spanned};
 pub struct Publish {
     /// Packages and licences that are published nowhere.
     pub deny: Vec<Spanned<Deny>>,
+    /// Says that packages of the base that nobody built anew go to the binhost as well.
+    pub base: bool,
     /// The binhost.
     pub pkgs: Option<PublishPkgs>,
     /// The registry.

@@ -82,7 +82,7 @@ pub(crate) fn walk<E: From<GpkgError>>(
 ) -> Result<(), E> {
     let decoding = |error| GpkgError::decoding(IMAGE, error);
     let mut archive = tar::Archive::new(tar);
-    let mut guard = Guard::default();
+    let mut guard = EntryGuard::default();
     let (mut count, mut sparse): (u64, u64) = (0, 0);
     let too_large = |limit, unit| GpkgError::TooLarge {
         part: IMAGE.to_owned(),
@@ -272,7 +272,7 @@ fn dangerous(path: &str, reason: &str) -> GpkgError {
 
 /// Remembers what came before, to refuse what only the whole archive shows.
 #[derive(Debug, Default)]
-struct Guard {
+pub(crate) struct EntryGuard {
     directories: BTreeSet<String>,
     /// Files and hard links.
     files: BTreeSet<String>,
@@ -282,7 +282,7 @@ struct Guard {
     ancestors: BTreeSet<String>,
 }
 
-impl Guard {
+impl EntryGuard {
     /// Makes a hard link to a symbolic link another symbolic link.
     ///
     /// GNU tar packs the second name of a symbolic link as a hard link. Portage's GPKG writer does not, and what is
@@ -295,7 +295,8 @@ impl Guard {
         }
     }
 
-    fn admit(&mut self, entry: &ImageEntry) -> Result<(), GpkgError> {
+    /// Takes an entry, or refuses it.
+    pub(crate) fn admit(&mut self, entry: &ImageEntry) -> Result<(), GpkgError> {
         let path = entry.path.as_str();
         if self.directories.contains(path) || self.files.contains(path) || self.symlinks.contains_key(path) {
             return Err(dangerous(path, "the path appears twice"));

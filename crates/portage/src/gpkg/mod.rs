@@ -25,7 +25,7 @@ mod writer;
 pub use crate::compression::{Compression, ZSTD_LEVEL};
 pub use container::Member;
 pub use error::{ErrorKind, GpkgError};
-pub(crate) use image::path_order;
+pub(crate) use image::{EntryGuard, path_order};
 pub use image::{EntryKind, ImageEntry};
 pub use limits::Limits;
 pub use manifest::{Manifest, ManifestEntry, MemberDigests};

@@ -1,17 +1,19 @@
 //! The normal form of a package: what stays of it when clock, job count and order of folders are taken away.
 //!
 //! Two builds of the same thing have the same normal form, byte for byte, and so have the GPKG and the XPAK of one
-//! build. [`normalise`] and [`normalise_xpak`] make it and sum it up in two digests and an [`abi`](crate::abi); [`stamp`] puts into it what a
+//! build. [`normalise`], [`normalise_xpak`] and, of what is installed, [`normalise_installed`] make it and sum it up in two digests and an [`abi`](crate::abi); [`stamp`] puts into it what a
 //! published package needs and a digest must not know.
 
 mod abi;
 mod digests;
 mod image;
+mod installed;
 mod metadata;
 mod rewrite;
 mod stamp;
 
 pub use digests::INTERFACE_METADATA;
+pub use installed::{INSTALLED_METADATA, lacking_metadata, normalise_installed};
 pub use metadata::{DROPPED_METADATA, SORTED_METADATA, normalise_metadata};
 pub use rewrite::{NormalOptions, NormalReport, Warning, normalise, normalise_xpak};
 pub use stamp::{StampReport, stamp};

@@ -118,7 +118,7 @@ pub fn normalise_xpak<R: Read + Seek, W: Write + Seek, S: Read + Write + Seek>(
 }
 
 /// Writes a package of any format in normal form.
-fn rewrite<S: Read + Write + Seek>(
+pub(super) fn rewrite<S: Read + Write + Seek>(
     package: &mut impl Image,
     mut metadata: Metadata,
     mut warnings: Vec<Warning>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use farm_engine::{Dependency, Failure, NodeSpec};
 
-use super::super::{fetch, image, package, publish_images, publish_pkgs, stage};
+use super::super::{fetch, image, package, publish_images, publish_pkgs, quickpkg, stage};
 use super::{Brings, FarmParts, JoinData, JoinedPlan, PlannedPackage};
 use crate::action::Action;
 use crate::context::Context;
@@ -173,6 +173,9 @@ fn of_farm(
         tail.extend(stage::nodes(farm, &data.flavour, plan, context.epoch));
     }
     if let Some(plan) = &parts.publish_pkgs {
+        if !joined.untouched.is_empty() && plan.base {
+            tail.push(quickpkg::node(farm, &parts.base, context.epoch));
+        }
         tail.push(publish_pkgs::publish_node(data, plan, joined, context.epoch)?);
     }
     if let Some(plan) = &parts.publish_images {

@@ -36,6 +36,9 @@ pub struct JoinedPlan {
     /// What was built for the root that this was planned in, generation by generation, in merge order. Indices in these are of this list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub below: Vec<PlannedPackage>,
+    /// Packages of the base that are in the root as the base had them, by `CATEGORY/PF`, with `CATEGORY/NAME:SLOT`. Only where they are published.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub untouched: BTreeMap<String, String>,
 }
 
 impl JoinedPlan {

@@ -109,6 +109,14 @@ impl JoinData {
         }
     }
 
+    /// The node of the base, if what nobody built anew of it is published.
+    #[must_use]
+    pub fn published_base(&self) -> Option<&str> {
+        let parts = self.parts()?;
+        let publishes = parts.publish_pkgs.as_ref().is_some_and(|plan| plan.base);
+        publishes.then_some(parts.base.as_str())
+    }
+
     /// The configuration that a package is built with.
     #[must_use]
     pub fn settings_of(&self, planned: &PlannedPackage) -> &Arc<Settings> {
@@ -138,6 +146,7 @@ pub fn node(data: JoinData) -> NodeSpec<Action> {
     dependencies.extend(data.below.iter().map(|below| Dependency::output(below, "joined")));
     dependencies.extend(data.abis.iter().map(|abis| Dependency::output(abis, abi::ROLE)));
     dependencies.push(Dependency::output(&data.root, "installed"));
+    dependencies.extend(data.published_base().map(|base| Dependency::output(base, "installed")));
     dependencies.extend(data.repos.iter().map(|(_, node)| Dependency::output(node, "tree")));
     NodeSpec {
         name: format!("{}:{local}", data.farm),
@@ -226,8 +235,7 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
     let root = run
         .dependency(spec, &data.root)
         .ok_or_else(|| bug("no root".to_owned()))?;
-    let mut installed: InstalledSet = serde_json::from_slice(&context.read(&place::blob(root, "installed")?)?)
-        .map_err(|error| bug(error.to_string()))?;
+    let mut installed = InstalledSet::read(context, root)?;
     if let Some(node) = &data.abis {
         let guard = run.dependency(spec, node).ok_or_else(|| bug(format!("no {node}")))?;
         let abis = abi::read(context, guard)?;
@@ -301,7 +309,17 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         // Whoever takes these packages may want to know that one may be older than what it was built with.
         header.insert("FARM_REBUILD".to_owned(), data.rebuild.word().to_owned());
     }
+    let untouched = match data.published_base() {
+        Some(node) => {
+            let guard = run.dependency(spec, node).ok_or_else(|| bug(format!("no {node}")))?;
+            let base = InstalledSet::read(context, guard)?;
+            let built = packages.iter().filter(|planned| !planned.is_bootstrap()).chain(&below);
+            untouched(&base, &installed, built)
+        }
+        None => BTreeMap::new(),
+    };
     let joined_plan = JoinedPlan {
+        untouched,
         uninstalls: uninstalls.into_iter().cloned().collect(),
         packages,
         subjects,
@@ -327,6 +345,20 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Joi
         Place::Store { blob }.output("joined", blob.digest),
         Place::Store { blob: client }.output(client::ROLE, client.digest),
     ])
+}
+
+/// What is in the root as the base had it, and was not built in the same version: packages of the base but for stubs, which have no files.
+fn untouched<'a>(
+    base: &InstalledSet,
+    root: &InstalledSet,
+    built: impl Iterator<Item = &'a PlannedPackage>,
+) -> BTreeMap<String, String> {
+    let built: BTreeSet<&str> = built.map(|planned| planned.package.cpv.as_str()).collect();
+    let packages = base.packages.iter();
+    packages
+        .filter(|(cpv, record)| !record.is_stub() && root.packages.contains_key(*cpv) && !built.contains(cpv.as_str()))
+        .map(|(cpv, record)| (cpv.clone(), record.name.clone()))
+        .collect()
 }
 
 /// What a subject names: of a set, an atom in it.
@@ -438,4 +470,77 @@ fn planned(
             .collect(),
         files,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::scan::InstalledRecord;
+
+    fn installed(packages: &[(&str, &str)]) -> InstalledSet {
+        let record = |(cpv, text): &(&str, &str)| {
+            let record = InstalledRecord {
+                name: format!("{}:0", cpv.rsplit_once('-').unwrap().0),
+                text: format!("1 slot 0/0 USE=\"\" CHOST=x CFLAGS=\"\" CXXFLAGS=\"\" LDFLAGS=\"{text}"),
+            };
+            ((*cpv).to_owned(), record)
+        };
+        InstalledSet {
+            packages: packages.iter().map(record).collect(),
+            unowned: farm_engine::Digest::of(b""),
+        }
+    }
+
+    fn built(cpv: &str, subject: &str) -> PlannedPackage {
+        PlannedPackage {
+            name: cpv.to_owned(),
+            subjects: vec![subject.to_owned()],
+            package: farm_resolver::Package {
+                cpv: cpv.to_owned(),
+                ..farm_resolver::Package::default()
+            },
+            dependencies: Vec::new(),
+            runtime: BTreeSet::new(),
+            installed: Vec::new(),
+            made: Vec::new(),
+            bound: BTreeMap::new(),
+            unowned: farm_engine::Digest::of(b""),
+            portage: String::new(),
+            left_out: Vec::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn untouched_is_what_the_root_has_of_the_base_and_nobody_built() {
+        let base = installed(&[
+            ("a/debian-1", "\" Debian 0123456789"),
+            ("a/flags-1", "-Wl Debian \""),
+            ("a/gone-1", "\""),
+            ("a/rebuilt-1", "\""),
+            ("a/stays-1", "\""),
+            ("a/twice-1", "\""),
+        ]);
+        let root = installed(&[
+            ("a/debian-1", "\" Debian 0123456789"),
+            ("a/flags-1", "-Wl Debian \""),
+            ("a/gone-2", "\""),
+            ("a/new-1", "\""),
+            ("a/rebuilt-1", "\""),
+            ("a/stays-1", "\""),
+            ("a/twice-1", "\""),
+        ]);
+        // Another version in the same slot, or what only breaks a circle, takes nobody's place.
+        let built = [
+            built("a/rebuilt-1", "update"),
+            built("a/twice-1", "apps"),
+            built("a/stays-2", "apps"),
+        ];
+        let untouched = untouched(&base, &root, built.iter());
+        let names: Vec<_> = untouched
+            .iter()
+            .map(|(cpv, name)| (cpv.as_str(), name.as_str()))
+            .collect();
+        assert_eq!(names, [("a/flags-1", "a/flags:0"), ("a/stays-1", "a/stays:0")]);
+    }
 }

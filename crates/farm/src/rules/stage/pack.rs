@@ -4,21 +4,21 @@
 //! that Portage's records of the base's packages tell. So the image decides every byte.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use farm_engine::{Class, Dependency, Digest, Event, Failure, FailureKind, Input, NodeSpec, Output, Run};
 use farm_executor::Progress as _;
-use farm_image::{Index, SavedError, SavedTree, Sha256Writer};
+use farm_image::{Index, Sha256Writer};
 use farm_store::glob::{Pattern, is_pattern};
 
 use super::StagePlan;
 use crate::action::Action;
-use crate::context::{Context, chain, executor_failure, io_failure};
-use crate::fetcher;
+use crate::context::{Context, chain, io_failure};
 use crate::place::{self, Place};
 use crate::rules::base::Tell;
 use crate::rules::container::list_input;
+use crate::rules::saved;
 
 /// The level of compression: a stage is read by many for once that it is packed. Its window is one that every reader takes.
 const LEVEL: i32 = 9;
@@ -72,18 +72,7 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Pac
     let mut tell = Tell { run, name: &spec.name };
     tell.progress("reading the image");
     context.with_scratch(|scratch| {
-        let mut saved = None;
-        context
-            .executor()?
-            .save(&image, &mut |archive| {
-                saved = Some(SavedTree::read(&mut Until { archive, context }, &decompress, scratch));
-                // Whatever is wrong is said by what was read.
-                Ok(())
-            })
-            .map_err(|error| executor_failure(&error))?;
-        let tree = saved
-            .ok_or_else(|| Failure::new(FailureKind::Bug, "the executor gave no image"))?
-            .map_err(|error| failure(&error))?;
+        let tree = saved::tree(context, &image, scratch, "pack a stage")?;
         if tree.dropped_xattrs() > 0 {
             let message = format!(
                 "{}: {} extended attributes other than security.capability are not in it",
@@ -99,36 +88,13 @@ pub fn run(context: &Context, run: &Run<'_>, spec: &NodeSpec<Action>, data: &Pac
         let encoder = zstd::stream::write::Encoder::new(writer, LEVEL).map_err(failed)?;
         let mut tar = Sha256Writer::new(encoder);
         tree.write(|path, _| !removed.has(path), context.epoch, &mut tar)
-            .map_err(|error| failure(&error))?;
+            .map_err(|error| io_failure("pack a stage", &error))?;
         let (encoder, _, content, _) = tar.finish();
         let mut writer = encoder.finish().map_err(failed)?;
         writer.flush().map_err(failed)?;
         let blob = writer.finish().map_err(failed)?;
         Ok(vec![Place::Store { blob }.output("archive", Digest::from(content))])
     })
-}
-
-fn decompress<'a>(layer: &'a mut dyn Read) -> io::Result<Box<dyn Read + 'a>> {
-    fetcher::decompressed(layer)
-}
-
-fn failure(error: &SavedError) -> Failure {
-    io_failure("pack a stage", error)
-}
-
-/// Stops reading when somebody says so.
-struct Until<'a> {
-    archive: &'a mut dyn Read,
-    context: &'a Context,
-}
-
-impl Read for Until<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.context.cancel.is_cancelled() {
-            return Err(io::Error::other("cancelled"));
-        }
-        self.archive.read(buffer)
-    }
 }
 
 /// What is left out of a tree.
