@@ -161,7 +161,7 @@ fn part(space: &FarmSpace, package: &str) {
 const PICTURE: &str = r#"
 sed 's/ [0-9]*$//' /var/db/pkg/base-apps/settings-1.0/CONTENTS | sort
 cut -d' ' -f2 /var/db/pkg/base-apps/settings-1.0/CONTENTS | sort | while read -r path; do
-  stat -c '%n %F %a %U:%G' "$path" 2>&1
+  [ ! -e "$path" ] || stat -c '%n %F %a %U:%G' "$path"
 done
 [ /usr/share/settings/one -ef /usr/share/settings/two ] && echo "one file with two names"
 readlink /usr/share/settings/link

@@ -7,12 +7,15 @@ mod package;
 mod parts;
 mod trees;
 
-use farm_engine::{Difference, Failure, FailureKind, Guard, Output};
+use std::collections::BTreeMap;
+
+use farm_engine::{Difference, Digest, Failure, FailureKind, Guard, Output};
 use farm_executor::ImageId;
 use farm_image::Index;
 use farm_store::Blob;
 
 use self::parts::{Parts, compare};
+use super::quickpkg;
 use super::repo::RepoListing;
 use crate::context::{Context, executor_failure};
 use crate::place::Place;
@@ -53,6 +56,9 @@ fn of_output(context: &Context, former: &Output, now: &Output) -> Result<Vec<Dif
                 compare(&package::parts(context, former)?, &package::parts(context, now)?)
             } else if let (Some(former), Some(now)) = (former.get("listing"), now.get("listing")) {
                 compare(&listing(context, former)?, &listing(context, now)?)
+            } else if role == quickpkg::ROLE {
+                let payloads = |blobs| quickpkg::payloads(context, blobs);
+                compare(&of_payloads(payloads(&former)?), &of_payloads(payloads(&now)?))
             } else {
                 Vec::new()
             }
@@ -70,6 +76,14 @@ fn of_output(context: &Context, former: &Output, now: &Output) -> Result<Vec<Dif
         (Place::Stage(_), Place::Stage(_)) | (Place::Nowhere, Place::Nowhere) => Vec::new(),
         _ => vec![Difference::new(role, "content")],
     })
+}
+
+/// The packages of a base, by what is in each.
+fn of_payloads(payloads: BTreeMap<String, Digest>) -> Parts {
+    let payloads = payloads.into_iter();
+    payloads
+        .map(|(cpv, payload)| (cpv, parts::value(&payload.short())))
+        .collect()
 }
 
 fn index(context: &Context, blob: &Blob) -> Result<Parts, Failure> {

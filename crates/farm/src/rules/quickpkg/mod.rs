@@ -83,10 +83,8 @@ pub(super) struct BasePackages {
 impl BasePackages {
     /// Reads what a node of this rule made.
     pub(super) fn read(context: &Context, guard: &Guard) -> Result<Self, Failure> {
-        let bug = |what: &str| Failure::new(FailureKind::Bug, format!("{}: {what}", guard.node));
         let blobs = place::blobs(guard, ROLE)?;
-        let list = blobs.get(LIST).ok_or_else(|| bug("no list of packages"))?;
-        let list = serde_json::from_slice(&context.read(list)?).map_err(|error| bug(&error.to_string()))?;
+        let list = list(context, &blobs)?;
         Ok(Self { list, blobs })
     }
 
@@ -101,6 +99,17 @@ impl BasePackages {
                 .map_or("the base does not have it", String::as_str)),
         }
     }
+}
+
+/// The payloads of all packages in an output of this rule, by `CATEGORY/PF`.
+pub(super) fn payloads(context: &Context, blobs: &BTreeMap<String, Blob>) -> Result<BTreeMap<String, Digest>, Failure> {
+    Ok(list(context, blobs)?.packed)
+}
+
+fn list(context: &Context, blobs: &BTreeMap<String, Blob>) -> Result<List, Failure> {
+    let bug = |what: &str| Failure::new(FailureKind::Bug, format!("the packages of a base: {what}"));
+    let list = blobs.get(LIST).ok_or_else(|| bug("there is no list of them"))?;
+    serde_json::from_slice(&context.read(list)?).map_err(|error| bug(&error.to_string()))
 }
 
 /// Packs.
