@@ -41,10 +41,15 @@ fn parts(image: &str, names: &[&str]) -> String {
     run(image, &command)
 }
 
-/// Publishes the farm's packages to a folder where clients fetch them.
+/// Lines of the manifest that publish the farm's packages to a folder where clients fetch them.
+fn publication(space: &FarmSpace) -> String {
+    let folder = space.folder().join("published");
+    format!("publish:\n  pkgs: {{ to: \"file://{}\" }}\n", folder.display())
+}
+
+/// Publishes them.
 fn publish(space: &FarmSpace) -> Output {
-    let to = format!("PKGS=file://{}", space.folder().join("published").display());
-    space.farm(&["publish-pkgs", "tiny", "--unsigned", "--json", &to])
+    space.farm(&["publish-pkgs", "tiny", "--unsigned", "--json"])
 }
 
 /// The packages that clients find in that folder, of which the index lists each and each is there.
@@ -69,15 +74,13 @@ fn packages(output: &Output) -> Vec<String> {
         .collect()
 }
 
-const PUBLISH: &str = "publish:\n  pkgs: { to: \"${PKGS}\" }\n";
-
 #[test]
 fn a_base_is_kept_up_to_date() {
     let space = space();
     let base = weekly_base();
     let rest = format!(
-        "subjects:\n  apps: {{ packages: [app-misc/user] }}\nimages:\n  small: {{ from: base, subjects: [apps] }}\n{PUBLISH}\
-         vars: {{ PKGS: nowhere }}\n"
+        "subjects:\n  apps: {{ packages: [app-misc/user] }}\nimages:\n  small: {{ from: base, subjects: [apps] }}\n{}",
+        publication(&space)
     );
     let manifest = |binfarm: &str| weekly_manifest(&space, base, binfarm, &rest);
     let plain = manifest("");
@@ -144,7 +147,8 @@ fn a_base_is_kept_up_to_date() {
 fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
     let space = space();
     let rest = format!(
-        "subjects:\n  apps: {{ packages: [app-misc/user, dev-libs/bar] }}\n{PUBLISH}vars: {{ PKGS: nowhere }}\n"
+        "subjects:\n  apps: {{ packages: [app-misc/user, dev-libs/bar] }}\n{}",
+        publication(&space)
     );
     let manifest = |binfarm: &str| weekly_manifest(&space, weekly_base(), binfarm, &rest);
     space.write(MANIFEST, manifest(""));

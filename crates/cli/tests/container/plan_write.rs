@@ -10,7 +10,7 @@ use crate::support::{FarmSpace, OVERLAY};
 const MANIFEST: &str = "farms/tiny/farm.yaml";
 
 /// Every kind of refusal that lines can mend, each in another form of `packages:`. What Portage says of it, and the line to paste.
-const SUBJECTS: [(&str, &str, &str, &str); 7] = [
+const SUBJECTS: [(&str, &str, &str, &str); 8] = [
     (
         "flag",
         "{ packages: [app-misc/asks] }   # in brackets",
@@ -53,6 +53,13 @@ const SUBJECTS: [(&str, &str, &str, &str); 7] = [
         "app-misc/foliage",
         "app-misc/leaf: {}   # wanted by app-misc/foliage   # app-misc/foliage is called app-misc/leaf now",
     ),
+    // What the base has was built without the flag.
+    (
+        "based",
+        "{ packages: [app-misc/wants] }",
+        "- dev-libs/l05-1.0::tiny (Change USE: +extra)",
+        "dev-libs/l05: { use: [extra] }   # wanted by app-misc/wants-1",
+    ),
 ];
 
 fn repository(space: &FarmSpace) {
@@ -71,6 +78,8 @@ fn repository(space: &FarmSpace) {
     let choosy = "IUSE=\"mpi serial\"\nREQUIRED_USE=\"^^ ( mpi serial )\"";
     package(space, "dev-libs/choosy-1", choosy);
     package(space, "app-misc/picks-1", "RDEPEND=\"dev-libs/choosy[serial]\"");
+    package(space, "dev-libs/l05-1.0", "IUSE=\"extra\"");
+    package(space, "app-misc/wants-1", "RDEPEND=\"dev-libs/l05[extra]\"");
     space.write("farms/tiny/old.set", "# Trees\napp-misc/foliage\n");
     space.write(
         "farms/tiny/gentoo/profiles/updates/1Q-2026",
@@ -126,6 +135,7 @@ fn what_portage_asks_for_is_written_and_then_it_resolves() {
         "  asked:\n    packages:\n      app-misc/picks: { deps: { dev-libs/choosy: { use: [serial] } } }   # below its key\n      \
          dev-libs/need: {}\n",
         "  renamed: { packages: old.set }\n",
+        "  based: { packages: { app-misc/wants: { deps: { dev-libs/l05: { use: [extra] } } } } }\n",
     ];
     let after = space.read(MANIFEST);
     let (head, tail) = before.split_once("subjects:\n").unwrap();
@@ -239,6 +249,8 @@ fn what_no_line_can_mend_is_explained_and_nothing_is_written() {
     package(&space, "app-misc/enemy-1", "RDEPEND=\"!!dev-libs/need\"");
     package(&space, "app-misc/future-1", "RDEPEND=\">=dev-libs/need-5\"");
     package(&space, "app-misc/stale-1", "RDEPEND=\"app-misc/foliage\"");
+    package(&space, "app-misc/rival-1", "RDEPEND=\"!!dev-libs/l06\"");
+    package(&space, "app-misc/beyond-1", "RDEPEND=\">=dev-libs/l07-5\"");
     let table = [
         (
             "slot",
@@ -264,6 +276,19 @@ fn what_no_line_can_mend_is_explained_and_nothing_is_written() {
             "{ packages: [app-misc/stale] }",
             "app-misc/foliage",
             "app-misc/foliage is called app-misc/leaf now: the ebuild of app-misc/stale-1 has to ask for that",
+        ),
+        // The base has what is in the way, and what is not new enough.
+        (
+            "rival",
+            "{ packages: [app-misc/rival] }",
+            "!!dev-libs/l06",
+            "app-misc/rival-1 cannot be together with dev-libs/l06-1.0 (!!dev-libs/l06)",
+        ),
+        (
+            "beyond",
+            "{ packages: [app-misc/beyond] }",
+            ">=dev-libs/l07-5",
+            ">=dev-libs/l07-5 is asked for by app-misc/beyond-1 (>=dev-libs/l07-5), and there is only dev-libs/l07-1.0",
         ),
         // The manifest says the opposite on purpose.
         (
