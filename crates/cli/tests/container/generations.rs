@@ -214,7 +214,8 @@ fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
         parts(&root("update"), &["cc", "aa"]),
         "cc 2.0\naa 1.0\naa 1.0\ncc 2.0\naa 1.0"
     );
-    assert_eq!(run(&root("update"), &["ls", "/var/db/pkg/dev-util"]), "aa-1.0\ncc-2.0");
+    let records = run(&root("update"), &["ls", "/var/db/pkg/dev-util"]);
+    assert!(records.starts_with("aa-1.0\ncc-2.0\n"), "{records}");
     space.build(&[]).assert_ran("nothing changed", &["binhost"]);
 }
 

@@ -53,12 +53,12 @@ const SUBJECTS: [(&str, &str, &str, &str); 8] = [
         "app-misc/foliage",
         "app-misc/leaf: {}   # wanted by app-misc/foliage   # app-misc/foliage is called app-misc/leaf now",
     ),
-    // What the base has was built without the flag.
+    // What the base has was built without the flag; its world file wants it, too.
     (
         "based",
         "{ packages: [app-misc/wants] }",
         "- dev-libs/l05-1.0::tiny (Change USE: +extra)",
-        "dev-libs/l05: { use: [extra] }   # wanted by app-misc/wants-1",
+        "dev-libs/l05: { use: [extra] }   # wanted by @selected, app-misc/wants-1",
     ),
 ];
 

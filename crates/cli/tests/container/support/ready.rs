@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::docker::docker;
 use super::space::{prepare, program};
 use super::weekly::weekly_parts;
-use super::{OVERLAY, base_image, copy, edit, example, program as under_test, weekly_base};
+use super::{OVERLAY, base_image, edit, example, program as under_test, weekly_base};
 
 /// What a ready workspace stands on.
 #[derive(Debug, Clone, Copy)]
@@ -41,22 +41,15 @@ pub(super) fn ready(on: Ground) -> &'static Ready {
             })
         }),
         Ground::Weekly => WEEKLY.get_or_init(|| {
-            let hosted = ready(Ground::Hosted);
             let mut hasher = blake3::Hasher::new();
-            hasher
-                .update(hosted.flavour.as_bytes())
-                .update(weekly_base().as_bytes());
+            hasher.update(ingredients().as_bytes()).update(weekly_base().as_bytes());
             for part in weekly_parts() {
                 hasher.update(part.ebuild().as_bytes());
             }
             let id = format!("{}-{}", under_test::id(), &hasher.finalize().to_hex()[..8]);
-            // From the other, since no package is built again for packages of the base that it does not use.
             kept_ready(&id, |workspace, flavour| {
-                copy(&hosted.workspace, workspace);
-                as_another(workspace);
-                let manifest = workspace.join("farms/tiny/farm.yaml");
-                edit(&manifest, base_image(), weekly_base());
-                edit(&manifest, &hosted.flavour, flavour);
+                prepare(workspace, flavour);
+                edit(&workspace.join("farms/tiny/farm.yaml"), base_image(), weekly_base());
                 for part in weekly_parts() {
                     part.put(&workspace.join(OVERLAY));
                 }
@@ -64,11 +57,6 @@ pub(super) fn ready(on: Ground) -> &'static Ready {
             })
         }),
     }
-}
-
-/// Makes a copy of a workspace one that is not the same to the engine: containers of the other are not to be removed.
-pub(super) fn as_another(workspace: &Path) {
-    fs::remove_file(workspace.join(".farm/workspace-id")).unwrap();
 }
 
 /// The workspace of this name: made by `fresh`, which is told where and of which flavour and says how to build it, unless it is there.

@@ -10,7 +10,7 @@ use fs_err as fs;
 use tempfile::TempDir;
 
 use super::docker::{remove_containers, remove_tags};
-use super::ready::{Ground, Ready, as_another, ready};
+use super::ready::{Ground, Ready, ready};
 use super::weekly::weekly_parts;
 use super::{Output, base_image, copy, edit, example, program as under_test};
 
@@ -66,7 +66,8 @@ impl FarmSpace {
         let (folder, work) = folders();
         fs::remove_dir(&work).unwrap();
         copy(&ready.workspace, &work);
-        as_another(&work);
+        // A copy of a workspace is not the same one to the engine: containers of the other are not to be removed.
+        fs::remove_file(work.join(".farm/workspace-id")).unwrap();
         Self {
             folder,
             work,
