@@ -1,109 +1,70 @@
 //! The root in generations, on a base of more than twenty packages of which two are built with each other.
 
-use crate::support::{FarmSpace, Output, Variant, docker, image_exists};
+use std::collections::BTreeSet;
+
+use fs_err as fs;
+
+use crate::support::{FarmSpace, OVERLAY, Output, Part, docker, weekly_base, weekly_manifest, weekly_variant};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
-const OVERLAY: &str = "farms/tiny/overlay";
 
-/// What every manifest here has, for a base and more lines of `binfarm`.
-fn manifest(space: &FarmSpace, base: &str, binfarm: &str, rest: &str) -> String {
-    format!(
-        "farm: tiny\nflavour: {}.opt\nbinfarm:\n  base: {{ image: \"{base}\" }}\n  \
-         repos: {{ gentoo: {{ path: gentoo }}, tiny: {{ path: overlay }} }}\n  \
-         profile: tiny:binfarm/opt\n  config: [common]\n{binfarm}{rest}",
-        space.flavour()
-    )
+/// The weekly base's packages, and a program that needs three of its libraries and is built with one of its two tools.
+fn space() -> FarmSpace {
+    let space = FarmSpace::weekly();
+    Part::new("app-misc/user-1.0")
+        .uses("dev-libs/l02")
+        .built_with("dev-util/cc")
+        .built_from(&["l02", "cc"])
+        .write(&space);
+    space
 }
 
-/// An ebuild that keeps what it was built from: its own name, and what `dependencies` left in the root.
-fn ebuild(space: &FarmSpace, package: &str, version: &str, lines: &str, built_from: &[&str]) {
-    let name = package.rsplit('/').next().unwrap();
-    let parts: String = built_from
-        .iter()
-        .map(|part| format!("\tcat /usr/share/parts/{part} >> {name} || die\n"))
-        .collect();
-    let text = format!(
-        "EAPI=8\nDESCRIPTION=\"A part\"\nHOMEPAGE=\"https://example.org/\"\nLICENSE=\"MIT\"\nSLOT=\"0\"\nKEYWORDS=\"amd64\"\n\
-         S=\"${{WORKDIR}}\"\n{lines}\nsrc_compile() {{\n\techo {name} {version} > {name} || die\n{parts}}}\n\n\
-         src_install() {{\n\tinsinto /usr/share/parts\n\tdoins {name}\n}}\n"
-    );
-    space.write(&format!("{OVERLAY}/{package}/{name}-{version}.ebuild"), text);
-}
-
-/// Twenty libraries, of which the first binds the second, and the third needs that; and two tools that are built with each other.
-fn repository(space: &FarmSpace) {
-    ebuild(space, "dev-libs/l00", "1.0", "SLOT=\"0/1\"", &[]);
-    ebuild(
-        space,
-        "dev-libs/l01",
-        "1.0",
-        "RDEPEND=\"dev-libs/l00:=\"\nDEPEND=\"${RDEPEND}\"",
-        &["l00"],
-    );
-    ebuild(
-        space,
-        "dev-libs/l02",
-        "1.0",
-        "RDEPEND=\"dev-libs/l01\"\nDEPEND=\"${RDEPEND}\"",
-        &["l01"],
-    );
-    for number in 3..20 {
-        ebuild(space, &format!("dev-libs/l{number:02}"), "1.0", "", &[]);
-    }
-    ebuild(
-        space,
-        "dev-util/aa",
-        "1.0",
-        "IUSE=\"+full\"\nBDEPEND=\"full? ( dev-util/cc )\"",
-        &[],
-    );
-    ebuild(space, "dev-util/cc", "1.0", "BDEPEND=\"dev-util/aa\"", &["aa"]);
-    ebuild(
-        space,
-        "app-misc/user",
-        "1.0",
-        "RDEPEND=\"dev-libs/l02\"\nDEPEND=\"${RDEPEND}\"\nBDEPEND=\"dev-util/cc\"",
-        &["l02", "cc"],
-    );
-}
-
-/// A base that holds all of [`repository`] but the program, as Portage would have merged it: the files, and what it records of them.
-const WEEKLY: &str = r#"
-part() { # CATEGORY NAME SLOT RDEPEND BDEPEND USE CONTENT
-  entry=/var/db/pkg/$1/$2-1.0; file=/usr/share/parts/$2
-  mkdir -p "$entry" /usr/share/parts
-  printf '%b' "$7" > "$file"
-  printf 'dir /usr\ndir /usr/share\ndir /usr/share/parts\nobj %s %s %s\n' "$file" "$(md5sum < "$file" | cut -c1-32)" "$(stat -c %Y "$file")" > "$entry/CONTENTS"
-  echo "$1" > "$entry/CATEGORY"; echo "$2-1.0" > "$entry/PF"; echo 8 > "$entry/EAPI"; echo "$3" > "$entry/SLOT"
-  echo tiny > "$entry/repository"; echo amd64 > "$entry/KEYWORDS"; echo MIT > "$entry/LICENSE"
-  [ -z "$4" ] || { echo "$4" > "$entry/RDEPEND"; echo "$4" > "$entry/DEPEND"; }
-  [ -z "$5" ] || echo "$5" > "$entry/BDEPEND"
-  [ -z "$6" ] || { echo "+$6" > "$entry/IUSE"; echo "$6" > "$entry/USE"; }
-  echo "$1/$2" >> /var/lib/portage/world
-}
-mkdir -p /var/lib/portage
-part dev-libs l00 0/1 '' '' '' 'l00 1.0\n'
-part dev-libs l01 0 dev-libs/l00:0/1= '' '' 'l01 1.0\nl00 1.0\n'
-part dev-libs l02 0 dev-libs/l01 '' '' 'l02 1.0\nl01 1.0\nl00 1.0\n'
-for number in 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19; do
-  part dev-libs l$number 0 '' '' '' "l$number 1.0\n"
-done
-part dev-util aa 0 '' 'full? ( dev-util/cc )' full 'aa 1.0\n'
-part dev-util cc 0 '' dev-util/aa '' 'cc 1.0\naa 1.0\n'
-env-update > /dev/null
-"#;
-
-fn cat(image: &str, path: &str) -> String {
-    docker(&[
+/// What a command prints in an image.
+fn run(image: &str, command: &[&str]) -> String {
+    let words = [
         "run",
         "--rm",
+        "--label",
+        "org.farm.test=1",
         "--network",
         "none",
         "--entrypoint",
-        "/bin/cat",
-        image,
-        path,
-    ])
+    ];
+    docker(&[&words[..], &command[..1], &[image], &command[1..]].concat())
+}
+
+/// Parts in an image, one below the other.
+fn parts(image: &str, names: &[&str]) -> String {
+    let paths: Vec<String> = names.iter().map(|name| format!("/usr/share/parts/{name}")).collect();
+    let mut command = vec!["cat"];
+    command.extend(paths.iter().map(String::as_str));
+    run(image, &command)
+}
+
+/// Lines of the manifest that publish the farm's packages to a folder where clients fetch them.
+fn publication(space: &FarmSpace) -> String {
+    let folder = space.folder().join("published");
+    format!("publish:\n  pkgs: {{ to: \"file://{}\" }}\n", folder.display())
+}
+
+/// Publishes them.
+fn publish(space: &FarmSpace) -> Output {
+    space.farm(&["publish-pkgs", "tiny", "--unsigned", "--json"])
+}
+
+/// The packages that clients find in that folder, of which the index lists each and each is there.
+fn published(space: &FarmSpace) -> BTreeSet<String> {
+    let folder = space.folder().join(format!("published/{}.opt", space.flavour()));
+    let index = fs::read_to_string(folder.join("Packages")).unwrap();
+    for path in index.lines().filter_map(|line| line.strip_prefix("PATH: ")) {
+        assert!(folder.join(path).exists(), "{path} is not there");
+    }
+    let listed = index.lines().filter_map(|line| line.strip_prefix("CPV: "));
+    listed.map(str::to_owned).collect()
+}
+
+fn names(wanted: &[&str]) -> BTreeSet<String> {
+    wanted.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// The packages that were built, as their nodes are called below `pkg/`.
@@ -115,84 +76,100 @@ fn packages(output: &Output) -> Vec<String> {
 
 #[test]
 fn a_base_is_kept_up_to_date() {
-    let space = FarmSpace::new();
-    repository(&space);
-    let base = Variant::new(WEEKLY);
-    let base = base.name();
-    let subjects =
-        "subjects:\n  apps: { packages: [app-misc/user] }\nimages:\n  small: { from: base, subjects: [apps] }\n";
-    let plain = manifest(&space, base, "", subjects);
+    let space = space();
+    let base = weekly_base();
+    let rest = format!(
+        "subjects:\n  apps: {{ packages: [app-misc/user] }}\nimages:\n  small: {{ from: base, subjects: [apps] }}\n{}",
+        publication(&space)
+    );
+    let manifest = |binfarm: &str| weekly_manifest(&space, base, binfarm, &rest);
+    let plain = manifest("");
     space.write(MANIFEST, &plain);
     let output = space.build(&[]);
     assert!(output.ran().contains("tiny:pkg/app-misc/user-1.0"), "{output}");
 
     // A base of which nothing is newer is left as it is, and nothing above it is built.
-    space.write(MANIFEST, manifest(&space, base, "  update: world\n", subjects));
+    let updated = manifest("  update: world\n");
+    space.write(MANIFEST, &updated);
     space.build(&[]).assert_ran(
         "nothing is newer",
         &["plan/update", "generation/update", "root/update", "root", "plan"],
     );
 
     // A new version, and what it binds; what is above both in the root's records is built again, as one of them may have changed it.
-    ebuild(&space, "dev-libs/l00", "1.1", "SLOT=\"0/2\"", &[]);
+    Part::new("dev-libs/l00-1.1").head("SLOT=\"0/2\"").write(&space);
     let output = space.build(&[]);
-    assert_eq!(
-        packages(&output),
-        [
-            "app-misc/user-1.0",
-            "dev-libs/l00-1.1@update",
-            "dev-libs/l01-1.0@update"
-        ],
-        "{output}"
-    );
+    let (l00, l01) = ("dev-libs/l00-1.1@update", "dev-libs/l01-1.0@update");
+    assert_eq!(packages(&output), ["app-misc/user-1.0", l00, l01], "{output}");
     let root = format!("farm/tiny-root-update:{}.opt", space.flavour());
-    assert!(image_exists(&root));
-    assert_eq!(cat(&root, "/usr/share/parts/l00"), "l00 1.1");
-    assert_eq!(cat(&root, "/usr/share/parts/l01"), "l01 1.0\nl00 1.1");
-    assert_eq!(cat(&root, "/usr/share/parts/l02"), "l02 1.0\nl01 1.0\nl00 1.0");
+    let new = "l00 1.1\nl01 1.0\nl00 1.1\nl02 1.0\nl01 1.0\nl00 1.0";
+    assert_eq!(parts(&root, &["l00", "l01", "l02"]), new);
+    // The root's records say so too, and nothing of the old one is left in them.
+    let records = run(&root, &["ls", "/var/db/pkg/dev-libs"]);
+    assert!(records.starts_with("l00-1.1\nl01-1.0\nl02-1.0\n"), "{records}");
     // An image from the base gets what was replaced.
     let small = format!("farm/tiny-small:{}.opt", space.flavour());
-    assert_eq!(cat(&small, "/usr/share/parts/l01"), "l01 1.0\nl00 1.1");
+    assert_eq!(parts(&small, &["l01"]), "l01 1.0\nl00 1.1");
     let index = space.read(&format!(".farm/binhost/tiny/{}.opt/Packages", space.flavour()));
     for cpv in ["app-misc/user-1.0", "dev-libs/l00-1.1", "dev-libs/l01-1.0"] {
         assert!(index.contains(&format!("CPV: {cpv}\n")), "{index}");
     }
     space.build(&[]).assert_ran("nothing changed", &[]);
 
+    // Clients get them, and no others of the base.
+    let output = publish(&space);
+    output.assert_ran("what is published is there", &["publish-pkgs"]);
+    let first = names(&["app-misc/user-1.0", "dev-libs/l00-1.1", "dev-libs/l01-1.0"]);
+    assert_eq!(published(&space), first);
+
     // Whatever is asked for is built anew, though nothing of it is newer; what it is built into is the next root.
-    space.write(
-        MANIFEST,
-        manifest(&space, base, "  update: world\n  rebuild: [dev-libs/l19]\n", subjects),
-    );
-    let output = space.build(&[]);
+    space.write(MANIFEST, manifest("  update: world\n  rebuild: [dev-libs/l19]\n"));
+    let output = publish(&space).succeeded();
     assert_eq!(packages(&output), ["dev-libs/l19-1.0@update"], "{output}");
+    let mut more = first.clone();
+    more.insert("dev-libs/l19-1.0".to_owned());
+    assert_eq!(published(&space), more);
 
     // And back: everything is there.
-    space.write(MANIFEST, &plain);
-    let output = space.build(&[]);
-    assert!(!output.ran().iter().any(|name| name.contains(":pkg/")), "{output}");
+    for back in [&plain, &updated] {
+        space.write(MANIFEST, back);
+        let output = space.build(&[]).succeeded();
+        assert_eq!(packages(&output), [""; 0], "{output}");
+        let cached = output.with_result("cached");
+        let is_cached = |name: &str| cached.contains(&format!("tiny:pkg/{name}"));
+        assert_eq!([l00, l01].map(is_cached), [back == &updated; 2], "{output}");
+    }
+    publish(&space).assert_ran("what was published before is published again", &["publish-pkgs"]);
+    assert_eq!(published(&space), first);
 }
 
 #[test]
 fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
-    let space = FarmSpace::new();
-    repository(&space);
-    let base = Variant::new(WEEKLY);
-    let base = base.name();
-    let subjects = "subjects:\n  apps: { packages: [app-misc/user, dev-libs/bar] }\n";
-    space.write(MANIFEST, manifest(&space, base, "", subjects));
+    let space = space();
+    let rest = format!(
+        "subjects:\n  apps: {{ packages: [app-misc/user, dev-libs/bar] }}\n{}",
+        publication(&space)
+    );
+    let manifest = |binfarm: &str| weekly_manifest(&space, weekly_base(), binfarm, &rest);
+    space.write(MANIFEST, manifest(""));
     let first = space.build(&[]);
     assert!(first.ran().contains("tiny:pkg/app-misc/user-1.0"), "{first}");
-    ebuild(&space, "dev-util/cc", "2.0", "BDEPEND=\"dev-util/aa\"", &["aa"]);
-    space.write(
-        MANIFEST,
-        manifest(
-            &space,
-            base,
-            "  toolchain: { dev-util/cc: {} }\n  rebuild: [dev-util/aa]\n",
-            subjects,
-        ),
-    );
+    let bar = "tiny:pkg/dev-libs/bar-2.0";
+    assert!(first.ran().contains(bar), "{first}");
+
+    // A compiler, which is to be there before what it builds; and of the same version a library that everything stands on, and a tool that is
+    // built with the compiler.
+    Part::new("dev-util/cc-2.0")
+        .built_with("dev-util/aa")
+        .built_from(&["aa"])
+        .write(&space);
+    Part::new("dev-util/aa-1.0")
+        .head("IUSE=\"+full\"")
+        .built_with("full? ( dev-util/cc )")
+        .built_from(&["cc"])
+        .write(&space);
+    let generations = "  toolchain: { dev-util/cc: {} }\n  rebuild: [dev-libs/l00, dev-util/aa]\n";
+    space.write(MANIFEST, manifest(generations));
     // The plan of what comes later cannot be made before its root is.
     let dry = space.farm(&["build", "tiny", "-n", "--json"]).succeeded();
     assert!(dry.stdout.contains("tiny:pkg/dev-util/cc-2.0@toolchain"), "{dry}");
@@ -207,40 +184,53 @@ fn a_toolchain_comes_first_and_only_what_uses_it_is_built() {
         affected.stderr.contains("`farm build tiny:root/update` makes it"),
         "{affected}"
     );
-    let output = space.build(&[]);
+    let output = publish(&space);
     // aa and cc are built with each other: each finds the other in the root below.
     assert_eq!(
         packages(&output),
         [
             "app-misc/user-1.0",
+            "dev-libs/l00-1.0@update",
             "dev-util/aa-1.0@update",
             "dev-util/cc-2.0@toolchain"
         ],
         "{output}"
     );
-    let root = format!("farm/tiny-root:{}.opt", space.flavour());
-    let root = if image_exists(&root) {
-        root
-    } else {
-        format!("farm/tiny-root-update:{}.opt", space.flavour())
-    };
-    assert_eq!(cat(&root, "/usr/share/parts/cc"), "cc 2.0\naa 1.0");
-    space.build(&[]).assert_ran("nothing changed", &[]);
+    assert_eq!(
+        published(&space),
+        names(&[
+            "app-misc/user-1.0",
+            "dev-libs/bar-2.0",
+            "dev-libs/l00-1.0",
+            "dev-libs/libfoo-1.2",
+            "dev-util/aa-1.0",
+            "dev-util/cc-2.0",
+        ])
+    );
+    let root = |generation: &str| format!("farm/tiny-root-{generation}:{}.opt", space.flavour());
+    assert_eq!(parts(&root("toolchain"), &["cc", "aa"]), "cc 2.0\naa 1.0\naa 1.0");
+    // The next root holds both, and what was built for it was built with the new compiler.
+    assert_eq!(
+        parts(&root("update"), &["cc", "aa"]),
+        "cc 2.0\naa 1.0\naa 1.0\ncc 2.0\naa 1.0"
+    );
+    let records = run(&root("update"), &["ls", "/var/db/pkg/dev-util"]);
+    assert!(records.starts_with("aa-1.0\ncc-2.0\n"), "{records}");
+    space
+        .build(&[])
+        .assert_ran("what publishing does not need", &["binfarm", "binhost"]);
 }
 
 #[test]
 fn all_of_a_base_is_built_anew_and_what_is_built_with_each_other_finds_the_old() {
-    let space = FarmSpace::new();
-    repository(&space);
+    let space = space();
     // The stubs of Debian's packages have no ebuilds: without them in @system, everything that @world asks for can be built.
     space.write("farms/tiny/gentoo/profiles/default/linux/amd64/packages", "# Nothing\n");
-    let base = Variant::new(&format!(
-        "{WEEKLY}printf 'dev-libs/l02\\ndev-util/aa\\n' > /var/lib/portage/world\n"
-    ));
+    let base = weekly_variant("printf 'dev-libs/l02\ndev-util/aa\n' > /var/lib/portage/world");
     let subjects = "subjects:\n  apps: { packages: [app-misc/user] }\n";
     space.write(
         MANIFEST,
-        manifest(&space, base.name(), "  update: emptytree\n", subjects),
+        weekly_manifest(&space, &base, "  update: emptytree\n", subjects),
     );
     let output = space.build(&[]);
     assert_eq!(
@@ -256,7 +246,9 @@ fn all_of_a_base_is_built_anew_and_what_is_built_with_each_other_finds_the_old()
         "{output}"
     );
     let root = format!("farm/tiny-root-update:{}.opt", space.flavour());
-    assert_eq!(cat(&root, "/usr/share/parts/l02"), "l02 1.0\nl01 1.0\nl00 1.0");
-    assert_eq!(cat(&root, "/usr/share/parts/cc"), "cc 1.0\naa 1.0");
+    assert_eq!(
+        parts(&root, &["l02", "cc"]),
+        "l02 1.0\nl01 1.0\nl00 1.0\ncc 1.0\naa 1.0"
+    );
     space.build(&[]).assert_ran("nothing changed", &[]);
 }

@@ -4,10 +4,9 @@ use std::process::Command;
 
 use fs_err as fs;
 
-use crate::support::FarmSpace;
+use crate::support::{FarmSpace, OVERLAY};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
-const OVERLAY: &str = "farms/tiny/overlay";
 const SOURCES: &str = "farms/tiny/distfiles";
 const EBUILD: &str = "farms/tiny/overlay/app-misc/spring/spring-1.0.ebuild";
 const TREE: &str = "patch-work/tiny/app-misc/spring-1.0";
@@ -60,7 +59,7 @@ int main(void) {
 
 /// A ready workspace with that package in it.
 fn space() -> FarmSpace {
-    let space = FarmSpace::ready();
+    let space = FarmSpace::ready_weekly();
     release(&space, "1.0", SOURCE);
     space.write(&format!("{OVERLAY}/app-misc/spring/files/own.patch"), OWN_PATCH);
     space.edit(MANIFEST, "flavour:", "distfiles: { dir: distfiles }\n\nflavour:");
@@ -160,7 +159,7 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
         "{text}"
     );
 
-    let _ = space.build(&[]).succeeded();
+    let _ = space.farm(&["build", "tiny:pkgs"]).succeeded();
     let built = log(&space, "pkg/app-misc/spring-1.0");
     assert!(built.contains("Applying spring.patch"), "{built}");
     let list = space.farm(&["patch", "list", "tiny", "--check"]).succeeded();
@@ -192,7 +191,7 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
         .farm(&[&save[..], &["--name", "spring_summer", "--for", "slot"]].concat())
         .succeeded();
     assert!(saved.stdout.contains("it is for app-misc/spring:0"), "{saved}");
-    let _ = space.build(&[]).succeeded();
+    let _ = space.farm(&["build", "tiny:pkgs"]).succeeded();
     let built = log(&space, "pkg/app-misc/spring-1.0");
     let (first, second) = (
         built.find("Applying spring.patch"),
@@ -209,7 +208,7 @@ fn a_patch_is_made_tried_saved_seen_refused_and_dropped() {
         .succeeded();
     assert!(!space.path("profiles/greeting/patches/app-misc/spring-1.0").exists());
     assert!(space.path("profiles/greeting/patches/app-misc/leaf").exists());
-    let _ = space.build(&[]).succeeded();
+    let _ = space.farm(&["build", "tiny:pkgs"]).succeeded();
     let built = log(&space, "pkg/app-misc/spring-1.0");
     assert!(!built.contains("Applying spring"), "{built}");
     let _ = space.farm(&["patch", "drop", "tiny", "spring"]).succeeded();

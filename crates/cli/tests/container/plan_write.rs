@@ -4,13 +4,13 @@ use std::os::unix::fs::PermissionsExt;
 
 use fs_err as fs;
 
-use crate::refusals::{OVERLAY, package};
-use crate::support::FarmSpace;
+use crate::refusals::package;
+use crate::support::{FarmSpace, OVERLAY};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
 
 /// Every kind of refusal that lines can mend, each in another form of `packages:`. What Portage says of it, and the line to paste.
-const SUBJECTS: [(&str, &str, &str, &str); 7] = [
+const SUBJECTS: [(&str, &str, &str, &str); 8] = [
     (
         "flag",
         "{ packages: [app-misc/asks] }   # in brackets",
@@ -53,29 +53,33 @@ const SUBJECTS: [(&str, &str, &str, &str); 7] = [
         "app-misc/foliage",
         "app-misc/leaf: {}   # wanted by app-misc/foliage   # app-misc/foliage is called app-misc/leaf now",
     ),
+    // What the base has was built without the flag; its world file wants it, too.
+    (
+        "based",
+        "{ packages: [app-misc/wants] }",
+        "- dev-libs/l05-1.0::tiny (Change USE: +extra)",
+        "dev-libs/l05: { use: [extra] }   # wanted by @selected, app-misc/wants-1",
+    ),
 ];
 
 fn repository(space: &FarmSpace) {
-    package(space, "dev-libs/need-1", "need", "IUSE=\"extra\"");
-    package(space, "app-misc/asks-1", "asks", "RDEPEND=\"dev-libs/need[extra]\"");
-    package(space, "dev-libs/young-1", "young", "KEYWORDS=\"~amd64\"");
-    package(space, "app-misc/follows-1", "follows", "RDEPEND=\"dev-libs/young\"");
-    package(space, "dev-libs/closed-1", "closed", "LICENSE=\"Closed\"");
+    package(space, "dev-libs/need-1", "IUSE=\"extra\"");
+    package(space, "app-misc/asks-1", "RDEPEND=\"dev-libs/need[extra]\"");
+    package(space, "dev-libs/young-1", "KEYWORDS=\"~amd64\"");
+    package(space, "app-misc/follows-1", "RDEPEND=\"dev-libs/young\"");
+    package(space, "dev-libs/closed-1", "LICENSE=\"Closed\"");
     space.write("farms/tiny/gentoo/licenses/Closed", "Nobody may do anything.\n");
     space.edit("profiles/common/make.conf", "USE=", "ACCEPT_LICENSE=\"-* MIT\"\nUSE=");
-    package(space, "dev-libs/broken-1", "broken", "");
+    package(space, "dev-libs/broken-1", "");
     space.write(
         &format!("{OVERLAY}/profiles/package.mask"),
         "# It eats files.\ndev-libs/broken\n",
     );
     let choosy = "IUSE=\"mpi serial\"\nREQUIRED_USE=\"^^ ( mpi serial )\"";
-    package(space, "dev-libs/choosy-1", "choosy", choosy);
-    package(
-        space,
-        "app-misc/picks-1",
-        "picks",
-        "RDEPEND=\"dev-libs/choosy[serial]\"",
-    );
+    package(space, "dev-libs/choosy-1", choosy);
+    package(space, "app-misc/picks-1", "RDEPEND=\"dev-libs/choosy[serial]\"");
+    package(space, "dev-libs/l05-1.0", "IUSE=\"extra\"");
+    package(space, "app-misc/wants-1", "RDEPEND=\"dev-libs/l05[extra]\"");
     space.write("farms/tiny/old.set", "# Trees\napp-misc/foliage\n");
     space.write(
         "farms/tiny/gentoo/profiles/updates/1Q-2026",
@@ -94,7 +98,7 @@ fn with_subjects<'a>(space: &FarmSpace, subjects: impl Iterator<Item = (&'a str,
 
 #[test]
 fn what_portage_asks_for_is_written_and_then_it_resolves() {
-    let space = FarmSpace::ready();
+    let space = FarmSpace::ready_weekly();
     repository(&space);
     // Two of them contradict each other: flags are farm-wide, and one package wants `serial`, the other takes what comes first.
     let chosen = || SUBJECTS.iter().filter(|(name, ..)| *name != "required");
@@ -131,6 +135,7 @@ fn what_portage_asks_for_is_written_and_then_it_resolves() {
         "  asked:\n    packages:\n      app-misc/picks: { deps: { dev-libs/choosy: { use: [serial] } } }   # below its key\n      \
          dev-libs/need: {}\n",
         "  renamed: { packages: old.set }\n",
+        "  based: { packages: { app-misc/wants: { deps: { dev-libs/l05: { use: [extra] } } } } }\n",
     ];
     let after = space.read(MANIFEST);
     let (head, tail) = before.split_once("subjects:\n").unwrap();
@@ -156,7 +161,7 @@ fn what_portage_asks_for_is_written_and_then_it_resolves() {
 
 #[test]
 fn a_plan_says_what_was_built_before_and_in_what_another_value_differs() {
-    let space = FarmSpace::ready();
+    let space = FarmSpace::ready_weekly();
     let plan = space.farm(&["plan", "tiny"]).succeeded();
     assert!(plan.stdout.ends_with("tiny: 0 to build, 4 cached\n"), "{plan}");
 
@@ -165,7 +170,7 @@ fn a_plan_says_what_was_built_before_and_in_what_another_value_differs() {
     let ebuild = format!("{OVERLAY}/dev-libs/bar/bar-2.0.ebuild");
     space.write(&format!("{OVERLAY}/dev-libs/bar/bar-2.1.ebuild"), space.read(&ebuild));
     space.remove(&ebuild);
-    package(&space, "dev-libs/need-1", "need", "");
+    package(&space, "dev-libs/need-1", "");
     with_subjects(&space, [("more", "{ packages: [dev-libs/need] }")].into_iter());
     let plan = space.farm(&["plan", "tiny"]).succeeded();
     let line = |name: &str| plan.stdout.lines().find(|line| line.contains(name)).unwrap();
@@ -216,7 +221,7 @@ fn a_plan_says_what_was_built_before_and_in_what_another_value_differs() {
 
 #[test]
 fn required_use_is_fulfilled_with_the_fewest_flags() {
-    let space = FarmSpace::ready();
+    let space = FarmSpace::ready_weekly();
     repository(&space);
     let (name, body, said, line) = SUBJECTS[4];
     with_subjects(&space, [(name, body)].into_iter());
@@ -234,16 +239,18 @@ fn required_use_is_fulfilled_with_the_fewest_flags() {
 
 #[test]
 fn what_no_line_can_mend_is_explained_and_nothing_is_written() {
-    let space = FarmSpace::ready();
+    let space = FarmSpace::ready_weekly();
     repository(&space);
     for version in ["dev-libs/two-1", "dev-libs/two-2"] {
-        package(&space, version, "two", "");
+        package(&space, version, "");
     }
-    package(&space, "app-misc/older-1", "older", "RDEPEND=\"=dev-libs/two-1\"");
-    package(&space, "app-misc/newer-1", "newer", "RDEPEND=\"=dev-libs/two-2\"");
-    package(&space, "app-misc/enemy-1", "enemy", "RDEPEND=\"!!dev-libs/need\"");
-    package(&space, "app-misc/future-1", "future", "RDEPEND=\">=dev-libs/need-5\"");
-    package(&space, "app-misc/stale-1", "stale", "RDEPEND=\"app-misc/foliage\"");
+    package(&space, "app-misc/older-1", "RDEPEND=\"=dev-libs/two-1\"");
+    package(&space, "app-misc/newer-1", "RDEPEND=\"=dev-libs/two-2\"");
+    package(&space, "app-misc/enemy-1", "RDEPEND=\"!!dev-libs/need\"");
+    package(&space, "app-misc/future-1", "RDEPEND=\">=dev-libs/need-5\"");
+    package(&space, "app-misc/stale-1", "RDEPEND=\"app-misc/foliage\"");
+    package(&space, "app-misc/rival-1", "RDEPEND=\"!!dev-libs/l06\"");
+    package(&space, "app-misc/beyond-1", "RDEPEND=\">=dev-libs/l07-5\"");
     let table = [
         (
             "slot",
@@ -269,6 +276,19 @@ fn what_no_line_can_mend_is_explained_and_nothing_is_written() {
             "{ packages: [app-misc/stale] }",
             "app-misc/foliage",
             "app-misc/foliage is called app-misc/leaf now: the ebuild of app-misc/stale-1 has to ask for that",
+        ),
+        // The base has what is in the way, and what is not new enough.
+        (
+            "rival",
+            "{ packages: [app-misc/rival] }",
+            "!!dev-libs/l06",
+            "app-misc/rival-1 cannot be together with dev-libs/l06-1.0 (!!dev-libs/l06)",
+        ),
+        (
+            "beyond",
+            "{ packages: [app-misc/beyond] }",
+            ">=dev-libs/l07-5",
+            ">=dev-libs/l07-5 is asked for by app-misc/beyond-1 (>=dev-libs/l07-5), and there is only dev-libs/l07-1.0",
         ),
         // The manifest says the opposite on purpose.
         (

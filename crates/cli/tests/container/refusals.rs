@@ -2,20 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{FarmSpace, Output};
+use crate::support::{FarmSpace, OVERLAY, Output, Part};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
-pub(crate) const OVERLAY: &str = "farms/tiny/overlay";
 
-/// A package that is made of nothing.
-pub(crate) fn package(space: &FarmSpace, cpv: &str, name: &str, variables: &str) {
-    let (category, _) = cpv.split_once('/').unwrap();
-    let pf = cpv.rsplit('/').next().unwrap();
-    let text = format!(
-        "EAPI=8\nDESCRIPTION=\"{name}\"\nHOMEPAGE=\"https://example.org/\"\nLICENSE=\"MIT\"\nSLOT=\"0\"\n\
-         KEYWORDS=\"amd64\"\nS=\"${{WORKDIR}}\"\n{variables}\n"
-    );
-    space.write(&format!("{OVERLAY}/{category}/{name}/{pf}.ebuild"), text);
+/// A package in the overlay, with these lines in its ebuild.
+pub(crate) fn package(space: &FarmSpace, cpv: &str, head: &str) {
+    Part::new(cpv).head(head).write(space);
 }
 
 /// Adds subjects to the farm: name, and `packages` as YAML.
@@ -52,14 +45,14 @@ fn lines_to_paste(hint: &str) -> Vec<&str> {
 
 #[test]
 fn every_refusal_comes_with_portages_words_and_with_a_way_out() {
-    let space = FarmSpace::ready();
-    package(&space, "dev-libs/need-1", "need", "IUSE=\"extra\"");
-    package(&space, "app-misc/asks-1", "asks", "RDEPEND=\"dev-libs/need[extra]\"");
-    package(&space, "dev-libs/young-1", "young", "KEYWORDS=\"~amd64\"");
-    package(&space, "dev-libs/closed-1", "closed", "LICENSE=\"Closed\"");
+    let space = FarmSpace::ready_weekly();
+    package(&space, "dev-libs/need-1", "IUSE=\"extra\"");
+    package(&space, "app-misc/asks-1", "RDEPEND=\"dev-libs/need[extra]\"");
+    package(&space, "dev-libs/young-1", "KEYWORDS=\"~amd64\"");
+    package(&space, "dev-libs/closed-1", "LICENSE=\"Closed\"");
     space.write("farms/tiny/gentoo/licenses/Closed", "Nobody may do anything.\n");
     space.edit("profiles/common/make.conf", "USE=", "ACCEPT_LICENSE=\"-* MIT\"\nUSE=");
-    package(&space, "dev-libs/broken-1", "broken", "");
+    package(&space, "dev-libs/broken-1", "");
     space.write(
         &format!("{OVERLAY}/profiles/package.mask"),
         "# It eats files.\ndev-libs/broken\n",
@@ -71,10 +64,9 @@ fn every_refusal_comes_with_portages_words_and_with_a_way_out() {
     package(
         &space,
         "dev-libs/egg-1",
-        "egg",
         "IUSE=\"+hen\"\nDEPEND=\"hen? ( dev-libs/hen )\"",
     );
-    package(&space, "dev-libs/hen-1", "hen", "DEPEND=\"dev-libs/egg\"");
+    package(&space, "dev-libs/hen-1", "DEPEND=\"dev-libs/egg\"");
     let table = [
         ("flag", "[app-misc/asks]"),
         ("keyword", "[dev-libs/young]"),
@@ -128,11 +120,11 @@ fn every_refusal_comes_with_portages_words_and_with_a_way_out() {
 
 #[test]
 fn what_is_printed_can_be_pasted_and_then_it_builds() {
-    let space = FarmSpace::ready();
-    package(&space, "dev-libs/need-1", "need", "IUSE=\"extra\"");
-    package(&space, "app-misc/asks-1", "asks", "RDEPEND=\"dev-libs/need[extra]\"");
-    package(&space, "dev-libs/young-1", "young", "KEYWORDS=\"~amd64\"");
-    package(&space, "app-misc/follows-1", "follows", "RDEPEND=\"dev-libs/young\"");
+    let space = FarmSpace::ready_weekly();
+    package(&space, "dev-libs/need-1", "IUSE=\"extra\"");
+    package(&space, "app-misc/asks-1", "RDEPEND=\"dev-libs/need[extra]\"");
+    package(&space, "dev-libs/young-1", "KEYWORDS=\"~amd64\"");
+    package(&space, "app-misc/follows-1", "RDEPEND=\"dev-libs/young\"");
     let table = [("flag", "[app-misc/asks]"), ("keyword", "[app-misc/follows]")];
     subjects(&space, &table);
 

@@ -74,6 +74,49 @@ pub(crate) fn base_lock() -> String {
     fs::read_to_string(kept().join("farm-base/tiny/farms/tiny/farm.lock")).unwrap()
 }
 
+/// The name of a local image that is `from` after `script` ran in it as root. It is made once and kept from run to run, like [`base_image`]; the
+/// same words always mean the same image.
+pub(crate) fn kept_variant(from: &str, script: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(from.as_bytes()).update(b"\n").update(script.as_bytes());
+    let name = format!("farm-test/kept:{}", &hasher.finalize().to_hex()[..12]);
+    fs::create_dir_all(kept()).unwrap();
+    let lock = fs::File::create(kept().join("variants.lock")).unwrap();
+    lock.lock().unwrap();
+    if !image_exists(&name) {
+        commit(from, script, &name);
+    }
+    name
+}
+
+/// Runs `script` as root in a container of `from`, and calls what that becomes `name`.
+fn commit(from: &str, script: &str, name: &str) {
+    let container = docker(&[
+        "create",
+        "--label",
+        "org.farm.test=1",
+        "--network",
+        "none",
+        from,
+        "/bin/sh",
+        "-ec",
+        script,
+    ]);
+    let status = docker(&["start", "--attach", &container]);
+    assert_eq!(status, "", "the script of a base's variant said something");
+    // What a command of the container was is no part of the base.
+    docker(&[
+        "commit",
+        "--change",
+        "CMD [\"/bin/bash\"]",
+        "--change",
+        "LABEL org.farm.test=1",
+        &container,
+        name,
+    ]);
+    docker(&["rm", &container]);
+}
+
 /// A base that differs from [`base_image`]; gone when dropped.
 pub(crate) struct Variant {
     name: String,
@@ -85,30 +128,7 @@ impl Variant {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("farm-test/variant:{}-{number}", std::process::id());
-        let container = docker(&[
-            "create",
-            "--label",
-            "org.farm.test=1",
-            "--network",
-            "none",
-            base_image(),
-            "/bin/sh",
-            "-ec",
-            script,
-        ]);
-        let status = docker(&["start", "--attach", &container]);
-        assert_eq!(status, "", "the script of a base's variant said something");
-        // What a command of the container was is no part of the base.
-        docker(&[
-            "commit",
-            "--change",
-            "CMD [\"/bin/bash\"]",
-            "--change",
-            "LABEL org.farm.test=1",
-            &container,
-            &name,
-        ]);
-        docker(&["rm", &container]);
+        commit(base_image(), script, &name);
         Self { name }
     }
 

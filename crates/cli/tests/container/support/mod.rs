@@ -3,12 +3,14 @@
 //! Some things are made once and shared, since each takes longer than a test may:
 //!
 //! * [`base_image`], a hosted base as a local image, and [`client_image`], one that can verify signatures, kept from run to run;
-//! * the ready workspace, `examples/tiny` built on that base, kept as long as the program under test stays the same;
+//! * [`weekly_base`], the same with twenty packages and more as a stage3 has them, and its [`weekly_variant`]s, kept likewise;
+//! * the ready workspaces, `examples/tiny` built on either base, kept as long as the program under test stays the same;
 //! * whatever a test file shares within itself.
 //!
 //! Everything else belongs to one [`FarmSpace`] and is gone with it: its folder, its containers (by the label of its
 //! workspace) and its images (by its flavour, which no other space has). What is kept lies in cargo's folder for temporary
-//! files of tests, and in the engine as `farm-test/…` and `farm/tiny-…:ready-…`.
+//! files of tests, and in the engine as `farm-test/…` and
+//! `farm/tiny-…:ready-…`.
 
 mod base;
 mod client;
@@ -16,19 +18,23 @@ mod docker;
 mod host;
 pub(crate) mod nginx;
 mod output;
+mod parts;
 mod program;
 mod ready;
 pub(crate) mod registry;
 mod running;
 mod space;
+mod weekly;
 
 pub(crate) use base::{Variant, base_image, base_lock, client_image};
 pub(crate) use client::Client;
 pub(crate) use docker::{docker, image_exists, remove_tags};
 pub(crate) use host::{Mounted, User};
 pub(crate) use output::Output;
+pub(crate) use parts::{OVERLAY, Part};
 pub(crate) use running::{Running, reached};
 pub(crate) use space::{FarmSpace, run};
+pub(crate) use weekly::{weekly_base, weekly_manifest, weekly_variant};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

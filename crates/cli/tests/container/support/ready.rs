@@ -1,4 +1,4 @@
-//! The ready workspace: `examples/tiny`, built. Tests start from copies of it, so that each waits only for what it changes.
+//! The ready workspaces: `examples/tiny`, built. Tests start from copies of it, so that each waits only for what it changes.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,50 +9,78 @@ use serde_json::Value;
 
 use super::docker::docker;
 use super::space::{prepare, program};
-use super::{base_image, example, program as under_test};
+use super::weekly::weekly_parts;
+use super::{OVERLAY, base_image, edit, example, program as under_test, weekly_base};
 
-struct Ready {
-    workspace: PathBuf,
-    flavour: String,
+/// What a ready workspace stands on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ground {
+    /// [`base_image`].
+    Hosted,
+    /// [`weekly_base`], with its packages in the overlay; images are not made.
+    Weekly,
 }
 
-/// The folder of the ready workspace. Nobody may change anything in it.
-pub(super) fn workspace() -> &'static Path {
-    &ready().workspace
+/// A workspace in which everything is built.
+pub(super) struct Ready {
+    /// Its folder. Nobody may change anything in it.
+    pub(super) workspace: PathBuf,
+    pub(super) flavour: String,
 }
 
-/// Its flavour.
-pub(super) fn flavour() -> &'static str {
-    &ready().flavour
-}
-
-fn ready() -> &'static Ready {
-    static READY: OnceLock<Ready> = OnceLock::new();
-    READY.get_or_init(|| {
-        let id = format!("{}-{}", under_test::id(), ingredients());
-        let folder = under_test::folder().join(&id);
-        fs::create_dir_all(&folder).unwrap();
-        let lock = fs::File::create(folder.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let flavour = format!("ready-{id}");
-        let workspace = folder.join("work");
-        let done = folder.join("done");
-        if !done.exists() {
-            if workspace.exists() {
-                fs::remove_dir_all(&workspace).unwrap();
+/// The ready workspace on this base.
+pub(super) fn ready(on: Ground) -> &'static Ready {
+    static HOSTED: OnceLock<Ready> = OnceLock::new();
+    static WEEKLY: OnceLock<Ready> = OnceLock::new();
+    match on {
+        Ground::Hosted => HOSTED.get_or_init(|| {
+            let id = format!("{}-{}", under_test::id(), ingredients());
+            kept_ready(&id, |workspace, flavour| {
+                prepare(workspace, flavour);
+                &["build", "tiny", "--json"]
+            })
+        }),
+        Ground::Weekly => WEEKLY.get_or_init(|| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(ingredients().as_bytes()).update(weekly_base().as_bytes());
+            for part in weekly_parts() {
+                hasher.update(part.ebuild().as_bytes());
             }
-            prepare(&workspace, &flavour);
-            let output = program(&workspace, &folder, &["build", "tiny", "--json"])
-                .output()
-                .unwrap();
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "the ready workspace cannot be built: {said}");
-            keep_images(&workspace, &id);
-            fs::write(&done, "").unwrap();
+            let id = format!("{}-{}", under_test::id(), &hasher.finalize().to_hex()[..8]);
+            kept_ready(&id, |workspace, flavour| {
+                prepare(workspace, flavour);
+                edit(&workspace.join("farms/tiny/farm.yaml"), base_image(), weekly_base());
+                for part in weekly_parts() {
+                    part.put(&workspace.join(OVERLAY));
+                }
+                &["build", "tiny:pkgs", "--json"]
+            })
+        }),
+    }
+}
+
+/// The workspace of this name: made by `fresh`, which is told where and of which flavour and says how to build it, unless it is there.
+fn kept_ready(id: &str, fresh: impl Fn(&Path, &str) -> &'static [&'static str]) -> Ready {
+    let folder = under_test::folder().join(id);
+    fs::create_dir_all(&folder).unwrap();
+    let lock = fs::File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let flavour = format!("ready-{id}");
+    let workspace = folder.join("work");
+    let done = folder.join("done");
+    if !done.exists() {
+        if workspace.exists() {
+            fs::remove_dir_all(&workspace).unwrap();
         }
-        lock.unlock().unwrap();
-        Ready { workspace, flavour }
-    })
+        let words = fresh(&workspace, &flavour);
+        let output = program(&workspace, &folder, words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "the ready workspace cannot be built: {said}");
+        keep_images(&workspace, id);
+        fs::write(&done, "").unwrap();
+    }
+    lock.unlock().unwrap();
+    Ready { workspace, flavour }
 }
 
 /// Digest of what it is made from: the example and the base.

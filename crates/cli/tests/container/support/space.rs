@@ -10,7 +10,9 @@ use fs_err as fs;
 use tempfile::TempDir;
 
 use super::docker::{remove_containers, remove_tags};
-use super::{Output, base_image, copy, edit, example, program as under_test, ready};
+use super::ready::{Ground, Ready, ready};
+use super::weekly::weekly_parts;
+use super::{Output, base_image, copy, edit, example, program as under_test};
 
 /// The base of the example, as its manifest has it.
 const HOSTED: &str = "{ hosted: debian, suite: bookworm, portage: 3.0.83, packages: [debugedit, pax-utils] }";
@@ -34,22 +36,36 @@ impl FarmSpace {
     /// A copy of the ready workspace: everything is built. Its flavour is its own, for which reason the binhost, which lies in
     /// a folder of that name, was made once more.
     pub(crate) fn ready() -> Self {
-        let mut space = Self::moved();
-        space.flavour = own_flavour();
-        space.edit(
-            "farms/tiny/farm.yaml",
-            &format!("flavour: {}.", ready::flavour()),
-            &format!("flavour: {}.", space.flavour),
-        );
+        let space = Self::copy_of(ready(Ground::Hosted)).with_own_flavour(ready(Ground::Hosted));
         space.build(&[]).assert_ran("another flavour", &["binhost"]);
         space
     }
 
     /// A copy of the ready workspace as it is, which must not make images: their names are the ready workspace's.
     pub(crate) fn moved() -> Self {
+        Self::copy_of(ready(Ground::Hosted))
+    }
+
+    /// A workspace on [`weekly_base`](super::weekly_base) of which nothing is built yet, with the packages of that base in its overlay. Its manifest
+    /// is the test's to write.
+    pub(crate) fn weekly() -> Self {
+        let space = Self::new();
+        for part in weekly_parts() {
+            part.write(&space);
+        }
+        space
+    }
+
+    /// The same of which all packages are built: a copy of the ready workspace on that base, with a flavour of its own.
+    pub(crate) fn ready_weekly() -> Self {
+        let ready = ready(Ground::Weekly);
+        Self::copy_of(ready).with_own_flavour(ready)
+    }
+
+    fn copy_of(ready: &Ready) -> Self {
         let (folder, work) = folders();
         fs::remove_dir(&work).unwrap();
-        copy(ready::workspace(), &work);
+        copy(&ready.workspace, &work);
         // A copy of a workspace is not the same one to the engine: containers of the other are not to be removed.
         fs::remove_file(work.join(".farm/workspace-id")).unwrap();
         Self {
@@ -57,6 +73,13 @@ impl FarmSpace {
             work,
             flavour: String::new(),
         }
+    }
+
+    fn with_own_flavour(mut self, ready: &Ready) -> Self {
+        self.flavour = own_flavour();
+        let line = |flavour: &str| format!("flavour: {flavour}.");
+        self.edit("farms/tiny/farm.yaml", &line(&ready.flavour), &line(&self.flavour));
+        self
     }
 
     /// A path in the workspace.
