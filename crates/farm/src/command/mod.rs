@@ -24,6 +24,8 @@ pub mod pins;
 mod plan;
 mod plan_diff;
 mod plan_list;
+mod plan_published;
+mod plan_release;
 mod plan_write;
 mod query;
 mod recording;
@@ -60,6 +62,7 @@ pub use patch::{
 };
 pub use plan::{PlanView, UpdateView, plan, update};
 pub use plan_diff::plan_diff;
+pub use plan_release::plan_release;
 pub use plan_write::plan_and_write;
 pub use query::{deps, rdeps};
 pub use runs::{HistoryLine, RecordedRun, WhichRun, history, recorded_run};

@@ -8,6 +8,7 @@ use farm_resolver::{Answer, Outcome, Refusal};
 
 use super::pins::Pinning;
 use super::plan_list::{FarmList, Listed, SubjectList, slot_of};
+use super::plan_published::{Published, mark};
 use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::{FarmError, Setup, Words, matrix};
@@ -229,6 +230,7 @@ fn list(
         packages: Vec::new(),
         disagreements: Vec::new(),
         native: Vec::new(),
+        is_whole: current_plan(session, summary, farm).is_some() && failed_subject(summary, farm).is_none(),
     };
     for (guard, joined) in plans {
         let offset = list.packages.len();
@@ -248,6 +250,7 @@ fn list(
                 package: planned.package.clone(),
                 after: planned.dependencies.iter().map(|index| index + offset).collect(),
                 node,
+                published: Published::No,
             }
         }));
         for (name, plan) in &joined.subjects {
@@ -269,7 +272,19 @@ fn list(
             }
         }
     }
+    if let Some((_, last)) = plans.last() {
+        mark(session, summary, &mut list, last)?;
+    }
     Ok(list)
+}
+
+/// The first subject of a farm that does not resolve.
+fn failed_subject<'a>(summary: &'a Summary, farm: &str) -> Option<&'a str> {
+    let subject = format!("{farm}:plan/");
+    summary
+        .failures
+        .iter()
+        .find_map(|(node, _)| node.strip_prefix(&subject))
 }
 
 /// The nodes and versions of packages that earlier plans had, by slot, the last plan first. Plans that were forgotten, or are of another

@@ -150,7 +150,7 @@ fn is_same(from: &Listed, to: &Listed) -> bool {
 }
 
 /// `category/name-1:slot::repository`.
-fn named(listed: &Listed) -> String {
+pub(super) fn named(listed: &Listed) -> String {
     let package = &listed.package;
     let slot = if package.slot == "0" {
         String::new()
@@ -169,10 +169,7 @@ fn otherwise(from: &Listed, to: &Listed) -> String {
         text.push_str(&format!(" [::{}]", from.package.repository));
     }
     let enabled = |listed: &'_ Listed| -> BTreeSet<String> { listed.package.use_flags.iter().cloned().collect() };
-    let (old, new) = (enabled(from), enabled(to));
-    let gained = new.difference(&old).cloned();
-    let lost = old.difference(&new).map(|flag| format!("-{flag}"));
-    let flags: Vec<String> = gained.chain(lost).collect();
+    let flags = flag_changes(&enabled(from), &enabled(to));
     if !flags.is_empty() {
         text.push_str(&format!(" USE=\"{}\"", flags.join(" ")));
     }
@@ -182,6 +179,13 @@ fn otherwise(from: &Listed, to: &Listed) -> String {
         _ => text.push_str(&format!("  (build -> {})", to.note())),
     }
     text
+}
+
+/// The flags that `new` has and `old` has not, and then those that it lacks, with their sign.
+pub(super) fn flag_changes(old: &BTreeSet<String>, new: &BTreeSet<String>) -> Vec<String> {
+    let gained = new.difference(old).cloned();
+    let lost = old.difference(new).map(|flag| format!("-{flag}"));
+    gained.chain(lost).collect()
 }
 
 #[cfg(test)]
@@ -207,9 +211,7 @@ mod tests {
             },
             state,
             reason: "never built".to_owned(),
-            former: None,
-            last_ms: None,
-            after: Vec::new(),
+            ..Listed::default()
         }
     }
 
@@ -223,8 +225,7 @@ mod tests {
                 lines: Vec::new(),
             }],
             packages,
-            disagreements: Vec::new(),
-            native: Vec::new(),
+            ..FarmList::default()
         }
     }
 

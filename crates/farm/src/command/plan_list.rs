@@ -8,9 +8,10 @@ use farm_resolver::mergelist::{Colour, Former, render};
 use serde_json::{Value, json};
 
 use super::estimate::{Work, about, duration_ms};
+use super::plan_published::Published;
 
 /// The plans of one farm.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct FarmList {
     pub(super) farm: String,
     pub(super) subjects: Vec<SubjectList>,
@@ -18,6 +19,8 @@ pub(super) struct FarmList {
     pub(super) packages: Vec<Listed>,
     pub(super) disagreements: Vec<String>,
     pub(super) native: Vec<String>,
+    /// Whether all plans of the farm could be made: every subject's, in the root that comes out of the generations.
+    pub(super) is_whole: bool,
 }
 
 /// The plan of one subject.
@@ -46,6 +49,8 @@ pub(super) struct Listed {
     pub(super) last_ms: Option<u64>,
     /// Indices of the packages before it.
     pub(super) after: Vec<usize>,
+    /// What a publication makes of it.
+    pub(super) published: Published,
 }
 
 impl Listed {
@@ -210,4 +215,20 @@ pub(super) fn package_json(listed: &Listed) -> Value {
             "use": former.use_flags,
         })),
     })
+}
+
+#[cfg(test)]
+impl Default for Listed {
+    fn default() -> Self {
+        Self {
+            node: String::new(),
+            package: Package::default(),
+            state: NodeState::Unknown,
+            reason: String::new(),
+            former: None,
+            last_ms: None,
+            after: Vec::new(),
+            published: Published::No,
+        }
+    }
 }
