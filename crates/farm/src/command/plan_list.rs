@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use farm_engine::NodeState;
 use farm_resolver::Package;
-use farm_resolver::mergelist::{Colour, Former, render};
+use farm_resolver::mergelist::{Before, Colour, Known, render};
 use serde_json::{Value, json};
 
 use super::estimate::{Work, about, duration_ms};
@@ -43,8 +43,10 @@ pub(super) struct Listed {
     pub(super) package: Package,
     pub(super) state: NodeState,
     pub(super) reason: String,
-    /// What was built last of it.
-    pub(super) former: Option<Former>,
+    /// What was built before, or is in the root.
+    pub(super) before: Before,
+    /// Whether the files that nobody may fetch are at hand.
+    pub(super) has_files: bool,
     /// How long that took.
     pub(super) last_ms: Option<u64>,
     /// Indices of the packages before it.
@@ -56,7 +58,7 @@ pub(super) struct Listed {
 impl Listed {
     /// The package without its version, with its slot.
     pub(super) fn slot(&self) -> String {
-        slot_of(&self.package)
+        format!("{}/{}:{}", self.package.category, self.package.name, self.package.slot)
     }
 
     /// Whether it is there or is to be built, and why.
@@ -69,15 +71,22 @@ impl Listed {
         }
     }
 
+    /// What is there is not merged anywhere, so that its line is emerge's own.
+    fn known(&self) -> Known {
+        Known {
+            before: match self.state {
+                NodeState::Cached => Before::Root,
+                NodeState::Run | NodeState::Unknown => self.before.clone(),
+            },
+            has_files: self.has_files,
+            note: self.note(),
+        }
+    }
+
     fn last(&self) -> String {
         self.last_ms
             .map_or_else(String::new, |ms| format!("; took {}", about(ms)))
     }
-}
-
-/// `category/name:slot`.
-pub(super) fn slot_of(package: &Package) -> String {
-    format!("{}/{}:{}", package.category, package.name, package.slot)
 }
 
 impl FarmList {
@@ -85,15 +94,9 @@ impl FarmList {
     pub(super) fn text(&self, jobs: usize) -> String {
         let mut text = String::new();
         for subject in &self.subjects {
-            let notes: Vec<String> = subject.packages.iter().map(|at| self.packages[*at].note()).collect();
-            let former: Vec<Option<&Former>> = subject
-                .packages
-                .iter()
-                .map(|at| &self.packages[*at])
-                .map(|listed| listed.former.as_ref().filter(|_| listed.state != NodeState::Cached))
-                .collect();
+            let known: Vec<Known> = subject.packages.iter().map(|at| self.packages[*at].known()).collect();
             text.push_str(&format!("{}: {}\n{}\n\n", self.farm, subject.name, subject.command));
-            text.push_str(&render(&subject.lines, &former, &notes, Colour::Never));
+            text.push_str(&render(&subject.lines, &known, Colour::Never));
             text.push('\n');
         }
         for line in self.native.iter().chain(&self.disagreements) {
@@ -210,10 +213,10 @@ pub(super) fn package_json(listed: &Listed) -> Value {
         "state": listed.state,
         "reason": listed.reason,
         "last_ms": listed.last_ms,
-        "former": listed.former.as_ref().map(|former| json!({
-            "version": former.version,
-            "use": former.use_flags,
-        })),
+        "former": match &listed.before {
+            Before::Slot(former) => json!({ "version": former.version, "use": former.use_flags }),
+            Before::Root | Before::OtherSlots(_) => Value::Null,
+        },
     })
 }
 
@@ -225,7 +228,8 @@ impl Default for Listed {
             package: Package::default(),
             state: NodeState::Unknown,
             reason: String::new(),
-            former: None,
+            before: Before::Root,
+            has_files: false,
             last_ms: None,
             after: Vec::new(),
             published: Published::No,
