@@ -40,15 +40,9 @@ fn repository(space: &Space, name: &str, tags: &[&str]) -> (PathBuf, Vec<String>
         commits.push(git(&folder, &["rev-parse", "HEAD"]));
         if tag != "later" {
             // Every other one is an object of its own.
-            let annotated: &[&str] = &["tag", "-a", "-m", tag, tag];
-            git(
-                &folder,
-                if commits.len() % 2 == 0 {
-                    annotated
-                } else {
-                    &["tag", tag]
-                },
-            );
+            let (plain, annotated) = (["tag", tag], ["tag", "-a", "-m", tag, tag]);
+            let is_annotated = commits.len() % 2 == 0;
+            git(&folder, if is_annotated { &annotated } else { &plain });
         }
     }
     (folder, commits)
@@ -71,7 +65,7 @@ fn newer_tags_and_commits_are_written_and_nothing_else() {
              two:\n      git:\n        url: file://{two}\n        commit: {second}   # r1 once\n    \
              three: {{ git: \"file://{three}\", commit: '{third}' }}\n    \
              four: {{ git: \"file://{four}\", commit: {newest} }}\n    \
-             gone: {{ git: \"file://{one}.gone\", tag: v1 }}\n\
+             gone: {{ git: \"file://{one}.gone\", tag: v1 }}\n  profile: gentoo:x\n\
              subjects: {{ s: {{ packages: {{ sci-libs/gsl: {{}} }} }} }}\n",
             newest = of_four[1]
         )
@@ -105,7 +99,8 @@ fn newer_tags_and_commits_are_written_and_nothing_else() {
             of_two[1]
         ),
         // Whoever gives a variable its value is the one to change it.
-        "note: not written: binfarm.repos.mine: tag v1.2 -> v1.10 (<environment>:1): it stands in <environment>, "
+        "note: not written: binfarm.repos.mine: tag v1.2 -> v1.10 (farms/f/farm.yaml:11): the value of MINE comes from outside \
+         of the manifest\n"
             .to_owned(),
     ] {
         assert!(ended.stderr.contains(&line), "no {line:?} in {}", ended.text());
@@ -125,8 +120,8 @@ fn a_variable_that_says_something_else_as_well_is_left_to_people() {
         "farm: f\nvars: {{ TAG: '1.0', OTHER: '1.0' }}\nflavour: amd64.${{OTHER}}\nbinfarm:\n  \
          base: {{ image: 'farm.invalid/stage3:latest' }}\n  repos:\n    gentoo: {{ path: tree }}\n    \
          one: {{ git: \"file://{}\", tag: \"${{TAG}}\" }}\n    two: {{ git: \"file://{}\", tag: \"${{TAG}}\" }}\n    \
-         three: {{ git: \"file://{}\", tag: \"${{OTHER}}\" }}\n\
-         subjects: {{ s: {{ packages: {{ sci-libs/gsl: {{}} }} }} }}\n",
+         three: {{ git: \"file://{}\", tag: \"${{OTHER}}\" }}\n  profile: gentoo:x\n\
+             subjects: {{ s: {{ packages: {{ sci-libs/gsl: {{}} }} }} }}\n",
         one.display(),
         two.display(),
         one.display()

@@ -40,7 +40,7 @@ fn a_plan_says_what_the_next_publication_would_change() {
         "subjects:\n",
         "subjects:\n  more: { packages: [dev-libs/need] }\n",
     );
-    space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).succeeded();
+    let _ = space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).succeeded();
     let same = format!(
         "tiny: against release 1 of {address}\n\n\
          tiny: 0 new, 0 gone, 0 otherwise, 0 with other content, 0 known when built, 5 the same\n"
@@ -79,7 +79,7 @@ fn a_plan_says_what_the_next_publication_would_change() {
     assert!(planned.stdout.ends_with(counts), "{planned}");
 
     // Once it is built, the content tells.
-    space.farm(&["build", "tiny:pkg/dev-libs/libfoo", &to]).succeeded();
+    let _ = space.farm(&["build", "tiny:pkg/dev-libs/libfoo", &to]).succeeded();
     let built = diff(&space, &to);
     let content = "~ dev-libs/libfoo-1.2::tiny  (cached, with other content)";
     assert_eq!(line(&built, "dev-libs/libfoo"), content, "{built}");
@@ -100,9 +100,10 @@ fn a_plan_says_what_the_next_publication_would_change() {
     let www = space.folder().join("www");
     fs::create_dir(&www).unwrap();
     let server = Nginx::take_puts(&www);
-    let to = format!("PKGS={}/pkgs", server.url());
+    let server_address = server.url();
+    let to = format!("PKGS={server_address}/pkgs");
     package(&space, "dev-libs/other-1", "other", "RESTRICT=bindist");
-    space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).succeeded();
+    let _ = space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).succeeded();
     fs::remove_dir_all(space.path(".farm/published")).unwrap();
     let remote = diff(&space, &to);
     assert!(
@@ -117,5 +118,6 @@ fn a_plan_says_what_the_next_publication_would_change() {
     );
     assert!(remote.stdout.ends_with(" 0 known when built, 4 the same\n"), "{remote}");
     drop(server);
-    space.farm(&["plan", "tiny", "--diff", "release", &to]).ended(3);
+    let away = space.farm(&["plan", "tiny", "--diff", "release", &to]).ended(3);
+    assert!(away.stderr.contains(&server_address), "{away}");
 }

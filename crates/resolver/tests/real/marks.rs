@@ -1,5 +1,7 @@
 //! emerge's marks for what is installed, and farm's for what was built before: the same.
 
+use std::collections::BTreeSet;
+
 use farm_resolver::mergelist::{Before, Colour, Former, Known, render};
 use farm_resolver::{Plan, Request};
 
@@ -135,19 +137,15 @@ fn what_was_built_before_has_the_marks_of_what_is_installed() {
             let case = CASES.iter().find(|case| case.name == package.name).unwrap();
             let former = |was: &(&str, &str, &str, &str, &str)| {
                 let (version, slot, iuse, used, repository) = was;
-                let words = |text: &str| text.split_whitespace().map(str::to_owned);
+                let words = |text: &str| -> BTreeSet<String> { text.split_whitespace().map(str::to_owned).collect() };
                 Former {
                     version: (*version).to_owned(),
                     slot: slot.split('/').next().unwrap().to_owned(),
                     subslot: slot.rsplit('/').next().unwrap().to_owned(),
                     repository: (*repository).to_owned(),
                     // What every package has besides.
-                    iuse: Some(
-                        words(iuse)
-                            .chain(words("amd64 elibc_glibc kernel_linux prefix"))
-                            .collect(),
-                    ),
-                    use_flags: words(used).chain(words("amd64 elibc_glibc kernel_linux")).collect(),
+                    iuse: Some(words(&format!("{iuse} amd64 elibc_glibc kernel_linux prefix"))),
+                    use_flags: words(&format!("{used} amd64 elibc_glibc kernel_linux")),
                 }
             };
             let in_slot =
