@@ -4,12 +4,12 @@ pub(crate) use farm_domain::command::{
     Access, Apart, Audit, BinhostWords, BuildOptions, Changed, Check, CleanReport, Compared, Diff, Distfiles, Dropped,
     FarmError, Freed, GcReport, Gpg, GraphView, HashAnswer, HistoryLine, ImportKind, ImportOptions, Imported,
     ImportedFarms, KeyFile, KeyOptions, KeySource, MadeKey, OuterJobs, PatchLine, PatchList, PlanView, Prepared,
-    Pruned, PublishedImage, Reach, Recorded, RecordedRun, Refused, ReleaseLine, RolledBack, SaveOptions, Saved, Setup,
-    Tagged, Tried, When, WhichRun, WhyAnswer, Words, affected, binhost_check, binhost_diff, binhost_import,
-    binhost_prune, binhost_releases, binhost_rollback, binhost_tag, binhost_untag, build, clean, compare, deps,
-    export_distfiles, gc, graph, guards, hash, history, import, import_distfiles, local_binhosts, log, new_key,
-    patch_drop, patch_list, patch_prep, patch_save, patch_try, plan, plan_and_write, plan_diff, publish_image,
-    publish_pkgs, rdeps, recorded_run, targets, update, why,
+    Proposal, Pruned, PublishedImage, Reach, Recorded, RecordedRun, Refused, ReleaseLine, RolledBack, SaveOptions,
+    Saved, Setup, Tagged, Tried, When, WhichRun, WhyAnswer, Words, affected, binhost_check, binhost_diff,
+    binhost_import, binhost_prune, binhost_releases, binhost_rollback, binhost_tag, binhost_untag, build, clean,
+    compare, deps, export_distfiles, gc, graph, guards, hash, history, import, import_distfiles, local_binhosts, log,
+    new_key, patch_drop, patch_list, patch_prep, patch_save, patch_try, plan, plan_and_write, plan_diff, plan_release,
+    publish_image, publish_pkgs, rdeps, recorded_run, targets, update, why,
 };
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};

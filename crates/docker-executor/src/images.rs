@@ -44,6 +44,10 @@ impl ImageStore for DockerExecutor {
         }
     }
 
+    fn tags(&self, reference: &str) -> Result<Vec<String>, ExecutorError> {
+        self.tags_by_asking(reference)
+    }
+
     fn pull(
         &self,
         reference: &str,

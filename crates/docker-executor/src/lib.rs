@@ -35,6 +35,7 @@ mod images;
 mod progress;
 mod reference;
 mod run;
+mod tags;
 mod transfer;
 
 pub use connect::{ConnectOptions, DockerExecutor};

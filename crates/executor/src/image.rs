@@ -77,6 +77,13 @@ pub trait ImageStore {
     /// reference that no registry serves but that the engine holds locally answers with its image id instead.
     fn resolve(&self, reference: &str) -> Result<String, ExecutorError>;
 
+    /// The tags that the registry behind `reference` has of the same name, in no order that means anything.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecutorError::Registry`] when the registry cannot be asked, or does not tell.
+    fn tags(&self, reference: &str) -> Result<Vec<String>, ExecutorError>;
+
     /// Makes `reference` (`NAME@sha256:…`, or a local image id) available and returns what it is. Nothing is transferred
     /// when the engine has it.
     fn pull(

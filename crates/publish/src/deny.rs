@@ -27,8 +27,9 @@ pub enum Deny {
 
 /// Says why the package that an index stanza describes may not be published; `None` if it may.
 ///
-/// Looks at the stanza, that is at what the package says of itself, USE conditionals decided by its own flags.
-pub(crate) fn refusal(cpv: &Cpv, stanza: &Stanza, deny: &[Deny]) -> Option<String> {
+/// Looks at the stanza, that is at what the package says of itself, USE conditionals decided by its own flags: RESTRICT, LICENSE, SLOT,
+/// USE, IUSE, repository.
+pub fn refusal(cpv: &Cpv, stanza: &Stanza, deny: &[Deny]) -> Option<String> {
     let value = |key: &str| stanza.get(key).map_or("", String::as_str);
     if value("RESTRICT").split_whitespace().any(|word| word == "bindist") {
         return Some("RESTRICT=bindist: its licence does not allow binary packages to be passed on".to_owned());

@@ -64,7 +64,7 @@ mod staging;
 pub use audit::{Audit, Fault, audit};
 pub use check::{InForce, in_force, index_digest};
 pub use client::ClientFiles;
-pub use deny::Deny;
+pub use deny::{Deny, refusal};
 pub use error::{ErrorKind, PublishError};
 pub use held::Lacking;
 pub use import::{ForeignBinhost, ForeignFolder, Import, ImportError, Imported, import};
@@ -74,7 +74,7 @@ pub use moved::{
 };
 pub use publication::{Candidate, Publication, Published, Refused, TIMESTAMP_STEP, publish};
 pub use releases::{
-    Changed, Diff, Pruned, RELEASES_FOR_CLIENTS, RELEASES_KEPT, ReleaseError, ReleaseLine, Rollback, RolledBack,
-    Tagged, diff, prune, release_number, releases, rollback, tag, untag,
+    Changed, Diff, PresentPackage, PresentRelease, Pruned, RELEASES_FOR_CLIENTS, RELEASES_KEPT, ReleaseError,
+    ReleaseLine, Rollback, RolledBack, Tagged, diff, present, prune, release_number, releases, rollback, tag, untag,
 };
 pub use signer::ReleaseSigner;

@@ -10,6 +10,9 @@ use crate::invocation::{App, Invocation};
 use crate::output::Results;
 use crate::summary;
 
+/// What `--diff` calls the release that clients have.
+const RELEASE: &str = "release";
+
 /// The arguments of `farm plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
@@ -18,8 +21,8 @@ pub(crate) struct PlanArgs {
     /// When Portage cannot resolve, put the missing flags, keywords, licences and unmasks into the manifest, and plan again
     #[arg(long)]
     write: bool,
-    /// Print only what the plan would have otherwise with this value (can be repeated)
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "write")]
+    /// Print only what differs: from what is published (`release`), or with another value of a variable (can be repeated)
+    #[arg(long, value_name = "release | KEY=VALUE", conflicts_with = "write")]
     diff: Vec<String>,
     /// Print the plan as JSON
     #[arg(long)]
@@ -32,13 +35,26 @@ pub(crate) struct PlanArgs {
 pub(crate) fn run(app: &App, args: &PlanArgs, results: &mut Results) -> Result<Status, CliError> {
     let words = Words::parse(&args.words.words);
     let other = Words::parse(&args.diff);
-    if let Some(word) = other.targets.first() {
-        return Err(CliError::input(format!("`{word}` is no KEY=VALUE")).hint("`--diff BINFARM_TYPE=dbg`, say"));
-    }
+    let with_release = match &other.targets[..] {
+        [] => false,
+        [word] if word == RELEASE && other.variables.is_empty() => true,
+        [word, ..] if word == RELEASE => {
+            let message = format!("`--diff {RELEASE}` stands alone");
+            return Err(
+                CliError::input(message).hint("values of variables go behind the farm: `farm plan BINFARM_TYPE=dbg`")
+            );
+        }
+        [word, ..] => {
+            let message = format!("`{word}` is neither `{RELEASE}` nor KEY=VALUE");
+            return Err(CliError::input(message).hint("`--diff BINFARM_TYPE=dbg`, say"));
+        }
+    };
     let invocation = Invocation::start(app, args.executor.executor, Invocation::mode(app), false)?;
     let (setup, events) = (&invocation.setup, &*invocation.display);
     let planned = if args.write {
         domain::plan_and_write(setup, &words, events)
+    } else if with_release {
+        domain::plan_release(setup, &words, events)
     } else if other.variables.is_empty() {
         domain::plan(setup, &words, events)
     } else {

@@ -25,6 +25,8 @@ mod mistakes;
 #[expect(dead_code, reason = "here it only takes what is published")]
 mod nginx;
 mod patches;
+mod plan;
+mod proposals;
 mod rebuild;
 mod relative_speed;
 mod run_log;

@@ -175,12 +175,18 @@ fn a_plan_says_what_was_built_before_and_in_what_another_value_differs() {
     let plan = space.farm(&["plan", "tiny"]).succeeded();
     let line = |name: &str| plan.stdout.lines().find(|line| line.contains(name)).unwrap();
     let leaf = line("app-misc/leaf-1.0");
+    // As emerge shows what is installed: rebuilt with another flag, and upgraded.
+    assert!(leaf.starts_with("[ebuild   R    ] app-misc/leaf-1.0::tiny "), "{plan}");
     assert!(leaf.contains("USE=\"upper*\""), "{plan}");
     assert!(leaf.contains("; took "), "{plan}");
     assert!(
-        line("dev-libs/bar-2.1").contains("dev-libs/bar-2.1:0/7::tiny [2.0]  USE=\"-noise\""),
+        line("dev-libs/bar-2.1")
+            .starts_with("[ebuild     U  ] dev-libs/bar-2.1:0/7::tiny [2.0:0/7::tiny] USE=\"-noise\""),
         "{plan}"
     );
+    let new = "[ebuild  N     ] dev-libs/need-1::tiny ";
+    assert!(line("dev-libs/need-1").starts_with(new), "{plan}");
+    assert!(plan.stdout.contains("\nTotal: 4 packages (1 upgrade"), "{plan}");
     assert!(!line("dev-libs/need-1").contains("; took "), "{plan}");
     assert!(line("dev-libs/libfoo").ends_with("(cached)"), "{plan}");
     let total = plan.stdout.lines().last().unwrap();

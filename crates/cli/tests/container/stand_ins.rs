@@ -28,10 +28,10 @@ ln -s ../../var/db/repos/gentoo/profiles/default/linux/poison /etc/portage/make.
 "#;
 
 /// An image that holds a repository and nothing else, as `gentoo/portage` does; gone when dropped.
-struct RepositoryImage(String);
+pub(crate) struct RepositoryImage(pub(crate) String);
 
 impl RepositoryImage {
-    fn new(name: &str, folder: &Path) -> Self {
+    pub(crate) fn new(name: &str, folder: &Path) -> Self {
         let name = format!("farm-test/repository:{name}-{}", std::process::id());
         let mut tar = Command::new("tar")
             .arg("-C")
@@ -147,7 +147,7 @@ fn images_of_the_layout_of_gentoos_own() {
 }
 
 /// Runs git in a folder and returns what it printed.
-fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=Test", "-c", "user.email=test@example.org"])
         .args(["-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"])
@@ -165,7 +165,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// Moves the overlay out of the workspace, into a repository of git with one commit.
-fn overlay_in_git(space: &FarmSpace) -> (PathBuf, String) {
+pub(crate) fn overlay_in_git(space: &FarmSpace) -> (PathBuf, String) {
     let folder = space.folder().join("overlay.git");
     fs::rename(space.path("farms/tiny/overlay"), &folder).unwrap();
     git(&folder, &["init", "--quiet"]);
@@ -176,7 +176,7 @@ fn overlay_in_git(space: &FarmSpace) -> (PathBuf, String) {
 }
 
 /// Commits a file that no package has to do with.
-fn another_commit(folder: &Path, file: &str) -> String {
+pub(crate) fn another_commit(folder: &Path, file: &str) -> String {
     fs::write(folder.join(file), "nothing\n").unwrap();
     git(folder, &["add", "."]);
     git(folder, &["commit", "--quiet", "-m", file]);

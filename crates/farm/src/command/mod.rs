@@ -18,18 +18,25 @@ mod key;
 mod killed;
 mod look;
 mod matrix;
+mod newer;
 mod outer_jobs;
 mod patch;
 pub mod pins;
 mod plan;
 mod plan_diff;
+mod plan_former;
 mod plan_list;
+mod plan_published;
+mod plan_release;
 mod plan_write;
+mod proposals;
+mod proposals_write;
 mod query;
 mod recording;
 mod runs;
 mod session;
 mod settled;
+mod update;
 mod why;
 mod words;
 
@@ -58,11 +65,14 @@ pub use patch::{
     Check, Dropped, PatchLine, PatchList, Prepared, Reach, SaveOptions, Saved, TreeLine, Tried, patch_drop, patch_list,
     patch_prep, patch_save, patch_try,
 };
-pub use plan::{PlanView, UpdateView, plan, update};
+pub use plan::{PlanView, plan};
 pub use plan_diff::plan_diff;
+pub use plan_release::plan_release;
 pub use plan_write::plan_and_write;
+pub use proposals::Proposal;
 pub use query::{deps, rdeps};
 pub use runs::{HistoryLine, RecordedRun, WhichRun, history, recorded_run};
 pub use session::Setup;
+pub use update::{UpdateView, update};
 pub use why::{Apart, Back, Same, Step, When, WhyAnswer, why};
 pub use words::Words;

@@ -60,11 +60,15 @@ pub fn pin(
                 RepoSource::Git {
                     url,
                     pin: GitPin::Branch(branch),
-                } => pins.git(&url.value, Some(&branch.value))?,
+                } => pins.git(&url.value, Some(&branch.value), &format!("refs/heads/{}", branch.value))?,
+                RepoSource::Git {
+                    url,
+                    pin: GitPin::Tag(tag),
+                } => pins.git(&url.value, Some(&tag_ref(&tag.value)), &tag_ref(&tag.value))?,
                 RepoSource::Git {
                     url,
                     pin: GitPin::Default,
-                } => pins.git(&url.value, None)?,
+                } => pins.git(&url.value, None, "HEAD")?,
                 RepoSource::Archive { url, sha256: None } => pins.archive(&url.value)?,
                 RepoSource::Git { .. } | RepoSource::Archive { .. } | RepoSource::Path(_) => {}
             }
@@ -100,10 +104,24 @@ pub fn hosted_spec(hosted: &farm_manifest::model::HostedBase) -> HostedSpec {
     }
 }
 
-/// The key of a git repository in the lock file.
+/// The key of a git repository in the lock file: of a branch by its name, of a tag by [its reference](tag_ref).
 #[must_use]
 pub fn git_key(url: &str, branch: Option<&str>) -> String {
     branch.map_or_else(|| url.to_owned(), |branch| format!("{url}#{branch}"))
+}
+
+/// What git calls a tag in full, so that none is taken for a branch.
+#[must_use]
+pub fn tag_ref(tag: &str) -> String {
+    format!("refs/tags/{tag}")
+}
+
+/// The commit that an answer of `git ls-remote` names: the one called `behind`, else the first.
+fn commit_of(answer: &str, behind: &str) -> String {
+    let mut lines = answer.lines().filter_map(|line| line.split_once('\t'));
+    let first = lines.clone().next();
+    let found = lines.find(|(_, name)| *name == behind).or(first);
+    found.map_or_else(String::new, |(commit, _)| commit.trim().to_owned())
 }
 
 /// Another flavour's names stay pinned while this one is built.
@@ -158,15 +176,17 @@ impl Pins<'_> {
         })
     }
 
-    fn git(&mut self, url: &str, branch: Option<&str>) -> Result<(), FarmError> {
+    /// `name` is what the repository is asked for.
+    fn git(&mut self, url: &str, branch: Option<&str>, name: &str) -> Result<(), FarmError> {
         let key = git_key(url, branch);
         let former = self.former.git.get(&key).cloned();
         let pinned = match former.clone().filter(|_| self.pinning == Pinning::AddMissing) {
             Some(pinned) => pinned,
             None => {
-                let name = branch.map_or_else(|| "HEAD".to_owned(), |branch| format!("refs/heads/{branch}"));
-                let answer = git(self.context, url, &["ls-remote", "--exit-code", url, &name])?;
-                let commit = answer.split_whitespace().next().unwrap_or_default().to_owned();
+                // A tag that is an object of its own has the commit behind it.
+                let behind = format!("{name}^{{}}");
+                let answer = git(self.context, url, &["ls-remote", "--exit-code", url, name, &behind])?;
+                let commit = commit_of(&answer, &behind);
                 if commit.is_empty() {
                     return Err(FarmError::environment(format!("{url} has no {name}")));
                 }

@@ -1,22 +1,24 @@
-//! `farm plan` and `farm update`.
+//! `farm plan`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use farm_engine::{Class, Event, EventSink, Guard, GuardStore, NodeState, Options, Summary, Value};
-use farm_resolver::mergelist::Former;
+use farm_engine::{Class, Event, EventSink, Guard, NodeState, Options, Summary};
 use farm_resolver::{Answer, Outcome, Refusal};
 
 use super::pins::Pinning;
-use super::plan_list::{FarmList, Listed, SubjectList, slot_of};
+use super::plan_former::Earlier;
+use super::plan_list::{FarmList, Listed, SubjectList};
+use super::plan_published::{Published, mark};
 use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::{FarmError, Setup, Words, matrix};
+use crate::action::Action;
 use crate::names::{Goal, Wanted};
-use crate::rules::join::{self, JoinedPlan, PlannedPackage};
+use crate::rules::join::{self, JoinedPlan};
 use crate::rules::package;
 
 /// Plans wait for each other, and for one root.
-const JOBS: usize = 1;
+pub(super) const JOBS: usize = 1;
 
 /// What will be built, as people read it and as data.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,15 +33,6 @@ pub struct PlanView {
     pub refusals: BTreeMap<String, Refusal>,
     /// The same as `json`, to be compared.
     pub(super) lists: Vec<FarmList>,
-}
-
-/// What an update changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpdateView {
-    /// One line a name that means something else now.
-    pub changes: Vec<String>,
-    /// What will be built.
-    pub plan: Option<PlanView>,
 }
 
 impl PlanView {
@@ -93,38 +86,8 @@ pub(super) fn plan_cell(setup: &Setup, words: &Words, events: &dyn EventSink) ->
     })
 }
 
-/// Moves the lock files, and says what that brings.
-///
-/// # Errors
-///
-/// What keeps the run from starting or going on.
-pub fn update(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<UpdateView, FarmError> {
-    let (mut changes, mut views) = (Vec::new(), Vec::new());
-    for cell in matrix::cells(setup, words)? {
-        cell.announce(events);
-        let view = update_cell(setup, &cell.words, events)?;
-        // What two cells have in common moves once.
-        changes.extend(view.changes);
-        views.extend(view.plan.map(|plan| (cell, plan)));
-    }
-    let plan = (!views.is_empty()).then(|| PlanView::together(views));
-    Ok(UpdateView { changes, plan })
-}
-
-fn update_cell(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<UpdateView, FarmError> {
-    recorded(setup, false, JOBS, events, |events| {
-        let (session, changes) = Session::open(setup, words, Access::Write, Pinning::Move, events)?;
-        let has_plan = session.farms.values().any(|loaded| loaded.farm.binfarm.is_some());
-        let plan = if has_plan {
-            Some(plan_in(session, events)?)
-        } else {
-            None
-        };
-        Ok(UpdateView { changes, plan })
-    })
-}
-
-fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, FarmError> {
+/// The plans of an open session, which is closed.
+pub(super) fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, FarmError> {
     only_farms(&session, "plan")?;
     for (farm, wanted) in &mut session.wanted {
         if session
@@ -153,30 +116,35 @@ fn plan_in(mut session: Session, events: &Recording<'_>) -> Result<PlanView, Far
         refusals: session.context.refusals(),
         lists: Vec::new(),
     };
-    let mut farms = Vec::new();
+    for farm in session.farms.keys() {
+        if let Some(message) = waiting(&session, &summary, farm) {
+            events.event(&Event::Note { message });
+        }
+    }
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    view.lists = lists(&session, &summary)?;
+    view.text = view.lists.iter().map(|list| list.text(jobs)).collect();
+    view.json = view.lists.iter().map(|list| list.json(jobs)).collect();
+    session.close();
+    Ok(view)
+}
+
+/// The plans of every farm that were made or found in this run; none of a farm that has none.
+pub(super) fn lists(session: &Session, summary: &Summary) -> Result<Vec<FarmList>, FarmError> {
+    let mut lists = Vec::new();
     for farm in session.farms.keys() {
         let mut plans = Vec::new();
         for local in crate::lower::plan_nodes() {
-            if let Some(guard) = current(&session, &summary, &format!("{farm}:{local}")) {
+            if let Some(guard) = current(session, summary, &format!("{farm}:{local}")) {
                 let joined = join::read(&session.context, &guard)?;
                 plans.push((guard, joined));
             }
         }
-        if let Some(message) = waiting(&session, &summary, farm) {
-            events.event(&Event::Note { message });
+        if !plans.is_empty() {
+            lists.push(list(session, summary, farm, &plans)?);
         }
-        if plans.is_empty() {
-            continue;
-        }
-        let list = list(&session, &summary, farm, &plans)?;
-        view.text.push_str(&list.text(jobs));
-        farms.push(list.json(jobs));
-        view.lists.push(list);
     }
-    view.json = farms.into();
-    session.close();
-    Ok(view)
+    Ok(lists)
 }
 
 /// A joined plan, if it was made or found in this run.
@@ -229,26 +197,30 @@ fn list(
         packages: Vec::new(),
         disagreements: Vec::new(),
         native: Vec::new(),
-        untouched: 0,
+        untouched: BTreeMap::new(),
+        is_whole: current_plan(session, summary, farm).is_some() && failed_subject(summary, farm).is_none(),
     };
     for (guard, joined) in plans {
         let offset = list.packages.len();
-        let earlier = earlier_packages(session, farm, guard);
+        let earlier = Earlier::than(session, farm, guard);
         list.packages.extend(joined.packages.iter().map(|planned| {
             let node = package::node_name(farm, planned);
             let (state, reason) = states
                 .get(node.as_str())
                 .cloned()
                 .unwrap_or((NodeState::Unknown, String::new()));
-            let built = last_built(session, &node, planned, &earlier);
+            let (before, last_ms) = earlier.of(session, farm, planned);
+            let needs_hands = planned.package.restrict.iter().any(|word| word == "fetch");
             Listed {
                 state,
                 reason,
-                last_ms: built.as_ref().map(|(guard, _)| guard.duration_ms),
-                former: built.map(|(guard, version)| former(&guard, version)),
+                last_ms,
+                before,
+                has_files: needs_hands && has_files(session, &states, farm, &node),
                 package: planned.package.clone(),
                 after: planned.dependencies.iter().map(|index| index + offset).collect(),
                 node,
+                published: Published::No,
             }
         }));
         for (name, plan) in &joined.subjects {
@@ -264,7 +236,7 @@ fn list(
             }
         }
         // Only the farm's own plan, the last, says it.
-        list.untouched += joined.untouched.len();
+        list.untouched.extend(joined.untouched.clone());
         list.disagreements.extend(joined.disagreements.iter().cloned());
         for line in &joined.native {
             if !list.native.contains(line) {
@@ -272,50 +244,43 @@ fn list(
             }
         }
     }
+    if let Some((_, last)) = plans.last() {
+        mark(session, summary, &mut list, last)?;
+    }
     Ok(list)
 }
 
-/// The nodes and versions of packages that earlier plans had, by slot, the last plan first. Plans that were forgotten, or are of another
-/// farm's form, are none.
-fn earlier_packages(session: &Session, farm: &str, current: &Guard) -> BTreeMap<String, Vec<(String, String)>> {
-    let mut found: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    let history = session.guards.history(&current.node);
-    for (guard, _) in history.iter().rev().filter(|(guard, _)| guard.key != current.key) {
-        let Ok(joined) = join::read(&session.context, guard) else {
-            continue;
-        };
-        for planned in &joined.packages {
-            found
-                .entry(slot_of(&planned.package))
-                .or_default()
-                .push((package::node_name(farm, planned), planned.package.version.clone()));
-        }
-    }
-    found
+/// The first subject of a farm that does not resolve.
+fn failed_subject<'a>(summary: &'a Summary, farm: &str) -> Option<&'a str> {
+    let subject = format!("{farm}:plan/");
+    summary
+        .failures
+        .iter()
+        .find_map(|(node, _)| node.strip_prefix(&subject))
 }
 
-/// What was built last of a package: of its own node, else of another version in its slot.
-fn last_built(
-    session: &Session,
-    node: &str,
-    planned: &PlannedPackage,
-    earlier: &BTreeMap<String, Vec<(String, String)>>,
-) -> Option<(Guard, String)> {
-    let own = std::iter::once((node.to_owned(), planned.package.version.clone()));
-    let others = earlier.get(&slot_of(&planned.package)).into_iter().flatten().cloned();
-    own.chain(others)
-        .find_map(|(node, version)| Some((session.guards.newest(&node)?, version)))
-}
-
-/// What a guard of a package says of it.
-fn former(guard: &Guard, version: String) -> Former {
-    let flags = guard.inputs.iter().find(|input| input.name == "env/USE");
-    let flags = flags.map(|input| match &input.value {
-        Value::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
-        Value::Digest(_) | Value::Absent => BTreeSet::new(),
-    });
-    Former {
-        version,
-        use_flags: flags.unwrap_or_default(),
-    }
+/// Whether farm has all source files of a package, or finds them in the folder that is looked into first.
+fn has_files(session: &Session, states: &BTreeMap<&str, (NodeState, String)>, farm: &str, node: &str) -> bool {
+    let Some(id) = session.graph.find(node) else {
+        return false;
+    };
+    let Action::Package(data) = &session.graph.spec(id).action else {
+        return false;
+    };
+    let folder = session
+        .farms
+        .get(farm)
+        .and_then(|loaded| loaded.farm.distfiles.dir.as_ref())
+        .map(|folder| session.context.workspace.join(&folder.value));
+    let is_kept = |node: &str| states.get(node).is_some_and(|(state, _)| *state == NodeState::Cached);
+    let lies_there = |name: &str| {
+        let wanted = data.package.distfiles.iter().find(|file| file.name == name);
+        let size = folder
+            .as_ref()
+            .and_then(|folder| Some(fs_err::metadata(folder.join(name)).ok()?.len()));
+        size.is_some() && size == wanted.and_then(|file| file.size)
+    };
+    data.distfiles
+        .iter()
+        .all(|(node, name)| is_kept(node) || lies_there(name))
 }

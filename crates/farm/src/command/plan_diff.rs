@@ -31,8 +31,8 @@ pub fn plan_diff(
     let (mut text, mut farms) = (String::new(), Vec::new());
     for list in &view.lists {
         if let Some(other) = other.lists.iter().find(|other| other.farm == list.farm) {
-            let difference = Difference::between(list, other);
-            text.push_str(&difference.text(&list.farm, &name.join(" ")));
+            let difference = Difference::between(list, other, is_same);
+            text.push_str(&difference.text(&list.farm, &format!("with {}", name.join(" "))));
             farms.push(difference.json(&list.farm));
         }
     }
@@ -40,6 +40,20 @@ pub fn plan_diff(
     view.json = farms.into();
     view.failures.extend(other.failures);
     Ok(view)
+}
+
+/// In what plans differ from those of before, for people and as data; nothing where there were none. Whether something is built, then and now, is
+/// no difference.
+pub(super) fn since(before: &[FarmList], now: &[FarmList]) -> Option<(String, Value)> {
+    let (mut text, mut farms) = (String::new(), Vec::new());
+    for list in now {
+        if let Some(old) = before.iter().find(|old| old.farm == list.farm) {
+            let difference = Difference::between(old, list, is_same_package);
+            text.push_str(&difference.text(&list.farm, "after the update"));
+            farms.push(difference.json(&list.farm));
+        }
+    }
+    (!farms.is_empty()).then(|| (text, farms.into()))
 }
 
 /// What another plan has otherwise, by subject.
@@ -58,7 +72,7 @@ enum Changed<'a> {
 }
 
 impl<'a> Difference<'a> {
-    fn between(from: &'a FarmList, to: &'a FarmList) -> Self {
+    fn between(from: &'a FarmList, to: &'a FarmList, is_same: fn(&Listed, &Listed) -> bool) -> Self {
         let mut found = Self::default();
         let names: BTreeSet<&str> = [from, to]
             .iter()
@@ -84,11 +98,11 @@ impl<'a> Difference<'a> {
         found
     }
 
-    fn text(&self, farm: &str, name: &str) -> String {
+    fn text(&self, farm: &str, how: &str) -> String {
         let mut text = String::new();
         let mut counts = [0; 3];
         for (subject, changes) in &self.subjects {
-            text.push_str(&format!("{farm}: {subject}, with {name}\n"));
+            text.push_str(&format!("{farm}: {subject}, {how}\n"));
             for change in changes {
                 let (kind, line) = match change {
                     Changed::Added(to) => (0, format!("+ {}  ({})", named(to), to.note())),
@@ -143,14 +157,17 @@ fn packages<'a>(list: &'a FarmList, subject: &str) -> BTreeMap<String, &'a Liste
 }
 
 fn is_same(from: &Listed, to: &Listed) -> bool {
+    is_same_package(from, to) && from.state == to.state
+}
+
+fn is_same_package(from: &Listed, to: &Listed) -> bool {
     from.package.cpv == to.package.cpv
         && from.package.repository == to.package.repository
         && from.package.use_flags == to.package.use_flags
-        && from.state == to.state
 }
 
 /// `category/name-1:slot::repository`.
-fn named(listed: &Listed) -> String {
+pub(super) fn named(listed: &Listed) -> String {
     let package = &listed.package;
     let slot = if package.slot == "0" {
         String::new()
@@ -169,10 +186,7 @@ fn otherwise(from: &Listed, to: &Listed) -> String {
         text.push_str(&format!(" [::{}]", from.package.repository));
     }
     let enabled = |listed: &'_ Listed| -> BTreeSet<String> { listed.package.use_flags.iter().cloned().collect() };
-    let (old, new) = (enabled(from), enabled(to));
-    let gained = new.difference(&old).cloned();
-    let lost = old.difference(&new).map(|flag| format!("-{flag}"));
-    let flags: Vec<String> = gained.chain(lost).collect();
+    let flags = flag_changes(&enabled(from), &enabled(to));
     if !flags.is_empty() {
         text.push_str(&format!(" USE=\"{}\"", flags.join(" ")));
     }
@@ -184,13 +198,20 @@ fn otherwise(from: &Listed, to: &Listed) -> String {
     text
 }
 
+/// The flags that `new` has and `old` has not, and then those that it lacks, with their sign.
+pub(super) fn flag_changes(old: &BTreeSet<String>, new: &BTreeSet<String>) -> Vec<String> {
+    let gained = new.difference(old).cloned();
+    let lost = old.difference(new).map(|flag| format!("-{flag}"));
+    gained.chain(lost).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use farm_engine::NodeState;
     use farm_resolver::Package;
 
     use super::super::plan_list::{FarmList, Listed, SubjectList};
-    use super::Difference;
+    use super::{Difference, is_same, since};
 
     fn listed(name: &str, version: &str, flags: &[&str], state: NodeState) -> Listed {
         Listed {
@@ -207,9 +228,7 @@ mod tests {
             },
             state,
             reason: "never built".to_owned(),
-            former: None,
-            last_ms: None,
-            after: Vec::new(),
+            ..Listed::default()
         }
     }
 
@@ -223,9 +242,7 @@ mod tests {
                 lines: Vec::new(),
             }],
             packages,
-            disagreements: Vec::new(),
-            native: Vec::new(),
-            untouched: 0,
+            ..FarmList::default()
         }
     }
 
@@ -245,8 +262,8 @@ mod tests {
             listed("built", "1", &[], NodeState::Cached),
             listed("more", "1", &[], NodeState::Run),
         ]);
-        let difference = Difference::between(&old, &new);
-        insta::assert_snapshot!(difference.text("x", "A=b"), @r#"
+        let difference = Difference::between(&old, &new, is_same);
+        insta::assert_snapshot!(difference.text("x", "with A=b"), @r#"
         x: s, with A=b
         ~ c/built-1::r  (build -> cached)
         ~ c/flags-1::r USE="c -a"
@@ -257,10 +274,19 @@ mod tests {
         x: 1 added, 1 removed, 3 otherwise, 1 the same
         "#);
         assert_eq!(difference.json("x")["subjects"]["s"].as_array().map(Vec::len), Some(5));
-        let none = Difference::between(&old, &old);
+        let none = Difference::between(&old, &old, is_same);
         assert_eq!(
-            none.text("x", "A=b"),
+            none.text("x", "with A=b"),
             "x: 0 added, 0 removed, 0 otherwise, 5 the same\n"
         );
+        // Since an update, it is packages that differ, and not what is built of them.
+        let (text, json) = since(std::slice::from_ref(&old), std::slice::from_ref(&new)).unwrap();
+        assert!(text.starts_with("x: s, after the update\n~ c/flags-1::r"), "{text}");
+        assert!(
+            text.ends_with("x: 1 added, 1 removed, 2 otherwise, 2 the same\n"),
+            "{text}"
+        );
+        assert_eq!(json[0]["same"], 2);
+        assert_eq!(since(&[], &[new]), None);
     }
 }

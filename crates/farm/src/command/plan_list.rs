@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use farm_engine::NodeState;
 use farm_resolver::Package;
-use farm_resolver::mergelist::{Colour, Former, render};
+use farm_resolver::mergelist::{Before, Colour, Known, render};
 use serde_json::{Value, json};
 
 use super::estimate::{Work, about, duration_ms};
+use super::plan_published::Published;
 
 /// The plans of one farm.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct FarmList {
     pub(super) farm: String,
     pub(super) subjects: Vec<SubjectList>,
@@ -18,8 +19,10 @@ pub(super) struct FarmList {
     pub(super) packages: Vec<Listed>,
     pub(super) disagreements: Vec<String>,
     pub(super) native: Vec<String>,
-    /// How many packages of the base nobody builds anew, where those are published.
-    pub(super) untouched: usize,
+    /// Packages of the base that nobody builds anew, where those are published: `CATEGORY/PF`, with `CATEGORY/NAME:SLOT`.
+    pub(super) untouched: BTreeMap<String, String>,
+    /// Whether all plans of the farm could be made: every subject's, in the root that comes out of the generations.
+    pub(super) is_whole: bool,
 }
 
 /// The plan of one subject.
@@ -42,18 +45,22 @@ pub(super) struct Listed {
     pub(super) package: Package,
     pub(super) state: NodeState,
     pub(super) reason: String,
-    /// What was built last of it.
-    pub(super) former: Option<Former>,
+    /// What was built before, or is in the root.
+    pub(super) before: Before,
+    /// Whether the files that nobody may fetch are at hand.
+    pub(super) has_files: bool,
     /// How long that took.
     pub(super) last_ms: Option<u64>,
     /// Indices of the packages before it.
     pub(super) after: Vec<usize>,
+    /// What a publication makes of it.
+    pub(super) published: Published,
 }
 
 impl Listed {
     /// The package without its version, with its slot.
     pub(super) fn slot(&self) -> String {
-        slot_of(&self.package)
+        format!("{}/{}:{}", self.package.category, self.package.name, self.package.slot)
     }
 
     /// Whether it is there or is to be built, and why.
@@ -66,15 +73,22 @@ impl Listed {
         }
     }
 
+    /// What is there is not merged anywhere, so that its line is emerge's own.
+    fn known(&self) -> Known {
+        Known {
+            before: match self.state {
+                NodeState::Cached => Before::Root,
+                NodeState::Run | NodeState::Unknown => self.before.clone(),
+            },
+            has_files: self.has_files,
+            note: self.note(),
+        }
+    }
+
     fn last(&self) -> String {
         self.last_ms
             .map_or_else(String::new, |ms| format!("; took {}", about(ms)))
     }
-}
-
-/// `category/name:slot`.
-pub(super) fn slot_of(package: &Package) -> String {
-    format!("{}/{}:{}", package.category, package.name, package.slot)
 }
 
 impl FarmList {
@@ -82,22 +96,16 @@ impl FarmList {
     pub(super) fn text(&self, jobs: usize) -> String {
         let mut text = String::new();
         for subject in &self.subjects {
-            let notes: Vec<String> = subject.packages.iter().map(|at| self.packages[*at].note()).collect();
-            let former: Vec<Option<&Former>> = subject
-                .packages
-                .iter()
-                .map(|at| &self.packages[*at])
-                .map(|listed| listed.former.as_ref().filter(|_| listed.state != NodeState::Cached))
-                .collect();
+            let known: Vec<Known> = subject.packages.iter().map(|at| self.packages[*at].known()).collect();
             text.push_str(&format!("{}: {}\n{}\n\n", self.farm, subject.name, subject.command));
-            text.push_str(&render(&subject.lines, &former, &notes, Colour::Never));
+            text.push_str(&render(&subject.lines, &known, Colour::Never));
             text.push('\n');
         }
         for line in self.native.iter().chain(&self.disagreements) {
             text.push_str(&format!("{line}\n"));
         }
-        if self.untouched > 0 {
-            let number = self.untouched;
+        if !self.untouched.is_empty() {
+            let number = self.untouched.len();
             text.push_str(&format!(
                 "{number} packages of the base, which nobody builds anew, are published, too\n"
             ));
@@ -128,7 +136,7 @@ impl FarmList {
             "subjects": subjects,
             "disagreements": self.disagreements,
             "native": self.native,
-            "untouched": self.untouched,
+            "untouched": self.untouched.len(),
             "total": {
                 "build": total.build,
                 "perhaps": total.perhaps,
@@ -214,9 +222,26 @@ pub(super) fn package_json(listed: &Listed) -> Value {
         "state": listed.state,
         "reason": listed.reason,
         "last_ms": listed.last_ms,
-        "former": listed.former.as_ref().map(|former| json!({
-            "version": former.version,
-            "use": former.use_flags,
-        })),
+        "former": match &listed.before {
+            Before::Slot(former) => json!({ "version": former.version, "use": former.use_flags }),
+            Before::Root | Before::OtherSlots(_) => Value::Null,
+        },
     })
+}
+
+#[cfg(test)]
+impl Default for Listed {
+    fn default() -> Self {
+        Self {
+            node: String::new(),
+            package: Package::default(),
+            state: NodeState::Unknown,
+            reason: String::new(),
+            before: Before::Root,
+            has_files: false,
+            last_ms: None,
+            after: Vec::new(),
+            published: Published::No,
+        }
+    }
 }

@@ -450,6 +450,12 @@ fn not_built_yet(loaded: &Loaded) -> Vec<String> {
     later.chain(with_kernel).collect()
 }
 
+/// Nobody says where packages of this farm go.
+pub(super) fn nowhere(farm: &str) -> FarmError {
+    FarmError::input(format!("{farm} does not say where packages are published"))
+        .hint("add `publish: { pkgs: { to: file:///… } }` to its manifest")
+}
+
 /// Goals that the manifest alone can tell to be wrong.
 fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
     let farm = &loaded.farm;
@@ -505,10 +511,7 @@ fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
                 )));
             }
             Target::PublishPkgs if farm.publish.pkgs.is_none() => {
-                return Err(
-                    FarmError::input(format!("{name} does not say where packages are published"))
-                        .hint("add `publish: { pkgs: { to: file:///… } }` to its manifest"),
-                );
+                return Err(nowhere(name));
             }
             Target::PublishImage if farm.publish.images.is_none() => {
                 return Err(

@@ -23,7 +23,7 @@ pub use self::publish::{local_folder, published_to};
 pub(crate) use self::tasks::TaskFiles;
 use crate::action::{Action, ContainerData, ResolveData, RootData};
 use crate::command::FarmError;
-use crate::command::pins::{git_key, hosted_spec};
+use crate::command::pins::{git_key, hosted_spec, tag_ref};
 use crate::context::Context;
 use crate::fetcher::Sources;
 use crate::files::{FileNode, Files};
@@ -348,6 +348,7 @@ impl Lowering<'_> {
                 let commit = match pin {
                     GitPin::Commit(commit) => commit.value.clone(),
                     GitPin::Branch(branch) => self.git_pin(&url.value, Some(&branch.value))?,
+                    GitPin::Tag(tag) => self.git_pin(&url.value, Some(&tag_ref(&tag.value)))?,
                     GitPin::Default => self.git_pin(&url.value, None)?,
                 };
                 RepoSourcePinned::Git {

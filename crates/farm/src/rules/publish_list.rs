@@ -104,7 +104,7 @@ pub(super) fn of_lacking(
 
 /// What is published of a plan: its packages but for those that only break circles, and what was built for the root, unless a subject or a
 /// later generation has the same with the same flags: clients could not tell them apart.
-pub(super) fn published(farm: &str, joined: &JoinedPlan) -> Vec<PublishedPackage> {
+pub(crate) fn published(farm: &str, joined: &JoinedPlan) -> Vec<PublishedPackage> {
     let mut found: Vec<PublishedPackage> = Vec::new();
     let mut seen: BTreeSet<(&str, &[String])> = BTreeSet::new();
     let mut add = |list: &[PlannedPackage], chosen: Vec<usize>| {

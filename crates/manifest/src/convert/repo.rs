@@ -33,6 +33,7 @@ fn repo_source(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<RepoS
         .take("commit")
         .and_then(|node| hex_text(reader, node, "`commit`", &[40, 64]));
     let branch = fields.take("branch").and_then(|node| reader.text(node, "`branch`"));
+    let tag = fields.take("tag").and_then(|node| reader.text(node, "`tag`"));
     let sha256 = fields
         .take("sha256")
         .and_then(|node| hex_text(reader, node, "`sha256`", &[64]));
@@ -46,11 +47,16 @@ fn repo_source(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<RepoS
         .map(RepoSource::Path);
     let git = fields
         .take("git")
-        .and_then(|node| git(reader, node, commit.clone(), branch.clone()));
+        .and_then(|node| git(reader, node, [commit.clone(), branch.clone(), tag.clone()]));
     let archive = fields
         .take("archive")
         .and_then(|node| archive(reader, node, sha256.clone()));
-    for (word, with) in [("commit", "git"), ("branch", "git"), ("sha256", "archive")] {
+    for (word, with) in [
+        ("commit", "git"),
+        ("branch", "git"),
+        ("tag", "git"),
+        ("sha256", "archive"),
+    ] {
         if let Some(span) = fields.key_span(word)
             && fields.key_span(with).is_none()
         {
@@ -77,36 +83,49 @@ fn repo_source(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<RepoS
     image.or(path).or(git).or(archive)
 }
 
-fn git(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    commit: Option<Spanned<String>>,
-    branch: Option<Spanned<String>>,
-) -> Option<RepoSource> {
-    let (url, commit, branch) = if matches!(node.kind, Kind::Mapping(_)) {
+/// `beside` are commit, branch and tag, as they stand beside the address.
+fn git(reader: &mut Reader<'_>, node: &Node, beside: [Option<Spanned<String>>; 3]) -> Option<RepoSource> {
+    let (url, [commit, branch, tag]) = if matches!(node.kind, Kind::Mapping(_)) {
         let mut fields = reader.fields(node, &GIT, "`git`")?;
         let url = fields.take("url").and_then(|node| reader.text(node, "`url`"));
-        let inner_commit = fields
+        let commit = fields
             .take("commit")
             .and_then(|node| hex_text(reader, node, "`commit`", &[40, 64]));
-        let inner_branch = fields.take("branch").and_then(|node| reader.text(node, "`branch`"));
+        let branch = fields.take("branch").and_then(|node| reader.text(node, "`branch`"));
+        let tag = fields.take("tag").and_then(|node| reader.text(node, "`tag`"));
         fields.finish();
-        (url?, inner_commit.or(commit), inner_branch.or(branch))
+        let [beside_commit, beside_branch, beside_tag] = beside;
+        (
+            url?,
+            [commit.or(beside_commit), branch.or(beside_branch), tag.or(beside_tag)],
+        )
     } else {
-        (reader.text(node, "`git`")?, commit, branch)
+        (reader.text(node, "`git`")?, beside)
     };
-    let pin = match (commit, branch) {
-        (Some(commit), Some(branch)) => {
+    let both = [("branch", &branch), ("tag", &tag)];
+    for (word, other) in both {
+        if let (Some(commit), Some(other)) = (&commit, other) {
             reader.push(
-                Diagnostic::error(branch.span, "a commit and a branch")
+                Diagnostic::error(other.span, format!("a commit and a {word}"))
                     .also(commit.span, "the commit is given here")
-                    .help("keep the commit, or keep the branch and let the lock file pin it"),
+                    .help(format!(
+                        "keep the commit, or keep the {word} and let the lock file pin it"
+                    )),
             );
-            GitPin::Commit(commit)
         }
-        (Some(commit), None) => GitPin::Commit(commit),
-        (None, Some(branch)) => GitPin::Branch(branch),
-        (None, None) => GitPin::Default,
+    }
+    if let (Some(branch), Some(tag)) = (&branch, &tag) {
+        reader.push(
+            Diagnostic::error(tag.span, "a branch and a tag")
+                .also(branch.span, "the branch is given here")
+                .help("keep the one that you mean"),
+        );
+    }
+    let pin = match (commit, branch, tag) {
+        (Some(commit), ..) => GitPin::Commit(commit),
+        (None, Some(branch), _) => GitPin::Branch(branch),
+        (None, None, Some(tag)) => GitPin::Tag(tag),
+        (None, None, None) => GitPin::Default,
     };
     Some(RepoSource::Git { url, pin })
 }

@@ -7,11 +7,14 @@ mod grow;
 mod put;
 mod said;
 mod splice;
+mod value;
 mod words;
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
+
+pub use self::value::{Revalued, revalue};
 
 use crate::reader::Reader;
 use crate::source::Sources;

@@ -128,7 +128,7 @@ pub(crate) static REPO: Section = Section {
         key(
             "git",
             &GIT_SHAPE,
-            "A git repository; commit or branch stand beside it or inside of it.",
+            "A git repository; commit, branch or tag stand beside it or inside of it.",
         ),
         key(
             "archive",
@@ -142,6 +142,11 @@ pub(crate) static REPO: Section = Section {
             "With git: the branch; the lock file says which commit it was.",
         ),
         key("sha256", &TEXT, "With archive: its SHA-256."),
+        key(
+            "tag",
+            &TEXT,
+            "With git: the tag; the lock file says which commit it was, and farm update proposes newer ones.",
+        ),
     ],
 };
 
@@ -152,6 +157,7 @@ pub(crate) static GIT: Section = Section {
         required("url", &TEXT, "What git clone takes."),
         key("commit", &TEXT, "The commit, all its digits."),
         key("branch", &TEXT, "The branch; the lock file says which commit it was."),
+        key("tag", &TEXT, "The tag; the lock file says which commit it was."),
     ],
 };
 

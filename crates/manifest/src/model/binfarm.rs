@@ -129,6 +129,8 @@ pub enum GitPin {
     Commit(Spanned<String>),
     /// What the lock file says this branch was.
     Branch(Spanned<String>),
+    /// What the lock file says this tag was.
+    Tag(Spanned<String>),
     /// What the lock file says the default branch was.
     Default,
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use farm_resolver::mergelist::{Colour, Former, render};
+use farm_resolver::mergelist::{Before, Colour, Former, Known, render};
 use farm_resolver::suggest::{Section, manifest_lines};
 use farm_resolver::{
     Cycle, CycleSolution, DistFile, Keywords, Licenses, Operation, Refusal, UseChange, WantedBy, unsound,
@@ -13,14 +13,17 @@ fn a_merge_list_with_what_is_known_of_each_package() {
     let mut plan = plan(&["a", "b", "c"]);
     plan.packages[1].operation = Operation::Rebuild;
     plan.packages[1].line = r#"[ebuild   R    ] c/b-1:2/3::r  USE="ssl (-static) -doc*" ABI="x86" 12 KiB"#.into();
-    let notes = ["cached".to_owned(), "build: USE changed".to_owned()];
-    insta::assert_snapshot!(render(&plan.packages, &[], &notes, Colour::Never), @r#"
+    let notes = ["cached", "build: USE changed"].map(|note| Known {
+        note: note.to_owned(),
+        ..Known::default()
+    });
+    insta::assert_snapshot!(render(&plan.packages, &notes, Colour::Never), @r#"
     [ebuild  N     ] c/a-1::r  0 KiB  (cached)
     [ebuild   R    ] c/b-1:2/3::r  USE="ssl (-static) -doc*" ABI="x86" 12 KiB  (build: USE changed)
     [ebuild  N     ] c/c-1::r  0 KiB
     Total: 3 packages (2 new, 1 reinstall)
     "#);
-    let coloured = render(&plan.packages, &[], &notes, Colour::Ansi);
+    let coloured = render(&plan.packages, &notes, Colour::Ansi);
     insta::assert_snapshot!(coloured.replace('\x1b', "^"), @r#"
     [^[32mebuild  N     ^[0m] ^[32mc/a-1::r^[0m  0 KiB  ^[2m(cached)^[0m
     [^[32mebuild   R    ^[0m] ^[32mc/b-1:2/3::r^[0m  USE="^[31mssl^[0m ^[34m(-static)^[0m ^[34m-doc*^[0m" ABI="^[31mx86^[0m" 12 KiB  ^[2m(build: USE changed)^[0m
@@ -34,39 +37,101 @@ fn a_merge_list_with_what_is_known_of_each_package() {
         rest = after.split_once('m').unwrap().1;
     }
     plain.push_str(rest);
-    assert_eq!(plain, render(&plan.packages, &[], &notes, Colour::Never));
+    assert_eq!(plain, render(&plan.packages, &notes, Colour::Never));
+}
+
+fn flags(flags: &[&str]) -> BTreeSet<String> {
+    flags.iter().map(ToString::to_string).collect()
+}
+
+fn former(version: &str, subslot: &str, iuse: &[&str], use_flags: &[&str]) -> Former {
+    Former {
+        version: version.into(),
+        slot: subslot.split('/').next().unwrap().into(),
+        subslot: subslot.rsplit('/').next().unwrap().into(),
+        repository: "r".into(),
+        iuse: Some(flags(iuse)),
+        use_flags: flags(use_flags),
+    }
 }
 
 #[test]
 fn what_was_built_before_is_shown_as_emerge_shows_what_is_installed() {
-    let mut plan = plan(&["a", "b"]);
-    plan.packages[0].version = "2".into();
-    plan.packages[0].line =
-        r#"[ebuild  N     ] c/a-2:2/3::r  USE="ssl (-static) -doc" VIDEO_CARDS="i915 -vesa" 12 KiB"#.into();
-    plan.packages[1].version = "1".into();
-    plan.packages[1].line = r#"[ebuild     U  ] c/b-1::r [0::r] USE="ssl* -doc%""#.into();
-    let flags = |flags: &[&str]| flags.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
-    let first = Former {
-        version: "1-r3".into(),
-        use_flags: flags(&["static", "doc", "video_cards_i915", "amd64"]),
-    };
-    let second = Former {
-        version: "0.5".into(),
-        use_flags: flags(&["doc"]),
-    };
-    let shown = render(&plan.packages, &[Some(&first), Some(&second)], &[], Colour::Never);
+    let mut plan = plan(&["a", "b", "c", "d"]);
+    let lines = [
+        r#"[ebuild  N     ] c/a-2:2/3::r  USE="ssl (-static) -doc" VIDEO_CARDS="i915 -vesa" 12 KiB"#,
+        r#"[ebuild     U ~] c/b-1::r [0::r] USE="ssl* -doc%""#,
+        r#"[ebuild  N F   ] c/c-1:0/5::r  USE="-doc" 3 KiB"#,
+        r"[ebuild  N     ] c/d-1:7::r  0 KiB",
+    ];
+    for (package, line) in plan.packages.iter_mut().zip(lines) {
+        package.line = line.into();
+        package.repository = "r".into();
+        (package.version, package.slot, package.subslot) = ("1".into(), "0".into(), "0".into());
+        let expand = ("USE_EXPAND".to_owned(), "VIDEO_CARDS ELIBC".to_owned());
+        let implicit = ("IUSE_EFFECTIVE".to_owned(), "amd64 doc elibc_glibc".to_owned());
+        package.environment = [expand, implicit].into();
+    }
+    (plan.packages[0].version, plan.packages[0].slot) = ("2".into(), "2".into());
+    plan.packages[0].subslot = "3".into();
+    plan.packages[2].subslot = "5".into();
+    plan.packages[2].restrict = vec!["fetch".into()];
+    (plan.packages[3].slot, plan.packages[3].subslot) = ("7".into(), "7".into());
+    let of_a = [
+        "static",
+        "doc",
+        "old",
+        "gone",
+        "amd64",
+        "elibc_glibc",
+        "video_cards_i915",
+        "video_cards_vga",
+    ];
+    let known = [
+        Before::Slot(former(
+            "1-r3",
+            "2/2",
+            &of_a,
+            &["static", "doc", "gone", "video_cards_i915"],
+        )),
+        Before::Slot(former("1.5", "0", &["doc"], &["doc"])),
+        Before::Slot(former("1", "0/4", &["doc"], &[])),
+        Before::OtherSlots(vec![former("1", "5", &[], &[]), former("2", "6/1", &[], &[])]),
+    ];
+    let known = known.map(|before| Known {
+        before,
+        has_files: true,
+        ..Known::default()
+    });
+    let shown = render(&plan.packages, &known, Colour::Never);
     insta::assert_snapshot!(shown, @r#"
-    [ebuild  N     ] c/a-2:2/3::r [1-r3]  USE="ssl* (-static*) -doc*" VIDEO_CARDS="i915 -vesa" 12 KiB
-    [ebuild     U  ] c/b-1::r [0::r] USE="ssl* -doc%"
-    Total: 2 packages (2 new)
+    [ebuild     U  ] c/a-2:2/3::r [1-r3:2/2::r] USE="ssl%* (-static*) -doc* (-gone%*) (-old%)" VIDEO_CARDS="i915 -vesa% (-vga%)" 12 KiB
+    [ebuild     UD~] c/b-1::r [1.5::r] USE="ssl%* -doc*"
+    [ebuild   Rf   ] c/c-1:0/5::r [1:0/4::r] USE="-doc" 3 KiB
+    [ebuild  NS    ] c/d-1:7::r [1:5::r, 2:6/1::r] 0 KiB
+    Total: 4 packages (1 upgrade, 1 downgrade, 1 in new slot, 1 reinstall)
+    Fetch Restriction: 1 package
     "#);
-    plan.packages[0].line = plan.packages[0].line.replace("12 KiB", "0 KiB");
-    let same = Former {
-        version: "2".into(),
-        use_flags: flags(&["ssl", "video_cards_i915"]),
+    let rest = render(&plan.packages[2..3], &[], Colour::Never);
+    assert!(rest.starts_with(lines[2]), "{rest}");
+    assert!(
+        rest.ends_with("Fetch Restriction: 1 package (1 unsatisfied)\n"),
+        "{rest}"
+    );
+    // The same again is the same line, but that it replaces.
+    let same = former(
+        "2",
+        "2/3",
+        &["ssl", "static", "doc", "video_cards_i915", "video_cards_vesa"],
+        &["ssl", "video_cards_i915"],
+    );
+    let known = Known {
+        before: Before::Slot(same),
+        ..Known::default()
     };
-    let shown = render(&plan.packages, &[Some(&same)], &[], Colour::Never);
-    assert!(shown.starts_with(&plan.packages[0].line), "{shown}");
+    let shown = render(&plan.packages[..1], &[known], Colour::Never);
+    let wanted = plan.packages[0].line.replace("  N     ]", "   R    ]");
+    assert!(shown.starts_with(&wanted), "{shown}");
 }
 
 #[test]

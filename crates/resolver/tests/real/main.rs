@@ -2,6 +2,7 @@
 
 mod client;
 mod imported;
+mod marks;
 mod native;
 mod plans;
 mod refusals;

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use farm_engine::FailureKind;
 use farm_publish::{
-    Audit, Diff, ErrorKind, ForeignBinhost, ForeignFolder, Import, ImportError, Imported, PackageFile, Pruned,
-    PublishError, ReleaseError, ReleaseLine, ReleaseSigner, Rollback, RolledBack, Tagged,
+    Audit, Diff, ErrorKind, ForeignBinhost, ForeignFolder, Import, ImportError, Imported, PackageFile, PresentRelease,
+    Pruned, PublishError, ReleaseError, ReleaseLine, ReleaseSigner, Rollback, RolledBack, Tagged,
 };
 use farm_signing::KeyRing;
 
@@ -44,6 +44,32 @@ pub fn binhost_releases(
         }
         Ok(releases)
     })
+}
+
+/// What a farm has published, if it has.
+pub(super) struct PublishedTo {
+    /// Where, as people wrote it, with the flavour.
+    pub(super) to: String,
+    /// What clients have.
+    pub(super) release: Option<PresentRelease>,
+}
+
+/// What clients of a farm have, with these values of variables.
+///
+/// # Errors
+///
+/// The user's: the farm publishes its packages nowhere. The environment's: what is there cannot be read.
+pub(super) fn published_release(
+    setup: &Setup,
+    farm: &str,
+    variables: &[(String, String)],
+    progress: Progress<'_>,
+) -> Result<PublishedTo, FarmError> {
+    let (binhost, to) = Binhost::of_publication(setup, farm, variables)?;
+    let release = look(setup, &binhost, progress, |here| {
+        Ok(farm_publish::present(here.folder)?)
+    })?;
+    Ok(PublishedTo { to, release })
 }
 
 /// What is different between two releases: those that are named; one that is named and the one in force; or the one in force and

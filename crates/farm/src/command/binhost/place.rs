@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use farm_manifest::{Loaded, Overrides};
 use farm_remote::Address;
 
+use super::super::session::nowhere;
 use super::super::{FarmError, Setup, Words};
 use super::denied::Denied;
 use crate::lower::published_to;
@@ -100,6 +101,33 @@ impl Binhost {
         let loaded = farm_manifest::load(&workspace.root, &farm, &overrides)?;
         let found = Self::of_manifest(&loaded, &workspace)?;
         Ok(Self { releases, ..found })
+    }
+
+    /// What a farm publishes to, and as people wrote it.
+    ///
+    /// # Errors
+    ///
+    /// The user's: the manifest has mistakes, or does not say where packages are published.
+    pub(super) fn of_publication(
+        setup: &Setup,
+        farm: &str,
+        variables: &[(String, String)],
+    ) -> Result<(Self, String), FarmError> {
+        let workspace = Workspace::find(setup.workspace.as_deref(), &setup.current_dir)?;
+        let overrides = Overrides {
+            environment: setup.environment.clone(),
+            command_line: variables.to_vec(),
+        };
+        let loaded = farm_manifest::load(&workspace.root, farm, &overrides)?;
+        let Some(publish) = &loaded.farm.publish.pkgs else {
+            return Err(nowhere(farm));
+        };
+        let to = format!(
+            "{}/{}",
+            publish.to.value.trim_end_matches('/'),
+            loaded.farm.flavour.value
+        );
+        Ok((Self::of_manifest(&loaded, &workspace)?, to))
     }
 
     fn of_manifest(loaded: &Loaded, workspace: &Workspace) -> Result<Self, FarmError> {
