@@ -13,7 +13,6 @@ mod farms;
 mod faults;
 mod gc;
 #[path = "../container/support/git_server.rs"]
-#[expect(dead_code, reason = "one of its tests is still to come")]
 mod git_server;
 mod help;
 mod host_tasks;
@@ -33,6 +32,7 @@ mod relative_speed;
 mod run_log;
 mod run_record;
 mod secrets;
+mod secrets_ssh;
 mod serve;
 mod settled;
 mod settled_random;
@@ -42,3 +42,4 @@ mod space;
 mod stage3;
 mod stages;
 mod task_files;
+mod upstream;

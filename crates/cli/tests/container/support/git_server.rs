@@ -34,9 +34,17 @@ struct Site {
     folder: PathBuf,
     /// The `Authorization` that is wanted.
     wanted: Option<String>,
-    /// What is elsewhere: beginnings of paths, and the addresses that take their place.
-    moved: Mutex<Vec<(String, String)>>,
+    /// What is elsewhere.
+    moved: Mutex<Vec<Moved>>,
     requests: Mutex<Vec<Request>>,
+}
+
+struct Moved {
+    /// The beginning of paths, and the address that takes its place.
+    from: String,
+    to: String,
+    /// Whether only those are told who may read.
+    secret: bool,
 }
 
 impl GitServer {
@@ -74,10 +82,14 @@ impl GitServer {
         format!("http://127.0.0.1:{}/{repository}", self.port)
     }
 
-    /// From now on, what begins with `path` is answered with where it is: `to`, followed by the rest of the path.
-    pub(crate) fn redirect(&self, path: &str, to: &str) {
-        let mut moved = self.site.moved.lock().unwrap();
-        moved.push((path.to_owned(), to.to_owned()));
+    /// From now on, what begins with `path` is answered with where it is: `to`, followed by the rest of the path. If that is `secret`, only
+    /// after the login.
+    pub(crate) fn redirect(&self, path: &str, to: &str, secret: bool) {
+        self.site.moved.lock().unwrap().push(Moved {
+            from: path.to_owned(),
+            to: to.to_owned(),
+            secret,
+        });
     }
 
     /// What was asked for since the beginning, in the order of the answers.
@@ -146,16 +158,17 @@ impl Site {
         let body = body(&mut reader, header("Content-Length"), header("Transfer-Encoding"))?;
         let authorization = header("Authorization").map(str::to_owned);
 
-        let moved = self.moved.lock().unwrap().iter().find_map(|(from, to)| {
-            let rest = target.strip_prefix(from.as_str())?;
-            Some(format!("{to}{rest}"))
+        let moved = self.moved.lock().unwrap().iter().find_map(|moved| {
+            let rest = target.strip_prefix(moved.from.as_str())?;
+            Some((format!("{}{rest}", moved.to), moved.secret))
         });
-        let (status, answer) = if self.wanted.is_some() && self.wanted != authorization {
-            let ask = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\n";
-            (401, format!("{ask}Content-Length: 0\r\n\r\n").into_bytes())
-        } else if let Some(to) = moved {
+        let known = self.wanted.is_none() || self.wanted == authorization;
+        let (status, answer) = if let Some((to, _)) = moved.filter(|(_, secret)| known || !secret) {
             let answer = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
             (302, answer.into_bytes())
+        } else if !known {
+            let ask = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\n";
+            (401, format!("{ask}Content-Length: 0\r\n\r\n").into_bytes())
         } else {
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let mut git = Command::new("git");
