@@ -91,10 +91,14 @@ fn a_token_opens_a_repository_and_is_seen_nowhere() {
         &["build", "f:repo/hep", "--json"][..],
         &["update", "f"],
         &["why", "f:repo/hep"],
-        &["history"],
+        &["debug", "history"],
         &["debug", "guard", "f:repo/hep"],
+        &["log", "what-ran"],
     ] {
         let ended = run(arguments);
+        // It pins, and then there is no engine.
+        let expected = if arguments[0] == "update" { Some(3) } else { Some(0) };
+        assert_eq!(ended.status, expected, "{}", ended.text());
         said.push_str(&ended.text());
     }
     let lock = space.read("farms/f/farm.lock");
@@ -160,7 +164,9 @@ fn a_wrong_token_is_the_environments_fault() {
         "farms/f/farm.yaml",
         &space.read("farms/f/farm.yaml").replace("~/token", "~/token, user: me"),
     );
-    assert_eq!(space.farm(&["update", "f"]).status, Some(3));
+    let ended = space.farm(&["update", "f"]);
+    assert_eq!(ended.status, Some(3), "{}", ended.text());
+    assert!(ended.stderr.contains("Authentication failed"), "{}", ended.text());
 }
 
 #[test]
@@ -241,9 +247,13 @@ fn files_that_cannot_be_used_are_named() {
     // An empty line is no token, and nobody is asked for one.
     fs_err::write(&file, "\n").unwrap();
     let mut command = space.command(&["update", "f"]);
-    command.env("GIT_ASKPASS", "/bin/false");
+    let asked = space.path("../asked");
+    script(&space.path("../askpass"), &format!("echo >> {}\n", asked.display()));
+    command.env("GIT_ASKPASS", space.path("../askpass"));
     let ended = space.ended(command);
     assert_eq!(ended.status, Some(3), "{}", ended.text());
+    assert!(ended.stderr.contains("git ls-remote"), "{}", ended.text());
+    assert!(!asked.exists());
 }
 
 #[test]
@@ -351,11 +361,12 @@ fn no_secret_decides_what_is_built() {
     let before = server.requests().len();
     built(&build(&space));
     assert_eq!(server.requests().len(), before);
-    assert_eq!(space.farm(&["update", "f"]).status, Some(3));
+    let ended = space.farm(&["update", "f"]);
+    assert!(ended.stderr.contains("could not read Username"), "{}", ended.text());
+    let asked = server.requests().split_off(before);
     assert!(
-        server.requests()[before..]
-            .iter()
-            .all(|request| request.path.starts_with("/group/hep.git/"))
+        asked.iter().all(|request| request.path.starts_with("/group/hep.git/")),
+        "{asked:?}"
     );
 }
 
@@ -431,7 +442,7 @@ fn passwords_in_addresses_stay_nowhere() {
     // The word is in the record of a run as it was given, but for the password.
     let recorded = space.farm(&["build", "f:task/t", "SAYS=https://me:wheat@example.org/"]);
     built(&recorded);
-    let history = space.farm(&["history"]);
+    let history = space.farm(&["debug", "history"]);
     assert!(
         history.stdout.contains("SAYS=https://***@example.org/"),
         "{}",
