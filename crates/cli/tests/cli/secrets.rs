@@ -252,7 +252,7 @@ fn files_that_cannot_be_used_are_named() {
     command.env("GIT_ASKPASS", space.path("../askpass"));
     let ended = space.ended(command);
     assert_eq!(ended.status, Some(3), "{}", ended.text());
-    assert!(ended.stderr.contains("git ls-remote"), "{}", ended.text());
+    assert!(ended.stderr.contains("the first line of"), "{}", ended.text());
     assert!(!asked.exists());
 }
 

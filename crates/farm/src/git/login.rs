@@ -8,11 +8,12 @@ use std::path::PathBuf;
 
 use super::GitEnvironment;
 
-/// The helper: a line for the shell, behind which git puts what it wants. It only ever tells; what it cannot tell nobody is asked for. What
-/// it runs is part of every shell, so that the token does not become an argument either.
+/// The helper: a line for the shell, behind which git puts what it wants. It only ever tells. What it runs is part of
+/// every shell, so that the token does not become an argument either.
 const HELPER: &str = r#"!f() {
   test "$1" = get || exit 0
-  IFS= read -r token <"$FARM_TOKEN_FILE" || test -n "$token" || { echo quit=1; exit 0; }
+  IFS= read -r token <"$FARM_TOKEN_FILE"
+  test -n "$token" || exit 0
   printf 'username=%s\npassword=%s\n' "$FARM_TOKEN_USER" "$token"
 }; f"#;
 
@@ -62,6 +63,8 @@ impl Login {
                 variables.insert("GIT_CONFIG_COUNT".into(), count.to_string().into());
                 variables.insert("FARM_TOKEN_FILE".into(), file.into());
                 variables.insert("FARM_TOKEN_USER".into(), user.into());
+                // What the helper cannot tell nobody is asked for: no window opens.
+                variables.insert("GIT_ASKPASS".into(), OsString::new());
                 // Whoever watches git's connections does not watch this.
                 variables.insert("GIT_TRACE_REDACT".into(), "1".into());
             }
@@ -77,19 +80,17 @@ impl Login {
     /// What to do about what git said when it failed.
     pub(super) fn advice(&self, said: &str) -> String {
         let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-        let refused = says(&[
-            "Authentication failed",
-            "could not read Username",
-            "could not read Password",
-            "Permission denied (",
-            "error: 403",
-        ]);
+        let unasked = says(&["could not read Username", "could not read Password"]);
+        let refused = unasked || says(&["Authentication failed", "Permission denied (", "error: 403"]);
         match self {
             _ if says(&["Host key verification failed"]) => {
                 "ssh does not know the server's key: connect once with ssh, and compare it".to_owned()
             }
             Self::Users if refused => {
                 "name a token file or the ssh agent for it under `secrets:` in the manifest".to_owned()
+            }
+            Self::Token { file, .. } if unasked => {
+                format!("the first line of {} is empty: write the token there", file.display())
             }
             Self::Token { name, file, .. } if refused => format!(
                 "the server does not take the token of the secret `{name}` ({}): is it still valid, may it read repositories, and is `user` right?",
