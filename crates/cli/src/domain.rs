@@ -14,6 +14,7 @@ pub(crate) use farm_domain::command::{
 #[cfg(test)]
 pub(crate) use farm_domain::command::{GraphEdge, GraphNode};
 pub(crate) use farm_domain::context::Connect;
+pub(crate) use farm_domain::git::GitEnvironment;
 
 use crate::error::CliError;
 

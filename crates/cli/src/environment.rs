@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use crate::domain::Access;
+use farm_manifest::address::redacted;
+
+use crate::domain::{Access, GitEnvironment};
 use crate::error::CliError;
 use crate::paint::Paint;
 
@@ -37,6 +39,8 @@ pub(crate) struct Environment {
     pub(crate) passphrase_file: Option<PathBuf>,
     /// What remotes are given that are published to: who the user is there, and how hosts are reached.
     pub(crate) remotes: Access,
+    /// What farm must know to call git, which gets all of the environment.
+    pub(crate) git: GitEnvironment,
     /// `DOCKER_HOST`.
     pub(crate) docker_host: Option<String>,
     /// The folder of Docker's credentials.
@@ -49,9 +53,9 @@ pub(crate) struct Environment {
     pub(crate) path: Vec<PathBuf>,
     /// This program's own file, where the system tells.
     pub(crate) program: Option<PathBuf>,
-    /// The command line, for the message of whoever waits for the workspace's lock.
+    /// The command line, for the message of whoever waits for the workspace's lock. No address in it has its password any more.
     pub(crate) command_line: String,
-    /// The command line after the program's name.
+    /// The command line after the program's name, likewise.
     pub(crate) arguments: Vec<String>,
     /// Colours of standard error.
     pub(crate) paint: Paint,
@@ -88,6 +92,7 @@ impl Environment {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let folder = |name: &str| set(name).map(PathBuf::from);
         let text = |value: OsString| value.to_string_lossy().into_owned();
+        let shown = |value: OsString| redacted(&value.to_string_lossy()).into_owned();
         let stderr = std::io::stderr();
         let mut gpg = BTreeMap::new();
         for name in ["HOME", "GNUPGHOME", "PATH", GPG_TTY] {
@@ -104,6 +109,7 @@ impl Environment {
             key_file: folder(KEY_FILE),
             passphrase_file: folder(PASSPHRASE_FILE),
             remotes: Access::new(std::env::vars_os()),
+            git: GitEnvironment::new(std::env::vars_os()),
             docker_host: set("DOCKER_HOST").map(text),
             docker_config: folder("DOCKER_CONFIG").or_else(|| Some(folder("HOME")?.join(".docker"))),
             runtime_dir: folder("XDG_RUNTIME_DIR"),
@@ -112,8 +118,8 @@ impl Environment {
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
             program: std::env::current_exe().ok(),
-            command_line: std::env::args_os().map(text).collect::<Vec<_>>().join(" "),
-            arguments: std::env::args_os().skip(1).map(text).collect(),
+            command_line: std::env::args_os().map(shown).collect::<Vec<_>>().join(" "),
+            arguments: std::env::args_os().skip(1).map(shown).collect(),
             paint: Paint {
                 colour: anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never,
             },

@@ -73,6 +73,7 @@ impl App {
             gpg,
             keys,
             remotes: self.environment.remotes.clone(),
+            git: self.environment.git.clone(),
         }
     }
 }

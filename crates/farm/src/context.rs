@@ -11,6 +11,7 @@ use farm_resolver::Refusal;
 use farm_signing::{Gpg, KeySource};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
+use crate::git::GitAccess;
 use crate::rules::stage3::sweep_parts;
 use crate::rules::task::{TaskFolders, Watchdog};
 use crate::signing::Signing;
@@ -53,6 +54,8 @@ pub struct Context {
     pub signing: Signing,
     /// What remotes may see of the user's environment.
     pub remotes: Access,
+    /// What git logs in with.
+    pub git: GitAccess,
     /// The folder from which source files are taken, where nothing may be downloaded.
     pub offered: Option<PathBuf>,
     /// The processor of the engine's machine, once somebody asked.
@@ -96,6 +99,7 @@ impl Context {
             signing: Signing::default(),
             offered: None,
             remotes: Access::default(),
+            git: GitAccess::default(),
             processor: OnceLock::new(),
             refusals: Mutex::default(),
             plans: Mutex::default(),

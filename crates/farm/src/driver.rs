@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use farm_engine::{Difference, Driver, Failure, FailureKind, Guard, GuardStore, Key, NodeSpec, Output, Presence, Run};
 use farm_executor::ImageId;
+use farm_manifest::address::redacted;
 use fs_err as fs;
 
 use crate::action::Action;
@@ -114,12 +115,9 @@ impl<'a> FarmDriver<'a> {
         let subjects = self.subjects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         subjects.get(node).cloned().unwrap_or_default()
     }
-}
 
-impl Driver for FarmDriver<'_> {
-    type Action = Action;
-
-    fn run(&self, node: &NodeSpec<Action>, run: &Run<'_>) -> Result<Vec<Output>, Failure> {
+    /// By what there is to do; failures may still show what nobody may see.
+    fn carry_out(&self, node: &NodeSpec<Action>, run: &Run<'_>) -> Result<Vec<Output>, Failure> {
         let context = self.context;
         match &node.action {
             Action::BaseImage { reference } => base::run_image(context, run, &node.name, reference),
@@ -143,6 +141,18 @@ impl Driver for FarmDriver<'_> {
             Action::PublishPkgs(data) => publish_pkgs::run(context, run, node, data),
             Action::PublishImages(data) => publish_images::run(context, run, node, data),
         }
+    }
+}
+
+impl Driver for FarmDriver<'_> {
+    type Action = Action;
+
+    fn run(&self, node: &NodeSpec<Action>, run: &Run<'_>) -> Result<Vec<Output>, Failure> {
+        self.carry_out(node, run).map_err(|failure| Failure {
+            message: redacted(&failure.message).into_owned(),
+            hint: failure.hint.map(|hint| redacted(&hint).into_owned()),
+            ..failure
+        })
     }
 
     fn presence(&self, node: &NodeSpec<Action>, guard: &Guard) -> Presence {

@@ -13,6 +13,7 @@
 //! | folders of repositories | an ebuild's folder its packages, an eclass those that inherit it; `profiles`, `metadata`, `licenses` and `sets` all packages |
 //! | inputs and outputs of tasks | the task |
 //! | the folder packages are published to | `publish-pkgs` |
+//! | files of `secrets:` | nobody: what is built does not depend on them |
 
 use std::collections::BTreeSet;
 

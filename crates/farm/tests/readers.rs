@@ -30,6 +30,8 @@ tasks:
   own: { in: host, inputs: ['src/*.c', doc/], run: 'true > own.out', outputs: [own.out] }
 publish:
   pkgs: { to: "file://ROOT/out/binhost" }
+secrets:
+  lab: { for: "https://example.org/", token_file: lab.token }
 "#;
 
 const FILES: &[(&str, &str)] = &[
@@ -90,6 +92,7 @@ fn plans(nodes: &[&str]) -> Reader {
 fn whatever_is_read_has_a_reader() {
     let (folder, loaded, seen) = farm();
     assert!(seen.len() > FILES.len(), "{seen:?}");
+    assert!(!seen.contains(Utf8Path::new("farms/all/lab.token")), "{seen:?}");
     for path in seen {
         let full = folder.path().join(&path);
         // Folders of which only the names matter are the business of those whose files are in them.
@@ -110,12 +113,13 @@ fn whatever_is_read_has_a_reader() {
 fn each_file_has_its_own() {
     let (folder, loaded, _) = farm();
     let all = ["plan/libs", "plan/binfarm"];
-    let table: [(&str, Vec<Reader>); 25] = [
+    let table: [(&str, Vec<Reader>); 26] = [
         ("farms/all/farm.yaml", vec![Reader::Farm]),
         ("farms/common/farm.yaml", vec![Reader::Farm]),
         ("farms/settings.yaml", vec![Reader::Farm]),
         ("farms/all/farm.lock", vec![Reader::Farm]),
         ("farms/common/farm.lock", vec![]),
+        ("farms/all/lab.token", vec![]),
         ("farms/all/libs.set", vec![plans(&all)]),
         ("profiles/opt/make.conf", vec![plans(&all)]),
         ("profiles/type/dbg/new", vec![plans(&all)]),

@@ -1,9 +1,11 @@
 //! What is wrong with a manifest, and how it is shown.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::address::{masked, redacted};
 use crate::source::Sources;
 use crate::span::{FileId, Span};
 
@@ -31,6 +33,8 @@ pub struct Diagnostic {
     pub labels: Vec<(Span, String)>,
     /// What was probably meant.
     pub help: Option<String>,
+    /// What nobody may see, wherever it would be shown. Passwords in addresses need not be named.
+    pub hidden: Vec<Span>,
 }
 
 impl Diagnostic {
@@ -43,6 +47,7 @@ impl Diagnostic {
             label: String::new(),
             labels: Vec::new(),
             help: None,
+            hidden: Vec::new(),
         }
     }
 
@@ -113,11 +118,12 @@ impl Diagnostics {
     pub fn render(&self, sources: &Sources, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut shown = String::new();
+        let hidden: Vec<Span> = self.0.iter().flat_map(|diagnostic| diagnostic.hidden.clone()).collect();
         for diagnostic in self.0.iter().take(SHOWN) {
             if !shown.is_empty() {
                 shown.push('\n');
             }
-            shown.push_str(&renderer.render(&[diagnostic.group(sources)]));
+            shown.push_str(&renderer.render(&[diagnostic.group(sources, &hidden)]));
             shown.push('\n');
         }
         if let more @ 1.. = self.0.len().saturating_sub(SHOWN) {
@@ -128,45 +134,63 @@ impl Diagnostics {
 }
 
 impl Diagnostic {
-    fn group<'a>(&'a self, sources: &'a Sources) -> Group<'a> {
+    fn group<'a>(&'a self, sources: &'a Sources, hidden: &[Span]) -> Group<'a> {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Note => Level::NOTE,
         };
         // The file of the caret comes first, the others in the order in which they were read.
-        let mut others: BTreeMap<FileId, Vec<(Span, &str)>> = BTreeMap::new();
+        let mut others: BTreeMap<FileId, Vec<(Span, Cow<'a, str>)>> = BTreeMap::new();
         let mut here = vec![];
         for (span, text) in &self.labels {
             if span.file == self.span.file {
-                here.push((*span, text.as_str()));
+                here.push((*span, redacted(text)));
             } else {
-                others.entry(span.file).or_default().push((*span, text.as_str()));
+                others.entry(span.file).or_default().push((*span, redacted(text)));
             }
         }
         let mut primary = AnnotationKind::Primary.span(visible(sources, self.span));
         if !self.label.is_empty() {
-            primary = primary.label(self.label.as_str());
+            primary = primary.label(redacted(&self.label));
         }
-        let mut snippet = snippet(sources, self.span.file).annotation(primary);
+        let mut snippet = snippet(sources, self.span.file, hidden).annotation(primary);
         for (span, text) in here {
             snippet = snippet.annotation(AnnotationKind::Context.span(visible(sources, span)).label(text));
         }
-        let mut group = level.primary_title(self.message.as_str()).element(snippet);
+        let mut group = level.primary_title(redacted(&self.message)).element(snippet);
         for (file, labels) in others {
             let annotations = labels
                 .into_iter()
                 .map(|(span, text)| AnnotationKind::Context.span(visible(sources, span)).label(text));
-            group = group.element(self::snippet(sources, file).annotations(annotations));
+            group = group.element(self::snippet(sources, file, hidden).annotations(annotations));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(redacted(help)));
         }
         group
     }
 }
 
-fn snippet(sources: &Sources, file: FileId) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-    Snippet::source(sources.text(file)).path(sources.path(file).as_str())
+fn snippet<'a>(sources: &'a Sources, file: FileId, hidden: &[Span]) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let hidden: Vec<Span> = hidden.iter().filter(|span| span.file == file).copied().collect();
+    Snippet::source(without(masked(sources.text(file)), &hidden)).path(sources.path(file).as_str())
+}
+
+/// The text with asterisks in these places, each as long as what it stands for.
+fn without<'a>(text: Cow<'a, str>, hidden: &[Span]) -> Cow<'a, str> {
+    if hidden.is_empty() {
+        return text;
+    }
+    let mut bytes = text.into_owned().into_bytes();
+    for span in hidden {
+        let range = span.start()..span.end();
+        for byte in bytes.get_mut(range).unwrap_or_default() {
+            if *byte != b'\n' {
+                *byte = b'*';
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Cuts a span down to its first line: a caret under a whole mapping says less than one under its start.

@@ -10,6 +10,7 @@
 //! Only [`load`] and [`farm_names`] touch the disk; everything below [`Farm`] is plain data. [`edit`] is the way back, for the few things that farm
 //! writes into a manifest.
 
+pub mod address;
 mod arches;
 mod check;
 mod circle;

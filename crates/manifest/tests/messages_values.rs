@@ -2,6 +2,7 @@
 
 mod support;
 
+use farm_manifest::model::SecretAccess;
 use support::{Workspace, all_bad, all_bad_whole};
 
 #[test]
@@ -140,6 +141,75 @@ fn publish_values() {
         "distfiles: { mirrors: [example.org], proxy: x }\n",
         "resolve: [backtrack]\n",
     ]));
+}
+
+#[test]
+fn secret_values() {
+    insta::assert_snapshot!(all_bad(&[
+        "secrets: { a: { for: \"https://example.org/\" } }\n",
+        "secrets: { a: { for: \"https://example.org/\", token_file: t, ssh: agent } }\n",
+        "secrets: { a: { for: example.org/group, token_file: t }, b: { for: \"file:///x\", token_file: t } }\n",
+        "secrets: { a: { for: \"https://me@example.org/\", token_file: t }, b: { for: \"https://me:wheat@example.org/\", token_file: t } }\n",
+        "secrets: { a: { for: \"ssh://example.org/\", token_file: t }, b: { for: \"https://example.org/\", ssh: agent, user: me } }\n",
+        "secrets:\n  a: { for: \"https://example.org/x/\", token_file: t }\n  b: { for: \"https://EXAMPLE.org:443/x\", token_file: u }\n",
+        "secrets: { a: { for: \"https://example.org/\", token_file: ~you/t }, b: { for: \"https://example.com/\", token_file: x/ } }\n",
+        "secrets: { a: { for: \"ssh://example.org/\", ssh: key } }\n",
+        "secrets:\n  a: { for: \"https://example.org/\", token: wheat }\n  b: { for: \"https://example.com/\", password: \"wheat and rye\" }\n",
+    ]));
+}
+
+#[test]
+fn secrets_are_read() {
+    let loaded = Workspace::with(
+        "farm: hep\nvars: { HOST: example.org }\nsecrets:\n  a: { for: \"https://${HOST}/x\", token_file: ../../../t }\n  \
+         b: { for: \"https://${HOST}\", token_file: ~/t, user: me }\n  c: { for: \"ssh://git@${HOST}/\", ssh: agent }\n  \
+         d: { for: \"http://${HOST}/\", token_file: ./a/../t }\n",
+    )
+    .good();
+    let told: Vec<String> = loaded
+        .farm
+        .secrets
+        .iter()
+        .map(|secret| match &secret.access {
+            SecretAccess::Token { file, user } => format!("{} {user} {}", secret.prefix.value, file.value),
+            SecretAccess::Agent => format!("{} agent", secret.prefix.value),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "https://example.org/x oauth2 ../t",
+            "https://example.org/ me ~/t",
+            "ssh://git@example.org/ agent",
+            "http://example.org/ oauth2 farms/hep/t",
+        ]
+    );
+    // What goes over the network as it is, is said.
+    insta::assert_snapshot!(loaded.notes.render(&loaded.sources, false));
+}
+
+/// Whatever is wrong with a line, and whatever stands beside it.
+#[test]
+fn passwords_in_addresses_are_refused_and_not_shown() {
+    let said = all_bad_whole(&[
+        "farm: hep\nbinfarm:\n  base: { image: \"a:1\" }\n  profile: g:x\n  repos:\n    g: { git: \"https://me:wheat@example.org/x.git\" }\n    h: { git: { url: \"ssh://git:wheat@example.org/x.git\", commit: 1 } }\n    i: { git: \"https://wheat@example.org/x.git\" }\n    j: { archive: \"https://me:wheat@example.org/x.tar\" }\n    k: { archive: { url: \"https://me:wheat@example.org/y.tar\" } }\n",
+        "farm: hep\nbinfarm: { base: { stage3: \"https://me:wheat@example.org/s.tar\", signature: \"http://wheat@example.org/s.asc\", keyring: k } }\n",
+        "farm: hep\ndistfiles:\n  mirrors: [\"https://me:wheat@example.org/\"]\n  proxy: \"http://me:wheat@example.org:3128\"\n",
+        "farm: hep\npublish: { pkgs: { to: \"ssss://me:wheat@example.org/x\", url: \"https://me:wheat@example.org/x\" } }\n",
+        "farm: hep\nvars: { A: \"https://me:wheat@example.org/\" }\ndistfiles: { mirrors: [\"${A}\"] }\n",
+        "farm: hep\nflavor: \"https://me:wheat@example.org/\"\n",
+        "farm: hep\nflavour: [https://me:wheat@example.org/\n",
+    ]);
+    assert!(!said.contains("wheat"), "{said}");
+    let outside = Workspace::with("farm: hep\nvars: { A: x }\ndistfiles: { mirrors: [\"${A}\"] }\n")
+        .argument("A", "https://me:wheat@example.org/")
+        .bad();
+    assert!(
+        outside.contains("a password does not belong into a manifest"),
+        "{outside}"
+    );
+    assert!(!outside.contains("wheat"), "{outside}");
+    insta::assert_snapshot!(said);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn space() -> Space {
 }
 
 /// Runs farm with a stat cache that cannot be read, which it says as soon as it needs one. Gives whether it looked closely.
-fn looks_closely(space: &Space, arguments: &[&str]) -> (bool, Ended) {
+pub(crate) fn looks_closely(space: &Space, arguments: &[&str]) -> (bool, Ended) {
     let cache = space.path(".farm/stat-cache");
     let before = fs_err::read(&cache).unwrap();
     fs_err::write(&cache, "nonsense").unwrap();

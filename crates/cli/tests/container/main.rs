@@ -27,6 +27,7 @@ mod rebuild;
 mod records;
 mod refusals;
 mod remotes;
+mod secrets;
 mod serving;
 mod signed;
 mod stages;

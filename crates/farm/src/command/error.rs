@@ -3,6 +3,7 @@
 use farm_engine::{EngineError, Failure, FailureKind};
 use farm_guard_file::OpenError;
 use farm_manifest::LoadError;
+use farm_manifest::address::redacted;
 use farm_store::LockError;
 
 use crate::context::{DISK_FULL, chain, is_disk_full};
@@ -27,7 +28,7 @@ impl FarmError {
     pub fn input(message: impl Into<String>) -> Self {
         Self {
             kind: FailureKind::Input,
-            message: message.into(),
+            message: redacted(&message.into()).into_owned(),
             hint: None,
             rendered: None,
         }
@@ -62,18 +63,20 @@ impl FarmError {
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(redacted(&hint.into()).into_owned());
         self
     }
 }
 
 impl From<Failure> for FarmError {
     fn from(failure: Failure) -> Self {
-        Self {
+        let error = Self {
             kind: failure.kind,
-            message: failure.message,
-            hint: failure.hint,
-            rendered: None,
+            ..Self::input(failure.message)
+        };
+        match failure.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
         }
     }
 }

@@ -3,6 +3,7 @@
 use farm_engine::{Event, EventSink};
 use farm_hosted::HostedSpec;
 use farm_manifest::Loaded;
+use farm_manifest::address::{login, redacted};
 use farm_manifest::model::{Base, GitPin, ImageFrom, RepoSource};
 
 use super::FarmError;
@@ -124,8 +125,12 @@ fn commit_of(answer: &str, behind: &str) -> String {
     found.map_or_else(String::new, |(commit, _)| commit.trim().to_owned())
 }
 
-/// Another flavour's names stay pinned while this one is built.
+/// Another flavour's names stay pinned while this one is built, but for addresses with passwords.
 fn merged(mut former: FarmLock, made: FarmLock) -> FarmLock {
+    // A farm of before they were refused may have left some.
+    former.git.retain(|address, _| login(address).is_none());
+    former.archives.retain(|address, _| login(address).is_none());
+    former.stage3.retain(|address, _| login(address).is_none());
     former.images.extend(made.images);
     former.git.extend(made.git);
     former.archives.extend(made.archives);
@@ -273,6 +278,7 @@ impl Pins<'_> {
     }
 
     fn note(&mut self, name: &str, former: Option<&str>, pinned: &str) {
+        let name = redacted(name);
         match former {
             Some(former) if former == pinned => {}
             Some(former) => self.changes.push(format!("{name}: {former} -> {pinned}")),

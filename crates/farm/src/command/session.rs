@@ -22,6 +22,7 @@ use crate::action::Action;
 use crate::context::{Connect, Context};
 use crate::driver::FarmDriver;
 use crate::elsewhere::Asked;
+use crate::git::{GitAccess, GitEnvironment};
 use crate::lockfile::FarmLock;
 use crate::lower::{UNPINNED_HINT, check, layers, lower};
 use crate::names::{Goal, Wanted};
@@ -56,6 +57,8 @@ pub struct Setup {
     pub keys: KeySource,
     /// What remotes that are published to may see of the user's environment.
     pub remotes: farm_remote::Access,
+    /// What of the user's environment farm must know to call git.
+    pub git: GitEnvironment,
 }
 
 /// Whether a session may change the workspace's state.
@@ -140,6 +143,7 @@ impl Session {
             notes.extend(notes_on(&loaded));
             farms.insert(name.clone(), loaded);
         }
+        let git = GitAccess::new(setup.git.clone()).with_secrets(&farms, &workspace.root)?;
         for message in notes.clone() {
             events.event(&Event::Note { message });
         }
@@ -163,6 +167,7 @@ impl Session {
             epoch: settings.source_date_epoch,
         };
         let mut session = Self::open_state(setup, workspace, basis, hasher, lock, access, events)?;
+        session.context.git = git;
         session.wanted = wanted;
         session.farms = farms;
         session.notes = notes;

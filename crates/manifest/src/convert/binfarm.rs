@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use farm_portage::atom::AtomSyntax;
 
 use super::packages::{atom, packages};
-use super::reference::{address, image_reference};
+use super::reference::{address, image_reference, no_login};
 use super::repo::repos;
 use crate::keys::{BASE_HOSTED, BASE_IMAGE, BASE_STAGE3, BINFARM, LIMITS};
 use crate::model::{Base, Binfarm, HostedBase, Limits, Member, Packages, Repo, Stage3Base, Update};
@@ -191,6 +191,11 @@ fn fetched(reader: &mut Reader<'_>, node: &Node, context: &str) -> Option<Spanne
             .help = Some("write an address with https://, http:// or file://, or a path".to_owned());
         return None;
     }
+    no_login(
+        reader,
+        &address,
+        "this is fetched without a login: name the path of the file",
+    );
     Some(address)
 }
 

@@ -8,6 +8,8 @@ use super::binfarm::{binfarm, layer_names};
 use super::image::images;
 use super::packages::packages;
 use super::publish::publish;
+use super::reference::no_login;
+use super::secret::secrets;
 use super::stage::stages;
 use super::task::tasks;
 use crate::keys::{DISTFILES, FARM, SUBJECT};
@@ -73,6 +75,10 @@ pub(crate) fn farm(
         .take("distfiles")
         .map(|node| distfiles(reader, node))
         .unwrap_or_default();
+    let secrets = fields
+        .take("secrets")
+        .map(|node| secrets(reader, node))
+        .unwrap_or_default();
     let resolve = fields
         .take("resolve")
         .map(|node| resolve(reader, node))
@@ -101,6 +107,7 @@ pub(crate) fn farm(
         tasks,
         publish,
         distfiles,
+        secrets,
         resolve,
     })
 }
@@ -248,6 +255,20 @@ fn distfiles(reader: &mut Reader<'_>, node: &Node) -> Distfiles {
         .map(|node| reader.texts(node, "`mirrors`"))
         .unwrap_or_default();
     let proxy = fields.take("proxy").and_then(|node| reader.text(node, "`proxy`"));
+    for mirror in &mirrors {
+        no_login(
+            reader,
+            mirror,
+            "put the file into the folder that `dir` names, or let the mirror be read without a login",
+        );
+    }
+    if let Some(proxy) = &proxy {
+        no_login(
+            reader,
+            proxy,
+            "put it into the environment (HTTPS_PROXY, HTTP_PROXY), which counts where there is no `proxy`",
+        );
+    }
     for address in mirrors.iter().chain(&proxy) {
         if !address.value.contains("://") {
             reader

@@ -7,6 +7,7 @@ mod packages;
 mod publish;
 mod reference;
 mod repo;
+mod secret;
 mod settings;
 mod stage;
 mod task;

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 
+use crate::address::{Login, login};
 use crate::reader::Reader;
 use crate::span::Spanned;
 use crate::yaml::Node;
@@ -15,6 +16,16 @@ pub(super) fn address(reader: &mut Reader<'_>, node: &Node, context: &str) -> Op
     reader
         .workspace_path(&text, context)
         .map(|path| path.map(Utf8PathBuf::into_string))
+}
+
+/// Refuses an address that could log somebody in: a manifest is committed, and addresses are shown and kept.
+pub(super) fn no_login(reader: &mut Reader<'_>, address: &Spanned<String>, help: &str) {
+    let message = match login(&address.value) {
+        None => return,
+        Some(Login::Password) => "a password does not belong into a manifest",
+        Some(Login::Word) => "who reads there is not said in the address",
+    };
+    reader.error(address.span, message).help = Some(help.to_owned());
 }
 
 /// Reads the reference of an image.

@@ -1,6 +1,7 @@
 //! `repos:` of the binfarm.
 
-use super::reference::{address, image_reference};
+use super::reference::{address, image_reference, no_login};
+use crate::address::without_login;
 use crate::diagnostic::Diagnostic;
 use crate::keys::{ARCHIVE, GIT, REPO};
 use crate::model::{GitPin, Repo, RepoSource};
@@ -102,6 +103,16 @@ fn git(reader: &mut Reader<'_>, node: &Node, beside: [Option<Spanned<String>>; 3
     } else {
         (reader.text(node, "`git`")?, beside)
     };
+    let plain = without_login(&url.value);
+    let secret = if plain.starts_with("http") {
+        "token_file: PATH"
+    } else {
+        "ssh: agent"
+    };
+    let help = format!(
+        "write `{plain}`, and say what git logs in with: `secrets: {{ NAME: {{ for: \"{plain}\", {secret} }} }}`"
+    );
+    no_login(reader, &url, &help);
     let both = [("branch", &branch), ("tag", &tag)];
     for (word, other) in both {
         if let (Some(commit), Some(other)) = (&commit, other) {
@@ -133,12 +144,14 @@ fn git(reader: &mut Reader<'_>, node: &Node, beside: [Option<Spanned<String>>; 3
 fn archive(reader: &mut Reader<'_>, node: &Node, sha256: Option<Spanned<String>>) -> Option<RepoSource> {
     if !matches!(node.kind, Kind::Mapping(_)) {
         return Some(RepoSource::Archive {
-            url: address(reader, node, "`archive`")?,
+            url: archive_address(reader, node, "`archive`")?,
             sha256,
         });
     }
     let mut fields = reader.fields(node, &ARCHIVE, "`archive`")?;
-    let url = fields.take("url").and_then(|node| address(reader, node, "`url`"));
+    let url = fields
+        .take("url")
+        .and_then(|node| archive_address(reader, node, "`url`"));
     let inner = fields
         .take("sha256")
         .and_then(|node| hex_text(reader, node, "`sha256`", &[64]));
@@ -147,6 +160,16 @@ fn archive(reader: &mut Reader<'_>, node: &Node, sha256: Option<Spanned<String>>
         url: url?,
         sha256: inner.or(sha256),
     })
+}
+
+fn archive_address(reader: &mut Reader<'_>, node: &Node, context: &str) -> Option<Spanned<String>> {
+    let url = address(reader, node, context)?;
+    no_login(
+        reader,
+        &url,
+        "archives are fetched without a login: name the path of one, or take the repository by `git`",
+    );
+    Some(url)
 }
 
 fn hex_text(reader: &mut Reader<'_>, node: &Node, context: &str, lengths: &[usize]) -> Option<Spanned<String>> {

@@ -13,6 +13,8 @@ static LATER: Shape = Shape::Map(&Shape::Anything);
 static TASKS: Shape = Shape::Map(&Shape::Section(&TASK));
 static PUBLISH_SHAPE: Shape = Shape::Section(&PUBLISH);
 static DISTFILES_SHAPE: Shape = Shape::Section(&DISTFILES);
+static SECRETS: Shape = Shape::Map(&Shape::Section(&SECRET));
+static SSH: Shape = Shape::Words(&["agent"]);
 static TEXT_OR_TEXTS: Shape = Shape::Either(&[&TEXT, &TEXTS]);
 static STRIP: Shape = Shape::List(&Shape::Words(&["repos", "docs"]));
 static PUBLISH_PKGS_SHAPE: Shape = Shape::Section(&PUBLISH_PKGS);
@@ -69,6 +71,11 @@ pub(crate) static FARM: Section = Section {
         key("tasks", &TASKS, "Anything else: commands with inputs and outputs."),
         key("publish", &PUBLISH_SHAPE, "Where packages and images go."),
         key("distfiles", &DISTFILES_SHAPE, "Where source files are looked for."),
+        key(
+            "secrets",
+            &SECRETS,
+            "What git logs in with, by the beginning of addresses. Where the secrets are stands here, never what they are; nothing is built anew for them.",
+        ),
         key("resolve", &TEXTS, "Options added to the resolver's emerge command."),
     ],
 };
@@ -270,6 +277,33 @@ pub(crate) static DISTFILES: Section = Section {
         key("dir", &TEXT, "A folder that is looked into first."),
         key("mirrors", &TEXTS, "Base addresses tried before a package's own."),
         key("proxy", &TEXT, "The proxy of all fetches."),
+    ],
+};
+
+pub(crate) static SECRET: Section = Section {
+    name: "secret",
+    doc: "What git logs in with where addresses begin in one way: token_file or ssh.",
+    keys: &[
+        required(
+            "for",
+            &TEXT,
+            "The beginning of the addresses: https://HOST[:PORT][/PATH], or ssh://[USER@]HOST[:PORT][/PATH]. Whole names count; of several that fit, the longest.",
+        ),
+        key(
+            "token_file",
+            &TEXT,
+            "For https: a file whose first line is the token, or the password: absolute, ~/PATH, or relative to the folder of the manifest, outside of the workspace as well. Git's helper reads it when the server asks; nobody else may be able to read it.",
+        ),
+        key(
+            "user",
+            &TEXT,
+            "With token_file: the name of the user; oauth2, which most servers take with a token, where none is given.",
+        ),
+        key(
+            "ssh",
+            &SSH,
+            "For ssh: agent, a key of the ssh agent that SSH_AUTH_SOCK names.",
+        ),
     ],
 };
 

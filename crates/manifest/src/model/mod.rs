@@ -7,6 +7,7 @@ mod binfarm;
 mod image;
 mod packages;
 mod publish;
+mod secret;
 mod stage;
 mod target;
 mod task;
@@ -19,6 +20,7 @@ pub use self::binfarm::{Base, Binfarm, GitPin, HostedBase, Limits, Repo, RepoSou
 pub use self::image::{Image, ImageFrom, Strip};
 pub use self::packages::{Dep, Flag, Member, PackageEntry, PackageSettings, Packages, SetFile, SettingsOf};
 pub use self::publish::{Deny, Publish, PublishImages, PublishPkgs};
+pub use self::secret::{Secret, SecretAccess};
 pub use self::stage::Stage;
 pub use self::target::{Target, TargetError, is_target_word};
 pub use self::task::{Place, Run, Task};
@@ -58,6 +60,8 @@ pub struct Farm {
     pub publish: Publish,
     /// Where source files are looked for.
     pub distfiles: Distfiles,
+    /// What git logs in with, in the order of the manifest.
+    pub secrets: Vec<Secret>,
     /// Options added to the resolver's command, in the order written.
     pub resolve: Vec<Spanned<String>>,
 }

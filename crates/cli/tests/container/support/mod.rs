@@ -15,6 +15,8 @@
 mod base;
 mod client;
 mod docker;
+#[expect(dead_code, reason = "the tests without an engine use the rest of it")]
+pub(crate) mod git_server;
 mod host;
 pub(crate) mod nginx;
 mod output;

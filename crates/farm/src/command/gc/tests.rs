@@ -49,6 +49,7 @@ fn setup(root: &Path) -> Setup {
         gpg: farm_signing::Gpg::new("gpg", BTreeMap::new()),
         keys: farm_signing::KeySource::GnuPg(farm_signing::Gpg::new("gpg", BTreeMap::new())),
         remotes: farm_remote::Access::default(),
+        git: crate::git::GitEnvironment::default(),
     }
 }
 
