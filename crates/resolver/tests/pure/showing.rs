@@ -59,7 +59,7 @@ fn former(version: &str, subslot: &str, iuse: &[&str], use_flags: &[&str]) -> Fo
 fn what_was_built_before_is_shown_as_emerge_shows_what_is_installed() {
     let mut plan = plan(&["a", "b", "c", "d"]);
     let lines = [
-        r#"[ebuild  N     ] c/a-2:2/3::r  USE="ssl (-static) -doc" VIDEO_CARDS="i915 -vesa" 12 KiB"#,
+        r#"[ebuild  N     ] c/a-2:2/3::r  USE="ssl -doc (-static)" VIDEO_CARDS="i915 -vesa" 12 KiB"#,
         r#"[ebuild     U ~] c/b-1::r [0::r] USE="ssl* -doc%""#,
         r#"[ebuild  N F   ] c/c-1:0/5::r  USE="-doc" 3 KiB"#,
         r"[ebuild  N     ] c/d-1:7::r  0 KiB",
@@ -105,7 +105,7 @@ fn what_was_built_before_is_shown_as_emerge_shows_what_is_installed() {
     });
     let shown = render(&plan.packages, &known, Colour::Never);
     insta::assert_snapshot!(shown, @r#"
-    [ebuild     U  ] c/a-2:2/3::r [1-r3:2/2::r] USE="ssl%* (-static*) -doc* (-gone%*) (-old%)" VIDEO_CARDS="i915 -vesa% (-vga%)" 12 KiB
+    [ebuild     U  ] c/a-2:2/3::r [1-r3:2/2::r] USE="ssl%* -doc* (-static*) (-gone%*) (-old%)" VIDEO_CARDS="i915 -vesa% (-vga%)" 12 KiB
     [ebuild     UD~] c/b-1::r [1.5::r] USE="ssl%* -doc*"
     [ebuild   Rf   ] c/c-1:0/5::r [1:0/4::r] USE="-doc" 3 KiB
     [ebuild  NS    ] c/d-1:7::r [1:5::r, 2:6/1::r] 0 KiB
