@@ -24,7 +24,8 @@
 //! change its dependants' keys: they are up to date, and their dependants are, too. [`NodeResult::Cutoff`] says so.
 //!
 //! **Needs.** [`Need::Output`] is the usual edge: the digest enters the key. [`Need::Soft`] enters the key as well, but a
-//! dependency that failed counts as [absent](Value::Absent) and stops nobody: for what reports on others. [`Need::BeforeRun`]
+//! dependency that failed counts as [absent](Value::Absent) and stops nobody: for what reports on others. [`Need::Named`] is the usual
+//! edge under a name that does not tell which node it leads to: another node with the same output is the same. [`Need::BeforeRun`]
 //! enters no key: the other node must be up to date when the action runs, and is not even looked at when the action need not run.
 //!
 //! **Expansion.** Some steps are known only when others are done. A node with [`NodeSpec::expands`] is asked for further nodes

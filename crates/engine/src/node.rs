@@ -26,9 +26,33 @@ pub enum Need {
     Output(String),
     /// As [`Need::Output`], but a dependency that failed or was skipped counts as absent instead of stopping this node.
     Soft(String),
+    /// As [`Need::Output`], under a name of its own in the key: where it is the same to this node which of several others it needs, as long
+    /// as their outputs are the same.
+    Named(Box<NamedOutput>),
     /// The other node must be up to date before this one's action runs, and is not looked at when it need not run. What
     /// matters of it is among this node's inputs.
     BeforeRun,
+}
+
+/// An output, and what it is called in the key of the node that needs it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NamedOutput {
+    /// The output's role.
+    pub role: String,
+    /// The name of the input. No other input of the node may have it.
+    pub input: String,
+}
+
+impl Need {
+    /// The role of the output whose digest enters the key; `None` if none does.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Self::Output(role) | Self::Soft(role) => Some(role),
+            Self::Named(named) => Some(&named.role),
+            Self::BeforeRun => None,
+        }
+    }
 }
 
 /// An edge of the graph.
@@ -57,6 +81,17 @@ impl Dependency {
         }
     }
 
+    /// The digest of output `role` of `node` enters the key under the name `input`.
+    pub fn named(node: impl Into<String>, role: impl Into<String>, input: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            need: Need::Named(Box::new(NamedOutput {
+                role: role.into(),
+                input: input.into(),
+            })),
+        }
+    }
+
     /// `node` must be up to date before the action runs.
     pub fn before_run(node: impl Into<String>) -> Self {
         Self {
@@ -66,11 +101,13 @@ impl Dependency {
     }
 
     /// The name of the input that this is of the node which has it: the node without its farm, because a farm may be renamed or
-    /// included without new keys, and the output. Empty if it is none.
+    /// included without new keys, and the output; or the name that it was given. Empty if it is none.
     #[must_use]
     pub fn input_name(&self) -> String {
-        let (Need::Output(role) | Need::Soft(role)) = &self.need else {
-            return String::new();
+        let role = match &self.need {
+            Need::Output(role) | Need::Soft(role) => role,
+            Need::Named(named) => return named.input.clone(),
+            Need::BeforeRun => return String::new(),
         };
         let local = self.node.split_once(':').map_or(self.node.as_str(), |(_, local)| local);
         format!("{local}:{role}")

@@ -111,14 +111,11 @@ fn today<A>(
 
 /// What a dependency gives to a key; `None` where nobody knows yet.
 fn value(dependency: &Dependency, report: Option<&NodeReport>, today: Option<&Today>) -> Option<Value> {
-    let role = match &dependency.need {
-        Need::Output(role) | Need::Soft(role) => role,
-        Need::BeforeRun => return None,
-    };
+    let role = dependency.need.role()?;
     let report = report?;
     if report.state == NodeState::Cached {
         let guard = today?.guard()?;
-        let output = guard.outputs.iter().find(|output| output.role == *role);
+        let output = guard.outputs.iter().find(|output| output.role == role);
         return Some(output.map_or(Value::Absent, |output| Value::Digest(output.digest)));
     }
     let is_lost = matches!(report.result, Some(NodeResult::Failed | NodeResult::Skipped));

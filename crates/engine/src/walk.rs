@@ -20,10 +20,7 @@ pub enum Way {
 /// Whether an edge enters the key of the node that has it, as opposed to one that only says what must be there before.
 #[must_use]
 pub fn is_keyed(need: &Need) -> bool {
-    match need {
-        Need::Output(_) | Need::Soft(_) => true,
-        Need::BeforeRun => false,
-    }
+    need.role().is_some()
 }
 
 /// The edges that a walk may take, both ways.

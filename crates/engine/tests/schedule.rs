@@ -224,6 +224,36 @@ fn what_is_needed_before_a_run_is_only_looked_at_for_a_run() {
 }
 
 #[test]
+fn a_needed_output_may_come_from_a_node_of_another_name() {
+    let needs = |library: &str, other: &str| {
+        vec![
+            node(library, library, vec![]),
+            node(other, "", vec![]),
+            node(
+                "user",
+                "",
+                vec![
+                    Dependency::named(library, "out", "library"),
+                    Dependency::named(other, "out", "a"),
+                ],
+            ),
+        ]
+    };
+    let guards = MemoryGuards::default();
+    let mut fake = Fake::default();
+    fake.makes.insert("library-9", "one");
+    fake.makes.insert("library-10", "one");
+    fake.makes.insert("library-11", "two");
+    run(needs("library-9", "library-x"), &fake, &guards, &Options::default());
+    ran(&fake);
+    // Nor does the order of the nodes' names, which is another one now, say anything.
+    run(needs("library-10", "a"), &fake, &guards, &Options::default());
+    assert_eq!(ran(&fake), ["a", "library-10"].map(str::to_owned).into());
+    run(needs("library-11", "a"), &fake, &guards, &Options::default());
+    assert_eq!(ran(&fake), ["library-11", "user"].map(str::to_owned).into());
+}
+
+#[test]
 fn a_node_brings_forth_others() {
     let guards = MemoryGuards::default();
     let mut fake = Fake::default();

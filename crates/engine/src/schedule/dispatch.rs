@@ -366,17 +366,16 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
         let mut values = Vec::new();
         let mut touched = false;
         for (dependency, &to) in spec.dependencies.iter().zip(self.graph.dependencies(node)) {
-            let (role, soft) = match &dependency.need {
-                Need::BeforeRun => continue,
-                Need::Output(role) => (role, false),
-                Need::Soft(role) => (role, true),
+            let Some(role) = dependency.need.role() else {
+                continue;
             };
+            let soft = matches!(dependency.need, Need::Soft(_));
             let value = match &self.states[to] {
                 State::Done { guard, result, .. } => {
                     touched |= *result == NodeResult::Built;
                     debug_assert!(guard.is_some(), "of a node with dependants it is kept");
                     let mut outputs = guard.iter().flat_map(|guard| &guard.outputs);
-                    let output = outputs.find(|output| output.role == *role);
+                    let output = outputs.find(|output| output.role == role);
                     output.map_or(Value::Absent, |output| Value::Digest(output.digest))
                 }
                 State::Would { .. } => {
@@ -389,6 +388,14 @@ impl<'a, D: Driver> Dispatcher<'a, D> {
                 _ => return Err(State::Skipped(format!("it needs {}", dependency.node))),
             };
             values.push((dependency.input_name(), value));
+        }
+        if spec
+            .dependencies
+            .iter()
+            .any(|dependency| matches!(dependency.need, Need::Named(_)))
+        {
+            // Which nodes they are is not in the key, and so their order must not be.
+            values.sort_by(|(name, _), (other, _)| name.cmp(other));
         }
         Ok((values, touched))
     }

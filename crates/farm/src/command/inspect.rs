@@ -165,10 +165,7 @@ pub fn graph(setup: &Setup, words: &Words, events: &dyn EventSink) -> Result<Gra
             state,
         });
         for dependency in &spec.dependencies {
-            let output = match &dependency.need {
-                farm_engine::Need::BeforeRun => None,
-                farm_engine::Need::Output(role) | farm_engine::Need::Soft(role) => Some(role.clone()),
-            };
+            let output = dependency.need.role().map(str::to_owned);
             view.edges.push(GraphEdge {
                 from: spec.name.clone(),
                 to: dependency.node.clone(),

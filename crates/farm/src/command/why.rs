@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farm_engine::walk::{Edges, Way, Ways};
 use farm_engine::{
-    Change, EventSink, Graph, Guard, Need, NodeId, NodeReport, NodeResult, NodeState, Reason, Today, is_keyed,
+    Change, EventSink, Graph, Guard, NodeId, NodeReport, NodeResult, NodeState, Reason, Today, is_keyed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -246,11 +246,8 @@ fn role(graph: &Graph<Action>, node: NodeId, other: NodeId) -> String {
     let needs = graph.spec(node).dependencies.iter().zip(graph.dependencies(node));
     let roles = needs
         .filter(|(_, to)| **to == other)
-        .filter_map(|(dependency, _)| match &dependency.need {
-            Need::Output(role) | Need::Soft(role) => Some(role.clone()),
-            Need::BeforeRun => None,
-        });
-    roles.min().unwrap_or_default()
+        .filter_map(|(dependency, _)| dependency.need.role());
+    roles.min().unwrap_or_default().to_owned()
 }
 
 /// Whether a node was built with other keys after `guard`.

@@ -59,6 +59,13 @@ impl InstalledAbi {
 /// The output of a node of this rule, and of a package where ABIs count.
 pub const ROLE: &str = "abi";
 
+/// What the ABI of a package that farm builds is called in the keys of those that are built with it: without the version, which is in the
+/// digest where it counts.
+#[must_use]
+pub fn input_name(package: &Package) -> String {
+    format!("pkg/{}/{}:{}:{ROLE}", package.category, package.name, package.slot)
+}
+
 /// The node that looks at the packages of `root` for their ABIs. It is a node of its own, as only farms with `rebuild: abi` want it and it costs a
 /// look into every library.
 #[must_use]

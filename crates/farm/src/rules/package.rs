@@ -121,10 +121,8 @@ pub fn node(
     inputs.extend(reached(data.rebuild, planned));
     inputs.extend(capabilities_input(&data.container));
 
-    let dependencies: Vec<(String, String)> = planned
-        .dependencies
-        .iter()
-        .map(|&index| &joined.packages[index])
+    let others = || planned.dependencies.iter().map(|&index| &joined.packages[index]);
+    let dependencies: Vec<(String, String)> = others()
         .map(|other| (node_name(&data.farm, other), other.package.cpv.clone()))
         .collect();
     let distfiles: Vec<(String, String)> = package
@@ -132,16 +130,19 @@ pub fn node(
         .iter()
         .map(|file| (fetch::name(&data.farm, file, fetches), file.name.clone()))
         .collect();
-    let used: fn(&str) -> Dependency = match data.rebuild {
-        Rebuild::Exact => |node| Dependency::output(node, "interface"),
-        Rebuild::Abi => |node| Dependency::output(node, abi::ROLE),
-        Rebuild::Portage => |node| Dependency::before_run(node),
+    let used = |other: &PlannedPackage| {
+        let node = node_name(&data.farm, other);
+        match data.rebuild {
+            Rebuild::Exact => Dependency::output(node, "interface"),
+            // A version that shows the same is the same to whoever is built with it.
+            Rebuild::Abi => Dependency::named(node, abi::ROLE, abi::input_name(&other.package)),
+            Rebuild::Portage => Dependency::before_run(node),
+        }
     };
-    let mut edges: Vec<Dependency> = dependencies.iter().map(|(node, _)| used(node)).collect();
+    let mut edges: Vec<Dependency> = others().map(used).collect();
     if data.rebuild == Rebuild::Exact {
         // What farm built of the root is known better than by what the root says of it.
-        let made = planned.made.iter().map(|&index| &joined.below[index]);
-        edges.extend(made.map(|other| used(&node_name(&data.farm, other))));
+        edges.extend(planned.made.iter().map(|&index| used(&joined.below[index])));
     }
     edges.extend(distfiles.iter().map(|(node, _)| Dependency::before_run(node)));
     edges.push(Dependency::before_run(&data.root));
