@@ -11,6 +11,7 @@ use farm_resolver::Refusal;
 use farm_signing::{Gpg, KeySource};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
+use crate::live_pins::LivePins;
 use crate::rules::stage3::sweep_parts;
 use crate::rules::task::{TaskFolders, Watchdog};
 use crate::signing::Signing;
@@ -55,6 +56,8 @@ pub struct Context {
     pub remotes: Access,
     /// The folder from which source files are taken, where nothing may be downloaded.
     pub offered: Option<PathBuf>,
+    /// What the branches and tags of live ebuilds are pinned to.
+    pub live: LivePins,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
     /// What Portage refused in this run, by the node of the plan.
@@ -96,6 +99,7 @@ impl Context {
             signing: Signing::default(),
             offered: None,
             remotes: Access::default(),
+            live: LivePins::default(),
             processor: OnceLock::new(),
             refusals: Mutex::default(),
             plans: Mutex::default(),

@@ -41,7 +41,16 @@ impl Goal {
         let first = text.split('/').next().unwrap_or(text);
         if matches!(
             first,
-            "abi" | "plan" | "generation" | "fetch" | "repo" | "root" | "base" | "stage-root" | "stage-archive"
+            "abi"
+                | "plan"
+                | "generation"
+                | "fetch"
+                | "live"
+                | "repo"
+                | "root"
+                | "base"
+                | "stage-root"
+                | "stage-archive"
         ) {
             return Ok(Self::Node(text.to_owned()));
         }
@@ -54,7 +63,7 @@ impl Goal {
         match self {
             Self::Everything | Self::Sources => true,
             Self::Target(target) => !matches!(target, Target::Task(_)),
-            Self::Node(name) => ["fetch/", "generation/", "root/", "stage-"]
+            Self::Node(name) => ["fetch/", "live/", "generation/", "root/", "stage-"]
                 .iter()
                 .any(|kind| name.starts_with(kind)),
         }
@@ -99,7 +108,9 @@ impl Wanted {
 
 fn goal_wants(goal: &Goal, local: &str, kind: &str, subjects: &[String]) -> bool {
     let target = match goal {
-        Goal::Everything => return !matches!(kind, "publish" | "fetch" | "env") && !local.starts_with("repo/"),
+        Goal::Everything => {
+            return !matches!(kind, "publish" | "fetch" | "live" | "env") && !local.starts_with("repo/");
+        }
         Goal::Sources => return kind == "fetch",
         Goal::Node(name) => return local == name,
         Goal::Target(target) => target,

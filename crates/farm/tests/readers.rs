@@ -30,6 +30,8 @@ tasks:
   own: { in: host, inputs: ['src/*.c', doc/], run: 'true > own.out', outputs: [own.out] }
 publish:
   pkgs: { to: "file://ROOT/out/binhost" }
+live:
+  app-misc/own: { path: ../../own }
 "#;
 
 const FILES: &[(&str, &str)] = &[
@@ -110,7 +112,7 @@ fn whatever_is_read_has_a_reader() {
 fn each_file_has_its_own() {
     let (folder, loaded, _) = farm();
     let all = ["plan/libs", "plan/binfarm"];
-    let table: [(&str, Vec<Reader>); 25] = [
+    let table: [(&str, Vec<Reader>); 26] = [
         ("farms/all/farm.yaml", vec![Reader::Farm]),
         ("farms/common/farm.yaml", vec![Reader::Farm]),
         ("farms/settings.yaml", vec![Reader::Farm]),
@@ -149,6 +151,7 @@ fn each_file_has_its_own() {
         ),
         ("farms/all/src/new.c", vec![node("task/own")]),
         ("farms/common/shared.out", vec![node("task/shared")]),
+        ("own/deep/new.c", vec![Reader::Packages("app-misc/own".to_owned())]),
         ("out/binhost/default/Packages", vec![node("publish-pkgs")]),
     ];
     for (path, expected) in table {

@@ -97,9 +97,13 @@ pub(crate) fn unpinnable(package: &Package) -> Option<String> {
     if !package.properties.iter().any(|property| property == "live") {
         return None;
     }
-    let other = OTHER_ECLASSES.into_iter().find(|name| package.eclasses.contains_key(*name));
+    let other = OTHER_ECLASSES
+        .into_iter()
+        .find(|name| package.eclasses.contains_key(*name));
     if let Some(eclass) = other {
-        return Some(format!("it inherits {eclass}.eclass, and farm pins git repositories only"));
+        return Some(format!(
+            "it inherits {eclass}.eclass, and farm pins git repositories only"
+        ));
     }
     let Some(live) = &package.live else {
         return Some("nobody asked it for its source".to_owned());

@@ -15,6 +15,7 @@ mod generations;
 mod isolation;
 mod job_tokens;
 mod kills;
+mod live;
 mod native;
 mod patches;
 mod plan_write;

@@ -6,6 +6,7 @@ use std::path::Path;
 use camino::Utf8Path;
 use farm_domain::action::Action;
 use farm_domain::context::Context;
+use farm_domain::live_pins::Asking;
 use farm_domain::lockfile::FarmLock;
 use farm_domain::lower::{check, lower};
 use farm_domain::rules::NETWORK;
@@ -34,7 +35,7 @@ pub(crate) struct Node {
 }
 
 /// So many kinds of nodes there are.
-pub(crate) const KINDS: usize = 20;
+pub(crate) const KINDS: usize = 21;
 
 /// A number for each kind of node. Whoever adds one adds it to the workspace as well.
 fn kind_of(action: &Action) -> usize {
@@ -62,6 +63,7 @@ fn kind_of(action: &Action) -> usize {
         Action::StageArchive(_) => 17,
         Action::Stage(_) => 18,
         Action::Abis { .. } => 19,
+        Action::Live(_) => 20,
         Action::Settled(_) | Action::Source(_) | Action::Trial(_) => unreachable!("no manifest says that"),
     }
 }
@@ -95,6 +97,7 @@ pub(crate) fn all(workspace: &Path, farm: &str) -> Vec<Node> {
         }),
     );
     let lock = FarmLock::read(&root.join("farms").join(farm).join("farm.lock").into_std_path_buf()).unwrap();
+    context.live.know(farm, lock.live.clone(), Asking::No);
     let mut graph = Graph::new();
     graph.add(lower(&context, &loaded, &lock).unwrap()).unwrap();
     let guards = MemoryGuards::default();

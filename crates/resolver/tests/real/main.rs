@@ -2,6 +2,7 @@
 
 mod client;
 mod imported;
+mod live;
 mod native;
 mod plans;
 mod refusals;

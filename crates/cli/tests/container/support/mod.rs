@@ -13,6 +13,7 @@
 mod base;
 mod client;
 mod docker;
+mod git_server;
 mod host;
 pub(crate) mod nginx;
 mod output;
@@ -22,9 +23,10 @@ pub(crate) mod registry;
 mod running;
 mod space;
 
-pub(crate) use base::{Variant, base_image, base_lock, client_image};
+pub(crate) use base::{Variant, base_image, base_lock, client_image, git_image};
 pub(crate) use client::Client;
 pub(crate) use docker::{docker, image_exists, remove_tags};
+pub(crate) use git_server::GitServer;
 pub(crate) use host::{Mounted, User};
 pub(crate) use output::Output;
 pub(crate) use running::{Running, reached};
