@@ -87,7 +87,7 @@ impl LivePins {
             match look_up(context, uri, name) {
                 Ok(commit) => {
                     if let Asking::ForGood(path) = &asking {
-                        write(path, &key(uri, name), &commit).map_err(as_failure)?;
+                        write(path, &key(uri, name), &commit).map_err(|error| as_failure(&error))?;
                     }
                     if let Some(known) = self.farms().get_mut(farm) {
                         known.pins.insert(key(uri, name), commit.clone());
@@ -147,7 +147,7 @@ fn write(path: &std::path::Path, key: &str, commit: &str) -> Result<(), FarmErro
     Ok(())
 }
 
-fn as_failure(error: FarmError) -> Failure {
+fn as_failure(error: &FarmError) -> Failure {
     Failure::new(FailureKind::Environment, format!("the lock file: {}", error.message))
 }
 

@@ -51,6 +51,7 @@ fn manifest_with(section: &str, key: &str) -> Option<String> {
         "publish" => format!("{start}publish: {value}\n"),
         "publish-pkgs" => format!("{start}publish: {{ pkgs: {value} }}\n"),
         "publish-images" => format!("{start}publish: {{ images: {value} }}\n"),
+        "live" => format!("{start}live: {{ a/b: {value} }}\n"),
         "distfiles" => format!("{start}distfiles: {value}\n"),
         _ => return None,
     })

@@ -269,15 +269,25 @@ fn a_folder_in_the_place_of_a_repository() {
     assert!(!lock.contains("[live]"), "{lock}");
     assert_eq!(ran(&space), (false, false));
 
-    for (path, text) in [("x.o", "object"), ("built/more", "more"), ("answer", "mine\n")] {
+    for (path, text) in [
+        ("x.o", "object"),
+        ("built/more", "more"),
+        ("new/x.o", ""),
+        ("answer", "mine\n"),
+    ] {
         space.write(&code(path), text);
         assert_eq!(ran(&space), (false, false), "{path}");
     }
+    assert_eq!(ran(&space), (false, false), "by what the last run saw");
     space.write(&code("answer"), "mine again\n");
     assert_eq!(ran(&space), (true, true), "an edit");
     assert_said(&space, "answer: mine again");
     space.write(&code("new/file"), "");
-    assert_eq!(ran(&space), (true, true), "a file that git does not know");
+    assert_eq!(
+        ran(&space),
+        (true, true),
+        "a file that git does not know, in a folder of ignored ones"
+    );
     space.chmod(&code("new/file"), 0o755);
     assert_eq!(ran(&space), (true, true), "a file that can be executed");
     space.write(&code(".gitignore"), "*.o\nbuilt/\nnew/\n");

@@ -156,7 +156,7 @@ pub fn node(
         edges.extend(made.map(|other| used(&node_name(&data.farm, other))));
     }
     edges.extend(distfiles.iter().map(|(node, _)| Dependency::before_run(node)));
-    edges.extend(live.iter().map(|node| Dependency::before_run(node)));
+    edges.extend(live.iter().map(Dependency::before_run));
     edges.push(Dependency::before_run(&data.root));
     edges.extend(data.repos.iter().map(|(_, node)| Dependency::before_run(node)));
     NodeSpec {

@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use farm_engine::{Class, Digest, Failure, FailureKind, Input, NodeSpec, Output, Run};
+use farm_engine::{Class, Digest, Failure, FailureKind, Input, NodeSpec, Output, Run, Value};
 use farm_image::{Parents, TreeNode, tree_tar};
 use farm_resolver::{LiveRef, LiveSource, Package};
 
@@ -129,11 +129,12 @@ impl LiveData {
     /// What tells two sources apart.
     #[must_use]
     pub fn identity(&self) -> String {
-        let inputs = self.inputs().into_iter();
-        let words: Vec<String> = inputs
-            .map(|input| format!("{} {:?}", input.name, input.value))
-            .collect();
-        words.join("\n")
+        let line = |input: Input| match input.value {
+            Value::Text(text) => format!("{}={text}\n", input.name),
+            Value::Digest(digest) => format!("{}:{digest}\n", input.name),
+            Value::Absent => format!("{}\n", input.name),
+        };
+        self.inputs().into_iter().map(line).collect()
     }
 
     /// The digest of the source. It is what the commits say, and not what the repositories weigh: git packs them otherwise every time.
