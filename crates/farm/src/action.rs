@@ -14,6 +14,7 @@ use crate::files::Files;
 use crate::rules::fetch::FetchData;
 use crate::rules::image::ImageData;
 use crate::rules::join::JoinData;
+use crate::rules::live::LiveData;
 use crate::rules::package::PackageData;
 use crate::rules::publish_images::PublishImagesData;
 use crate::rules::publish_pkgs::PublishPkgsData;
@@ -63,6 +64,8 @@ pub enum Action {
     Settled(Key),
     /// A source file.
     Fetch(Box<FetchData>),
+    /// The pinned source of a live ebuild.
+    Live(Box<LiveData>),
     /// A binary package.
     Package(Box<PackageData>),
     /// The source that a package is built from, patched.

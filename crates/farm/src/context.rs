@@ -12,6 +12,7 @@ use farm_signing::{Gpg, KeySource};
 use farm_store::{Blob, FileHasher, ReadError, Store};
 
 use crate::git::GitAccess;
+use crate::live_pins::LivePins;
 use crate::rules::stage3::sweep_parts;
 use crate::rules::task::{TaskFolders, Watchdog};
 use crate::signing::Signing;
@@ -58,6 +59,8 @@ pub struct Context {
     pub git: GitAccess,
     /// The folder from which source files are taken, where nothing may be downloaded.
     pub offered: Option<PathBuf>,
+    /// What the branches and tags of live ebuilds are pinned to.
+    pub live: LivePins,
     /// The processor of the engine's machine, once somebody asked.
     pub(crate) processor: OnceLock<Digest>,
     /// What Portage refused in this run, by the node of the plan.
@@ -100,6 +103,7 @@ impl Context {
             offered: None,
             remotes: Access::default(),
             git: GitAccess::default(),
+            live: LivePins::default(),
             processor: OnceLock::new(),
             refusals: Mutex::default(),
             plans: Mutex::default(),

@@ -16,8 +16,8 @@ use crate::elsewhere::{self, Asked};
 use crate::names::{Wanted, farm, local};
 use crate::place::Place;
 use crate::rules::{
-    abi, base, differences, fetch, image, join, package, publish_images, publish_pkgs, quickpkg, repo, resolve, root,
-    source, stage, stage3, task,
+    abi, base, differences, fetch, image, join, live, package, publish_images, publish_pkgs, quickpkg, repo, resolve,
+    root, source, stage, stage3, task,
 };
 
 /// The engine's driver for farms.
@@ -131,6 +131,7 @@ impl<'a> FarmDriver<'a> {
             Action::Join(data) => join::run(context, run, node, data),
             Action::Settled(_) => Err(Failure::new(FailureKind::Bug, "a settled node is not run")),
             Action::Fetch(data) => fetch::run(context, run, &node.name, data),
+            Action::Live(data) => live::run(context, run, &node.name, data),
             Action::Package(data) => package::run(context, run, node, data),
             Action::Source(data) => source::run(context, run, node, data),
             Action::Trial(data) => source::run_trial(context, run, node, data),

@@ -12,6 +12,7 @@ pub mod elsewhere;
 pub mod fetcher;
 pub mod files;
 pub mod git;
+pub mod live_pins;
 pub mod lockfile;
 pub mod lower;
 pub mod names;

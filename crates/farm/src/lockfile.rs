@@ -30,6 +30,9 @@ pub struct FarmLock {
     /// Archive addresses to SHA-256, hexadecimal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub archives: BTreeMap<String, String>,
+    /// Repositories of live ebuilds, `URI#HEAD` or `URI#refs/…`, to commits; of an annotated tag, to the tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub live: BTreeMap<String, String>,
     /// Stage3 archives by address or path. Of each the signature was good when it was pinned.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stage3: BTreeMap<String, Stage3Pin>,
@@ -45,6 +48,7 @@ impl Default for FarmLock {
             images: BTreeMap::new(),
             git: BTreeMap::new(),
             archives: BTreeMap::new(),
+            live: BTreeMap::new(),
             stage3: BTreeMap::new(),
             hosted: Vec::new(),
         }

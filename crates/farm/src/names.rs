@@ -45,6 +45,7 @@ impl Goal {
                 | "plan"
                 | "generation"
                 | "fetch"
+                | "live"
                 | "repo"
                 | "root"
                 | "base"
@@ -63,7 +64,7 @@ impl Goal {
         match self {
             Self::Everything | Self::Sources => true,
             Self::Target(target) => !matches!(target, Target::Task(_)),
-            Self::Node(name) => ["fetch/", "generation/", "quickpkg", "root/", "stage-"]
+            Self::Node(name) => ["fetch/", "generation/", "live/", "quickpkg", "root/", "stage-"]
                 .iter()
                 .any(|kind| name.starts_with(kind)),
         }
@@ -109,7 +110,7 @@ impl Wanted {
 fn goal_wants(goal: &Goal, local: &str, kind: &str, subjects: &[String]) -> bool {
     let target = match goal {
         Goal::Everything => {
-            return !matches!(kind, "publish" | "quickpkg" | "fetch" | "env") && !local.starts_with("repo/");
+            return !matches!(kind, "publish" | "quickpkg" | "fetch" | "live" | "env") && !local.starts_with("repo/");
         }
         Goal::Sources => return kind == "fetch",
         Goal::Node(name) => return local == name,

@@ -11,6 +11,7 @@
 //! | scripts of a stage | the image that it is packed from |
 //! | literal files and scripts of the root | `root`, and all that plans bring forth |
 //! | folders of repositories | an ebuild's folder its packages, an eclass those that inherit it; `profiles`, `metadata`, `licenses` and `sets` all packages |
+//! | folders of `live:` | the packages that they are named for |
 //! | inputs and outputs of tasks | the task |
 //! | the folder packages are published to | `publish-pkgs` |
 //! | files of `secrets:` | nobody: what is built does not depend on them |
@@ -148,6 +149,11 @@ impl<'a> Readers<'a> {
             self.files
                 .extend(stage.scripts.iter().map(|script| (script.value.clone(), root.clone())));
         }
+        let checkouts = farm.live.iter();
+        self.folders.extend(checkouts.map(|entry| {
+            let reader = Reader::Packages(entry.package.value.clone());
+            (entry.path.value.clone(), Folder::Of(reader))
+        }));
         for repo in &binfarm.repos {
             let name = repo.name.value.clone();
             match &repo.source {

@@ -32,6 +32,8 @@ publish:
   pkgs: { to: "file://ROOT/out/binhost" }
 secrets:
   lab: { for: "https://example.org/", token_file: lab.token }
+live:
+  app-misc/own: { path: ../../own }
 "#;
 
 const FILES: &[(&str, &str)] = &[
@@ -113,7 +115,7 @@ fn whatever_is_read_has_a_reader() {
 fn each_file_has_its_own() {
     let (folder, loaded, _) = farm();
     let all = ["plan/libs", "plan/binfarm"];
-    let table: [(&str, Vec<Reader>); 26] = [
+    let table: [(&str, Vec<Reader>); 27] = [
         ("farms/all/farm.yaml", vec![Reader::Farm]),
         ("farms/common/farm.yaml", vec![Reader::Farm]),
         ("farms/settings.yaml", vec![Reader::Farm]),
@@ -153,6 +155,7 @@ fn each_file_has_its_own() {
         ),
         ("farms/all/src/new.c", vec![node("task/own")]),
         ("farms/common/shared.out", vec![node("task/shared")]),
+        ("own/deep/new.c", vec![Reader::Packages("app-misc/own".to_owned())]),
         ("out/binhost/default/Packages", vec![node("publish-pkgs")]),
     ];
     for (path, expected) in table {

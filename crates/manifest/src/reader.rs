@@ -312,6 +312,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The same for what may lie outside of the workspace: the path then begins with `..`.
+    pub(crate) fn any_path(&self, text: &Spanned<String>) -> Spanned<Utf8PathBuf> {
+        let written = Utf8Path::new(&text.value);
+        if written.is_absolute() {
+            return Spanned::new(written.to_owned(), text.span);
+        }
+        let mut path = Utf8PathBuf::new();
+        for component in self.folder(text.span).join(written).components() {
+            match component {
+                Utf8Component::CurDir => {}
+                Utf8Component::ParentDir if path.file_name().is_some() => {
+                    path.pop();
+                }
+                other => path.push(other),
+            }
+        }
+        Spanned::new(path, text.span)
+    }
+
     /// The folder of the file that a span lies in, relative to the workspace.
     pub(crate) fn folder(&self, span: Span) -> Utf8PathBuf {
         self.sources

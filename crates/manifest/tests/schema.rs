@@ -52,6 +52,7 @@ fn manifest_with(section: &str, key: &str) -> Option<String> {
         "publish-pkgs" => format!("{start}publish: {{ pkgs: {value} }}\n"),
         "publish-images" => format!("{start}publish: {{ images: {value} }}\n"),
         "secret" => format!("{start}secrets: {{ s: {value} }}\n"),
+        "live" => format!("{start}live: {{ a/b: {value} }}\n"),
         "distfiles" => format!("{start}distfiles: {value}\n"),
         _ => return None,
     })

@@ -4,6 +4,7 @@ import hashlib
 import os
 
 import client
+import live
 import native
 import vdb
 
@@ -216,7 +217,7 @@ def package(resolver, graph, node, installed):
     replaces, operation = operation_of(resolver, node)
     if replaces is not None:
         installed.add(replaces)
-    return {
+    record = {
         "cpv": str(node.cpv),
         "category": node.cpv.cpv_split[0],
         "name": node.cpv.cpv_split[1],
@@ -244,6 +245,9 @@ def package(resolver, graph, node, installed):
         },
         "configuration": configuration(settings, node),
     }
+    if "live" in node.properties:
+        record["live"] = live.source(resolver, settings, path)
+    return record
 
 
 def version_of(cpv):

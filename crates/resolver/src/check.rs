@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::{Package, Plan};
+use crate::{Package, Plan, live};
 
 /// What tells a compiler to look at the machine it runs on. The last is Rust's.
 const NATIVE: [&str; 4] = ["-march=native", "-mcpu=native", "-mtune=native", "target-cpu=native"];
@@ -11,10 +11,12 @@ const NATIVE: [&str; 4] = ["-march=native", "-mcpu=native", "-mtune=native", "ta
 /// A package whose key would not decide its bytes. All are the user's to mend.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unsound {
-    /// The ebuild takes the head of a branch, which is another thing every day.
+    /// A live ebuild whose source farm cannot pin to a commit.
     Live {
         /// `category/PF`.
         cpv: String,
+        /// Why not.
+        why: String,
     },
     /// The compiler would look at the machine it happens to run on, and farm cannot say in other words what it would find. Of packages and
     /// variables with one reason the first stands for all.
@@ -40,7 +42,7 @@ pub enum Unsound {
 impl fmt::Display for Unsound {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Live { cpv } => write!(formatter, "{cpv} is a live ebuild: pin it to a commit"),
+            Self::Live { cpv, why } => write!(formatter, "{cpv} is a live ebuild that cannot be pinned: {why}"),
             Self::Native {
                 option,
                 why,
@@ -61,9 +63,10 @@ pub fn unsound(plan: &Plan) -> Vec<Unsound> {
     let mut found = Vec::new();
     let mut reasons = BTreeSet::new();
     for (index, package) in plan.packages.iter().enumerate() {
-        if package.properties.iter().any(|property| property == "live") {
+        if let Some(why) = live::unpinnable(package) {
             found.push(Unsound::Live {
                 cpv: package.cpv.clone(),
+                why,
             });
         }
         for (variable, option) in native_words(package) {

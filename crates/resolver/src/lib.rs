@@ -12,6 +12,7 @@ mod build_root;
 mod check;
 mod graph;
 mod join;
+pub mod live;
 pub mod mergelist;
 mod native;
 mod plan;
@@ -25,6 +26,7 @@ pub use answer::{Answer, AnswerError, Outcome};
 pub use build_root::{BuildRoot, ClosureError, CycleEdge, LeftOut, LeftOutReason, closures, runtime_closure};
 pub use check::{Unsound, native_word, unsound};
 pub use join::{Disagreement, Instance, JoinError, Joined, join};
+pub use live::{LiveRef, LiveSource};
 pub use native::Native;
 pub use plan::{
     Configuration, Dependencies, DependencyKind, DistFile, Eclass, Edge, Installed, NodeRef, Operation, Package, Plan,

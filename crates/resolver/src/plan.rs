@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Native;
+use crate::{LiveSource, Native};
 
 /// A resolved subject. All lists are in an order that depends on nothing but the decision itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,9 @@ pub struct Package {
     /// The variables in which `native` was replaced. Portage computes them anew where the package is built, so that it has to be told.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub explicit: BTreeSet<String>,
+    /// Of a live ebuild, what it says of its source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveSource>,
     /// Files of the user's configuration and of profiles that act on this package's build and are not in its environment.
     pub configuration: Vec<Configuration>,
 }

@@ -4,8 +4,9 @@
 //! answer should lie where no package looks (such as `/var/tmp/farm`). Python 3.9 or newer and Portage must be in the root.
 
 /// The program's files: name in its folder, text. All of them enter the key of a plan.
-pub const FILES: [(&str, &str); 6] = [
+pub const FILES: [(&str, &str); 7] = [
     ("client.py", include_str!("../program/client.py")),
+    ("live.py", include_str!("../program/live.py")),
     ("native.py", include_str!("../program/native.py")),
     ("plan.py", include_str!("../program/plan.py")),
     ("refusal.py", include_str!("../program/refusal.py")),

@@ -16,6 +16,7 @@ mod generations;
 mod isolation;
 mod job_tokens;
 mod kills;
+mod live;
 mod native;
 mod patches;
 mod plan_release;

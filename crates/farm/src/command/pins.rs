@@ -10,6 +10,7 @@ use super::FarmError;
 use crate::context::{Context, executor_failure};
 use crate::fetcher;
 use crate::git::git;
+use crate::live_pins;
 use crate::lockfile::FarmLock;
 use crate::rules::stage3::{Stage3Pin, Stage3Source};
 
@@ -80,6 +81,7 @@ pub fn pin(
             pins.image(reference)?;
         }
     }
+    pins.live()?;
     let Pins {
         former,
         lock: made,
@@ -134,6 +136,7 @@ fn merged(mut former: FarmLock, made: FarmLock) -> FarmLock {
     former.images.extend(made.images);
     former.git.extend(made.git);
     former.archives.extend(made.archives);
+    former.live.extend(made.live);
     former.stage3.extend(made.stage3);
     for lock in made.hosted {
         if !former.hosted.contains(&lock) {
@@ -213,6 +216,29 @@ impl Pins<'_> {
         };
         self.note(url, former.as_deref(), &pinned);
         self.lock.archives.insert(url.to_owned(), pinned);
+        Ok(())
+    }
+
+    /// Moves what live ebuilds are pinned to. Which there are, the manifest does not say: what is in the lock file is looked up, and plans
+    /// add to it.
+    fn live(&mut self) -> Result<(), FarmError> {
+        if self.pinning == Pinning::AddMissing {
+            return Ok(());
+        }
+        for (key, former) in self.former.live.clone() {
+            let (uri, name) = live_pins::split(&key).ok_or_else(|| {
+                FarmError::input(format!(
+                    "the lock file has `{key}` in its table `live`, which is no address and name"
+                ))
+                .hint("remove the line: `farm build` pins what is missing")
+            })?;
+            let pinned = live_pins::look_up(self.context, uri, name).map_err(|failure| {
+                FarmError::from(failure)
+                    .hint("if no package takes its source from there any more, remove the line from farm.lock")
+            })?;
+            self.note(&key, Some(&former), &pinned);
+            self.lock.live.insert(key, pinned);
+        }
         Ok(())
     }
 

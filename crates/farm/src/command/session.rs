@@ -23,6 +23,7 @@ use crate::context::{Connect, Context};
 use crate::driver::FarmDriver;
 use crate::elsewhere::Asked;
 use crate::git::{GitAccess, GitEnvironment};
+use crate::live_pins::Asking;
 use crate::lockfile::FarmLock;
 use crate::lower::{UNPINNED_HINT, check, layers, lower};
 use crate::names::{Goal, Wanted};
@@ -255,6 +256,12 @@ impl Session {
             if access == Access::Write && lock != former {
                 lock.write(&path)?;
             }
+            let asking = match access {
+                Access::Read => Asking::No,
+                Access::DryRun => Asking::ForThisRun,
+                Access::Write => Asking::ForGood(path),
+            };
+            self.context.live.know(name, lock.live.clone(), asking);
             let nodes = match lower(&self.context, loaded, &lock) {
                 // Whoever only looks learns from the manifest what there is; names are pinned by the first build.
                 Err(error) if access == Access::Read && error.hint.as_deref() == Some(UNPINNED_HINT) => continue,
@@ -288,6 +295,12 @@ impl Session {
             driver.name_images()?;
         }
         self.check_found(&driver, &summary)?;
+        let notes = self.unused_checkouts(&summary)?;
+        for message in &notes {
+            let message = message.clone();
+            events.event(&Event::Note { message });
+        }
+        self.notes.extend(notes);
         self.asked = driver.asked();
         self.subjects = driver.into_subjects();
         Ok(summary)
@@ -362,6 +375,41 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// What there is to say of folders that no live package of the plans is built from.
+    fn unused_checkouts(&self, summary: &Summary) -> Result<Vec<String>, FarmError> {
+        let mut notes = Vec::new();
+        for (farm, loaded) in self.farms.iter().filter(|(_, loaded)| !loaded.farm.live.is_empty()) {
+            let made = summary
+                .nodes
+                .iter()
+                .any(|node| node.name == format!("{farm}:plan") && node.result.is_some_and(is_success));
+            if !made {
+                continue;
+            }
+            let mut planned = BTreeMap::new();
+            for local in crate::lower::plan_nodes() {
+                let Some(guard) = self.context.plan(&format!("{farm}:{local}")) else {
+                    continue;
+                };
+                for found in crate::rules::join::read(&self.context, &guard)?.packages {
+                    let name = format!("{}/{}", found.package.category, found.package.name);
+                    *planned.entry(name).or_insert(false) |= found.package.live.is_some();
+                }
+            }
+            for entry in &loaded.farm.live {
+                let name = &entry.package.value;
+                let why = match planned.get(name) {
+                    Some(true) => continue,
+                    Some(false) => "its ebuild is not a live one, so that it is built from its source files",
+                    None => "no plan has it",
+                };
+                let place = loaded.sources.place(entry.package.span);
+                notes.push(format!("{place}: `live:` names {name} in vain: {why}"));
+            }
+        }
+        Ok(notes)
     }
 
     fn not_found(&self, farm: &str, goal: &Goal) -> FarmError {

@@ -17,7 +17,7 @@ pub use self::environment::GitEnvironment;
 use crate::context::Context;
 
 /// Variables with which git, run from a hook, would work in another repository.
-const MISLEADING: &[&str] = &[
+pub(crate) const MISLEADING: &[&str] = &[
     "GIT_COMMON_DIR",
     "GIT_DIR",
     "GIT_INDEX_FILE",

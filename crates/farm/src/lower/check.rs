@@ -41,6 +41,7 @@ pub fn check(loaded: &Loaded, workspace: &Path) -> Result<(), FarmError> {
             }));
         }
     }
+    checkouts(farm, workspace, &mut mistakes);
     address(farm, &mut mistakes);
     tasks::check(farm, workspace, &mut mistakes)?;
     if mistakes.is_empty() {
@@ -88,6 +89,23 @@ fn needs(farm: &Farm, mistakes: &mut Vec<Diagnostic>) {
     let of_images = farm.publish.images.iter().flat_map(|images| &images.needs);
     for need in of_pkgs.chain(of_images) {
         refuse(need, false);
+    }
+}
+
+/// Folders in the place of repositories that are none.
+fn checkouts(farm: &Farm, workspace: &Path, mistakes: &mut Vec<Diagnostic>) {
+    for entry in &farm.live {
+        let folder = workspace.join(&entry.path.value);
+        let message = match fs_err::metadata(&folder) {
+            Ok(found) if found.is_dir() => continue,
+            Ok(_) => format!("{} is no folder", entry.path.value),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("there is no {}", entry.path.value),
+            Err(error) => format!("{} cannot be looked at: {error}", entry.path.value),
+        };
+        mistakes.push(
+            Diagnostic::error(entry.path.span, message)
+                .help("`path` is the folder with the source of the package, relative to the folder of the manifest"),
+        );
     }
 }
 

@@ -6,7 +6,7 @@ mod images;
 mod publish;
 mod tasks;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
@@ -30,6 +30,7 @@ use crate::files::{FileNode, Files};
 use crate::lockfile::FarmLock;
 use crate::names::{BOOTSTRAP, TOOLS_SUBJECT, image_word};
 use crate::rules::join::JoinData;
+use crate::rules::live::checkout::Checkout;
 use crate::rules::repo::RepoSourcePinned;
 use crate::rules::stage3::{Stage3Data, Stage3Source};
 use crate::rules::{abi, base, join, repo, resolve, root, stage3};
@@ -192,6 +193,7 @@ impl Lowering<'_> {
             repos,
             settings: Arc::new(settings(self.loaded, binfarm)?),
             container: container(binfarm),
+            live: Arc::new(self.checkouts()?),
             options,
         };
         let subjects = self.subjects(&planning, late)?;
@@ -283,6 +285,7 @@ impl Lowering<'_> {
             settings: Arc::clone(&planning.settings),
             container: planning.container.clone(),
             sources: self.sources(),
+            live: Arc::clone(&planning.live),
             rebuild: self.farm.rebuild,
             abis: (self.farm.rebuild == Rebuild::Abi).then(|| abis(root)),
             bootstrap: None,
@@ -369,6 +372,17 @@ impl Lowering<'_> {
         })
     }
 
+    /// The folders that stand in for the repositories of live ebuilds.
+    fn checkouts(&self) -> Result<BTreeMap<String, Arc<Checkout>>, FarmError> {
+        let mut found = BTreeMap::new();
+        for entry in &self.farm.live {
+            let folder = self.context.workspace.join(&entry.path.value);
+            let checkout = Checkout::look(self.context, &folder, &self.context.hasher)?;
+            found.insert(entry.package.value.clone(), Arc::new(checkout));
+        }
+        Ok(found)
+    }
+
     fn git_pin(&self, url: &str, branch: Option<&str>) -> Result<String, FarmError> {
         let key = git_key(url, branch);
         self.lock.git.get(&key).cloned().ok_or_else(|| unpinned(&key))
@@ -422,6 +436,7 @@ struct Planning<'a> {
     repos: Vec<(String, String)>,
     settings: Arc<Settings>,
     container: ContainerData,
+    live: Arc<BTreeMap<String, Arc<Checkout>>>,
     options: Vec<String>,
 }
 

@@ -9,6 +9,7 @@ pub mod image;
 pub mod image_config;
 mod jobs;
 pub mod join;
+pub mod live;
 pub mod package;
 pub mod publish_images;
 pub mod publish_list;

@@ -22,6 +22,7 @@ use super::container::{self, ContainerRun, capabilities_input};
 use super::fetch;
 use super::jobs;
 use super::join::{JoinData, JoinedPlan, PlannedPackage};
+use super::live::{self, LiveData};
 use super::repo::OpenRepo;
 use super::resolve::{PREPARE, settings_upload};
 use super::source;
@@ -31,7 +32,7 @@ use crate::files::{FileNode, Files};
 use crate::pkgdir::{self, Kept};
 use crate::place::{self, Place};
 use crate::settings::Settings;
-use crate::upload::{STAGING, Upload};
+use crate::upload::{self, STAGING, Upload};
 
 /// Installs the dependencies as they are in the plan.
 const INSTALL: &str = r#"set -e
@@ -65,6 +66,8 @@ pub struct PackageData {
     pub dependencies: Vec<(String, String)>,
     /// Nodes of its source files, and their names in DISTDIR.
     pub distfiles: Vec<(String, String)>,
+    /// The node of the source of a live ebuild.
+    pub live: Option<String>,
     /// The root's node.
     pub root: String,
     /// Repositories and their nodes.
@@ -90,6 +93,7 @@ pub fn node(
     joined: &JoinedPlan,
     planned: &PlannedPackage,
     fetches: &BTreeMap<String, String>,
+    live: Option<(String, LiveData)>,
     epoch: u64,
 ) -> NodeSpec<Action> {
     let package = &planned.package;
@@ -120,6 +124,14 @@ pub fn node(
     }
     inputs.extend(reached(data.rebuild, planned));
     inputs.extend(capabilities_input(&data.container));
+    let live = live.map(|(node, source)| {
+        inputs.push(Input::digest("script/live", Digest::of(live::OFFER.as_bytes())));
+        inputs.extend(source.inputs().into_iter().map(|input| Input {
+            name: format!("live/{}", input.name),
+            ..input
+        }));
+        node
+    });
 
     let others = || planned.dependencies.iter().map(|&index| &joined.packages[index]);
     let dependencies: Vec<(String, String)> = others()
@@ -145,6 +157,7 @@ pub fn node(
         edges.extend(planned.made.iter().map(|&index| used(&joined.below[index])));
     }
     edges.extend(distfiles.iter().map(|(node, _)| Dependency::before_run(node)));
+    edges.extend(live.iter().map(Dependency::before_run));
     edges.push(Dependency::before_run(&data.root));
     edges.extend(data.repos.iter().map(|(_, node)| Dependency::before_run(node)));
     NodeSpec {
@@ -160,6 +173,7 @@ pub fn node(
             package: package.clone(),
             dependencies,
             distfiles,
+            live,
             root: data.root.clone(),
             repos: data.repos.clone(),
             settings: Arc::clone(settings),
@@ -257,9 +271,10 @@ pub(super) fn run_in_root(
     let names: String = installed.iter().map(|(cpv, _)| format!("={cpv}\n")).collect();
     staged.insert("dependencies".to_owned(), FileNode::text(names));
     staged.insert("prepare.sh".to_owned(), FileNode::program(PREPARE));
+    let offer = if data.live.is_some() { live::OFFER } else { "" };
     staged.insert(
         "build.sh".to_owned(),
-        FileNode::program([INSTALL, work.script].concat()),
+        FileNode::program([INSTALL, offer, work.script].concat()),
     );
     staged.insert("jobs.sh".to_owned(), FileNode::program(jobs::OFFER));
     let packages = pkgdir::upload(context, &format!("{STAGING}/packages"), &installed)?.files(STAGING, staged);
@@ -279,7 +294,11 @@ pub(super) fn run_in_root(
             place::blob(needed(node)?, "file")?,
         );
     }
-    let files: Vec<Box<dyn TarSource>> = vec![Box::new(settings), Box::new(packages), Box::new(distfiles)];
+    let mut files: Vec<Box<dyn TarSource>> = vec![Box::new(settings), Box::new(packages), Box::new(distfiles)];
+    if let Some(node) = &data.live {
+        let blob = place::blob(needed(node)?, live::ROLE)?;
+        files.push(upload::tar(&context.store, &blob));
+    }
 
     let mut env = explicit_flags(&data.package);
     // For what does not look for tokens. It is a guess, and what it makes of it is not counted.

@@ -82,6 +82,6 @@ fn whoever_fetches_or_sends_takes_a_connection() {
         .filter(|node| node.network)
         .map(|node| node.kind)
         .collect();
-    // Bases, repositories that are not folders, source files, images that are pushed.
-    assert_eq!(kinds, [0, 1, 3, 5, 6, 9, 15, 16].into());
+    // Bases, repositories that are not folders, source files, sources of live ebuilds, images that are pushed.
+    assert_eq!(kinds, [0, 1, 3, 5, 6, 9, 15, 16, 20].into());
 }

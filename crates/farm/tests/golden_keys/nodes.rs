@@ -6,6 +6,7 @@ use std::path::Path;
 use camino::Utf8Path;
 use farm_domain::action::Action;
 use farm_domain::context::Context;
+use farm_domain::live_pins::Asking;
 use farm_domain::lockfile::FarmLock;
 use farm_domain::lower::{check, lower};
 use farm_domain::rules::NETWORK;
@@ -63,6 +64,7 @@ fn kind_of(action: &Action) -> usize {
         Action::Stage(_) => 18,
         Action::Abis { .. } => 19,
         Action::Quickpkg { .. } => 20,
+        Action::Live(_) => 21,
         Action::Settled(_) | Action::Source(_) | Action::Trial(_) => unreachable!("no manifest says that"),
     }
 }
@@ -96,6 +98,7 @@ pub(crate) fn all(workspace: &Path, farm: &str) -> Vec<Node> {
         }),
     );
     let lock = FarmLock::read(&root.join("farms").join(farm).join("farm.lock").into_std_path_buf()).unwrap();
+    context.live.know(farm, lock.live.clone(), Asking::No);
     let mut graph = Graph::new();
     graph.add(lower(&context, &loaded, &lock).unwrap()).unwrap();
     let guards = MemoryGuards::default();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
+use farm_portage::name::{Category, PackageName};
 
 use super::binfarm::{binfarm, layer_names};
 use super::image::images;
@@ -12,8 +13,8 @@ use super::reference::no_login;
 use super::secret::secrets;
 use super::stage::stages;
 use super::task::tasks;
-use crate::keys::{DISTFILES, FARM, SUBJECT};
-use crate::model::{Distfiles, Farm, NotYet, Publish, Rebuild, Subject, Variable};
+use crate::keys::{DISTFILES, FARM, LIVE_CHECKOUT, SUBJECT};
+use crate::model::{Distfiles, Farm, LiveCheckout, NotYet, Publish, Rebuild, Subject, Variable};
 use crate::near;
 use crate::reader::Reader;
 use crate::span::Spanned;
@@ -71,6 +72,7 @@ pub(crate) fn farm(
         (Some(node), Some(flavour)) => publish(reader, node, flavour, &tasks, &images),
         _ => Publish::default(),
     };
+    let live = fields.take("live").map(|node| live(reader, node)).unwrap_or_default();
     let distfiles = fields
         .take("distfiles")
         .map(|node| distfiles(reader, node))
@@ -106,6 +108,7 @@ pub(crate) fn farm(
         disks,
         tasks,
         publish,
+        live,
         distfiles,
         secrets,
         resolve,
@@ -243,6 +246,35 @@ fn not_yet(reader: &mut Reader<'_>, node: &Node, context: &str) -> Vec<NotYet> {
             span: entry.key.span,
         })
         .collect()
+}
+
+fn live(reader: &mut Reader<'_>, node: &Node) -> Vec<LiveCheckout> {
+    let entries = reader.entries(node, "`live`");
+    let mut found = Vec::new();
+    for Entry { key, value } in entries {
+        let context = format!("`{}`", key.text);
+        if !is_package(&key.text) {
+            reader.error(key.span, format!("{context} is no package")).help =
+                Some("write it as CATEGORY/NAME, without a version".to_owned());
+            continue;
+        }
+        let Some(mut fields) = reader.fields(value, &LIVE_CHECKOUT, &context) else {
+            continue;
+        };
+        if let Some(path) = fields.take("path").and_then(|node| reader.text(node, "`path`")) {
+            let path = reader.any_path(&path);
+            let package = Spanned::new(key.text.clone(), key.span);
+            found.push(LiveCheckout { package, path });
+        }
+        fields.finish();
+    }
+    found
+}
+
+/// Whether a text is `CATEGORY/NAME`.
+fn is_package(text: &str) -> bool {
+    let names = text.split_once('/');
+    names.is_some_and(|(category, name)| Category::parse(category).is_ok() && PackageName::parse(name).is_ok())
 }
 
 fn distfiles(reader: &mut Reader<'_>, node: &Node) -> Distfiles {

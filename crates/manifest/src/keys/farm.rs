@@ -12,6 +12,7 @@ static STAGES: Shape = Shape::Map(&Shape::Section(&STAGE));
 static LATER: Shape = Shape::Map(&Shape::Anything);
 static TASKS: Shape = Shape::Map(&Shape::Section(&TASK));
 static PUBLISH_SHAPE: Shape = Shape::Section(&PUBLISH);
+static LIVE: Shape = Shape::Map(&Shape::Section(&LIVE_CHECKOUT));
 static DISTFILES_SHAPE: Shape = Shape::Section(&DISTFILES);
 static SECRETS: Shape = Shape::Map(&Shape::Section(&SECRET));
 static SSH: Shape = Shape::Words(&["agent"]);
@@ -70,6 +71,11 @@ pub(crate) static FARM: Section = Section {
         key("disks", &LATER, "Bootable disk images; not built yet."),
         key("tasks", &TASKS, "Anything else: commands with inputs and outputs."),
         key("publish", &PUBLISH_SHAPE, "Where packages and images go."),
+        key(
+            "live",
+            &LIVE,
+            "Folders that live packages are built from, in place of their repositories.",
+        ),
         key("distfiles", &DISTFILES_SHAPE, "Where source files are looked for."),
         key(
             "secrets",
@@ -165,6 +171,16 @@ pub(crate) static STAGE: Section = Section {
             "The OpenPGP key that signs the archive (NAME.tar.zst.asc): fingerprint, long key id or e-mail address.",
         ),
     ],
+};
+
+pub(crate) static LIVE_CHECKOUT: Section = Section {
+    name: "live",
+    doc: "A folder that a live package is built from.",
+    keys: &[required(
+        "path",
+        &TEXT,
+        "The folder, relative to that of the manifest: all files in it that git does not ignore, committed or not. It may lie outside of the workspace.",
+    )],
 };
 
 pub(crate) static TASK: Section = Section {

@@ -62,6 +62,8 @@ pub struct Farm {
     pub distfiles: Distfiles,
     /// What git logs in with, in the order of the manifest.
     pub secrets: Vec<Secret>,
+    /// Folders that live packages are built from, in the order of the manifest.
+    pub live: Vec<LiveCheckout>,
     /// Options added to the resolver's command, in the order written.
     pub resolve: Vec<Spanned<String>>,
 }
@@ -176,6 +178,15 @@ pub struct NotYet {
     pub name: String,
     /// Where that name is written.
     pub span: Span,
+}
+
+/// A folder that a live package is built from in place of its repository (`live:`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveCheckout {
+    /// `CATEGORY/NAME`.
+    pub package: Spanned<String>,
+    /// The folder, relative to the workspace or absolute. It may lie outside of the workspace.
+    pub path: Spanned<Utf8PathBuf>,
 }
 
 /// Where source files are looked for (`distfiles:`).

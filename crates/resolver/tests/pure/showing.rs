@@ -205,7 +205,7 @@ fn what_must_not_be_built_is_named() {
     assert_eq!(
         found,
         [
-            "c/a-1 is a live ebuild: pin it to a commit",
+            "c/a-1 is a live ebuild that cannot be pinned: nobody asked it for its source",
             "the Manifest of c/b-1 has no size and hash of b.tar.gz",
         ]
     );

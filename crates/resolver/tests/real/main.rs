@@ -2,6 +2,7 @@
 
 mod client;
 mod imported;
+mod live;
 mod marks;
 mod native;
 mod plans;

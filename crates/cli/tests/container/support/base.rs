@@ -26,6 +26,12 @@ pub(crate) fn client_image() -> &'static str {
     NAME.get_or_init(|| made("farm-client", "packages: [debugedit, gnupg, pax-utils]"))
 }
 
+/// The same with git, which live ebuilds call.
+pub(crate) fn git_image() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| made("farm-git", "packages: [debugedit, git, pax-utils]"))
+}
+
 /// The Debian packages of the example's base, as its manifest has them.
 const PACKAGES: &str = "packages: [debugedit, pax-utils]";
 

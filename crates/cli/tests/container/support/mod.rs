@@ -15,6 +15,7 @@
 mod base;
 mod client;
 mod docker;
+mod git_daemon;
 #[expect(dead_code, reason = "the tests without an engine use the rest of it")]
 pub(crate) mod git_server;
 mod host;
@@ -28,9 +29,10 @@ mod running;
 mod space;
 mod weekly;
 
-pub(crate) use base::{Variant, base_image, base_lock, client_image};
+pub(crate) use base::{Variant, base_image, base_lock, client_image, git_image};
 pub(crate) use client::Client;
 pub(crate) use docker::{docker, image_exists, remove_tags};
+pub(crate) use git_daemon::GitDaemon;
 pub(crate) use host::{Mounted, User};
 pub(crate) use output::Output;
 pub(crate) use parts::{OVERLAY, Part};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use farm_engine::{Dependency, Failure, NodeSpec};
 
-use super::super::{fetch, image, package, publish_images, publish_pkgs, quickpkg, stage};
+use super::super::{fetch, image, live, package, publish_images, publish_pkgs, quickpkg, stage};
 use super::{Brings, FarmParts, JoinData, JoinedPlan, PlannedPackage};
 use crate::action::Action;
 use crate::context::Context;
 use crate::names::TOOLS_SUBJECT;
+use crate::rules::live::LiveData;
 
 /// Everything below a plan: fetches, packages, and of a farm binhost, images, publications, and tasks that need them; of a generation the
 /// root, and what comes after it.
@@ -59,10 +60,49 @@ fn packages(context: &Context, data: &JoinData, joined: &JoinedPlan) -> Vec<Node
             }
         }
     }
+    let mut sources = live_sources(context, data, joined);
     for planned in &joined.packages {
-        nodes.push(package::node(data, joined, planned, &fetches, context.epoch));
+        let source = sources.by_package.remove(&planned.name);
+        nodes.push(package::node(data, joined, planned, &fetches, source, context.epoch));
     }
+    nodes.extend(sources.nodes);
     nodes
+}
+
+/// What live ebuilds are built from.
+struct LiveSources {
+    /// By the name of the package: the source's node, and what it is.
+    by_package: BTreeMap<String, (String, LiveData)>,
+    /// What is not there for a lower generation already.
+    nodes: Vec<NodeSpec<Action>>,
+}
+
+/// The sources of live ebuilds. Packages of one repository share a source, if they want the same of it: it is called after the first of them.
+fn live_sources(context: &Context, data: &JoinData, joined: &JoinedPlan) -> LiveSources {
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let mut sources = LiveSources {
+        by_package: BTreeMap::new(),
+        nodes: Vec::new(),
+    };
+    for (planned, is_new) in joined
+        .below
+        .iter()
+        .map(|planned| (planned, false))
+        .chain(joined.packages.iter().map(|planned| (planned, true)))
+    {
+        let Some(source) = LiveData::of(context, &data.farm, &planned.package, &data.live) else {
+            continue;
+        };
+        let own = format!("{}:live/{}", data.farm, planned.name);
+        let name = names.entry(source.identity()).or_insert_with(|| own.clone()).clone();
+        if is_new && name == own {
+            sources
+                .nodes
+                .push(live::node(name.clone(), source.clone(), context.epoch));
+        }
+        sources.by_package.insert(planned.name.clone(), (name, source));
+    }
+    sources
 }
 
 fn node_and_cpv(farm: &str, planned: &PlannedPackage) -> (String, String) {

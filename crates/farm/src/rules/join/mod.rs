@@ -15,6 +15,7 @@ use farm_resolver::{Answer, Instance, JoinError, Native, Outcome, Plan, Root, jo
 
 pub use self::expand::expand;
 pub use self::joined::{JoinedPlan, PlannedPackage, SubjectPlan, read};
+use super::live::checkout::Checkout;
 use super::repo::OpenRepo;
 use super::scan::InstalledSet;
 use super::{abi, image, publish_images, publish_pkgs, stage};
@@ -45,6 +46,8 @@ pub struct JoinData {
     pub container: ContainerData,
     /// Where sources come from.
     pub sources: Sources,
+    /// Folders that stand in for the repositories of live ebuilds, by `CATEGORY/NAME`.
+    pub live: Arc<BTreeMap<String, Arc<Checkout>>>,
     /// How far a changed dependency reaches.
     pub rebuild: Rebuild,
     /// The node that has the ABIs of the root's packages, where these count.
