@@ -266,7 +266,8 @@ fn addresses_that_cannot_be_published_to() {
         // Who publishes is not shown.
         let shown = to.replace(":secret@", ":***@").replace("https://me@", "https://***@");
         assert!(
-            run.stderr.contains(&format!("`{shown}` cannot be published to: {more}")),
+            run.stderr
+                .contains(&format!("`{shown}` cannot be published to: {more}")),
             "{}",
             run.stderr
         );
