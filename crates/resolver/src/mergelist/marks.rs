@@ -17,15 +17,17 @@ pub(super) fn operation(package: &Package, before: &Before) -> Operation {
         Before::OtherSlots(_) => return Operation::NewSlot,
         Before::Slot(former) => former,
     };
-    let versions = (Version::parse(&package.version), Version::parse(&former.version));
-    let order = match versions {
-        (Ok(new), Ok(old)) => new.vercmp(&old),
-        _ => package.version.cmp(&former.version),
-    };
-    match order {
+    match order(&package.version, &former.version) {
         Ordering::Equal => Operation::Rebuild,
         Ordering::Greater => Operation::Upgrade,
         Ordering::Less => Operation::Downgrade,
+    }
+}
+
+fn order(one: &str, other: &str) -> Ordering {
+    match (Version::parse(one), Version::parse(other)) {
+        (Ok(one), Ok(other)) => one.vercmp(&other),
+        _ => one.cmp(other),
     }
 }
 
@@ -40,8 +42,13 @@ pub(super) fn marked(package: &Package, before: &Before, has_files: bool) -> Str
     }
     let (old, flags) = match before {
         Before::Root => return format!("[{}{}] {}", line.kind, String::from_iter(marks), line.rest),
-        Before::Slot(former) => (std::slice::from_ref(former), Some(former)),
-        Before::OtherSlots(others) => (others.as_slice(), None),
+        Before::Slot(former) => (vec![former.clone()], Some(former.clone())),
+        Before::OtherSlots(others) => {
+            let mut others = others.clone();
+            others.sort_by(|one, other| order(&one.version, &other.version));
+            let highest = others.last().cloned();
+            (others, highest)
+        }
     };
     let operation = operation(package, before);
     let says: [(usize, char, &[Operation]); 5] = [
@@ -72,7 +79,7 @@ pub(super) fn marked(package: &Package, before: &Before, has_files: bool) -> Str
             })
             .cloned()
             .collect(),
-        _ => old.to_vec(),
+        _ => old,
     };
     let is_new_slot = operation == Operation::NewSlot;
     let versions: Vec<String> = shown
@@ -90,7 +97,7 @@ pub(super) fn marked(package: &Package, before: &Before, has_files: bool) -> Str
         String::from_iter(marks),
         slot(package, &shown, is_new_slot),
         package.repository,
-        groups(package, use_flags, flags)
+        groups(package, use_flags, flags.as_ref())
     )
     .trim_end()
     .to_owned()
