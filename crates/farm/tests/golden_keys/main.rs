@@ -83,5 +83,5 @@ fn whoever_fetches_or_sends_takes_a_connection() {
         .map(|node| node.kind)
         .collect();
     // Bases, repositories that are not folders, source files, sources of live ebuilds, images that are pushed.
-    assert_eq!(kinds, [0, 1, 3, 5, 6, 9, 15, 16, 20].into());
+    assert_eq!(kinds, [0, 1, 3, 5, 6, 9, 15, 16, 21].into());
 }
