@@ -1,6 +1,7 @@
 """What a live ebuild says of its source, in the variables of git-r3.eclass."""
 
 import os
+import re
 import tempfile
 
 NAMES = (
@@ -80,7 +81,9 @@ def describe(words):
 
 def reason(text):
     """What an ebuild died of, without paths that are other ones the next time."""
-    lines = [line.strip().lstrip("* ").strip() for line in text.splitlines()]
+    # Whatever Portage is told of colours, its messages about ebuilds have them.
+    plain = re.sub("\x1b\\[[0-9;]*m", "", text)
+    lines = [line.strip().lstrip("* ") for line in plain.splitlines()]
     for position, line in enumerate(lines):
         if line.startswith("ERROR: ") and position + 1 < len(lines):
             return lines[position + 1]
