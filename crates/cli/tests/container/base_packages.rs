@@ -278,7 +278,7 @@ fn what_nobody_built_anew_is_published_as_the_base_has_it() {
     assert_eq!(patched["dev-libs/l03-1.0"].0, "2", "{patched:?}");
     wanted.insert("dev-libs/l03-1.0".to_owned(), patched["dev-libs/l03-1.0"].clone());
     assert_eq!(patched, wanted, "nothing else is another instance");
-    fresh.emerge("--oneshot --update dev-libs/l03");
+    fresh.emerge("--oneshot --update --deep dev-libs/l03");
     assert_eq!(fresh.shell("cat /usr/share/parts/l03"), "l03 with a patch");
 
     // What a generation builds anew takes the place of what the base has.
