@@ -47,8 +47,8 @@ fn flags(flags: &[&str]) -> BTreeSet<String> {
 fn former(version: &str, subslot: &str, iuse: &[&str], use_flags: &[&str]) -> Former {
     Former {
         version: version.into(),
-        slot: subslot.split('/').next().unwrap().into(),
-        subslot: subslot.rsplit('/').next().unwrap().into(),
+        slot: subslot.split('/').next().unwrap_or_default().into(),
+        subslot: subslot.rsplit('/').next().unwrap_or_default().into(),
         repository: "r".into(),
         iuse: Some(flags(iuse)),
         use_flags: flags(use_flags),
