@@ -36,7 +36,7 @@ fn a_plan_says_what_the_next_publication_would_change() {
     assert!(nothing.stdout.starts_with(&first), "{nothing}");
     assert!(nothing.stdout.contains("\ntiny: 4 new, 0 gone,"), "{nothing}");
 
-    package(&space, "dev-libs/need-1", "need", "");
+    package(&space, "dev-libs/need-1", "");
     space.edit(
         MANIFEST,
         "subjects:\n",
@@ -51,7 +51,7 @@ fn a_plan_says_what_the_next_publication_would_change() {
 
     // One goes, one comes, one has another flag, one another version; of one only the source is another one.
     space.edit(MANIFEST, "packages: [dev-libs/need]", "packages: [dev-libs/other]");
-    package(&space, "dev-libs/other-1", "other", "");
+    package(&space, "dev-libs/other-1", "");
     space.edit(MANIFEST, "app-misc/leaf -upper ", "app-misc/leaf upper ");
     let ebuild = "farms/tiny/overlay/dev-libs/bar/bar-2.0.ebuild";
     space.write("farms/tiny/overlay/dev-libs/bar/bar-2.1.ebuild", space.read(ebuild));
@@ -104,7 +104,7 @@ fn a_plan_says_what_the_next_publication_would_change() {
     let server = Nginx::take_puts(&www);
     let server_address = server.url();
     let to = format!("PKGS={server_address}/pkgs");
-    package(&space, "dev-libs/other-1", "other", "RESTRICT=bindist");
+    package(&space, "dev-libs/other-1", "RESTRICT=bindist");
     let _ = space.farm(&["publish-pkgs", "tiny", "--unsigned", &to]).succeeded();
     fs::remove_dir_all(space.path(".farm/published")).unwrap();
     let remote = diff(&space, &to);
