@@ -244,12 +244,12 @@ fn a_needed_output_may_come_from_a_node_of_another_name() {
     fake.makes.insert("library-9", "one");
     fake.makes.insert("library-10", "one");
     fake.makes.insert("library-11", "two");
-    run(needs("library-9", "library-x"), &fake, &guards, &Options::default());
+    run(needs("library-9", "library-x"), &fake, &guards, &Options::build(2));
     ran(&fake);
     // Nor does the order of the nodes' names, which is another one now, say anything.
-    run(needs("library-10", "a"), &fake, &guards, &Options::default());
+    run(needs("library-10", "a"), &fake, &guards, &Options::build(2));
     assert_eq!(ran(&fake), ["a", "library-10"].map(str::to_owned).into());
-    run(needs("library-11", "a"), &fake, &guards, &Options::default());
+    run(needs("library-11", "a"), &fake, &guards, &Options::build(2));
     assert_eq!(ran(&fake), ["library-11", "user"].map(str::to_owned).into());
 }
 
