@@ -122,10 +122,7 @@ impl Fake<'_> {
         }
         let mut values = Vec::new();
         for (dependency, guard) in node.dependencies.iter().zip(&run.dependencies) {
-            let role = match &dependency.need {
-                Need::Output(role) | Need::Soft(role) => Some(role),
-                Need::BeforeRun => None,
-            };
+            let role = dependency.need.role();
             let soft = matches!(dependency.need, Need::Soft(_));
             let Some(guard) = guard else {
                 if !soft {
