@@ -5,62 +5,27 @@ use std::path::PathBuf;
 
 use camino::Utf8Path;
 use farm_engine::{Class, Event, EventSink, Graph, Options, Summary, SystemClock};
-use farm_executor::CancelToken;
 use farm_guard_file::{GuardFile, Mode};
 use farm_manifest::model::Target;
 use farm_manifest::{Loaded, Overrides};
-use farm_signing::{Gpg, KeySource};
 use farm_store::{DirLock, FileHasher, Store};
 use fs_err as fs;
 
 use super::clean::lock;
+use super::goals::{check_goals, notes_on};
 use super::killed::{RunningMark, workspace_id, workspace_id_or_new};
-use super::outer_jobs::OuterJobs;
 use super::pins::{Pinning, pin};
-use super::{FarmError, Words, damage};
+use super::{FarmError, Setup, Words, damage};
 use crate::action::Action;
-use crate::context::{Connect, Context};
+use crate::context::Context;
 use crate::driver::FarmDriver;
 use crate::elsewhere::Asked;
-use crate::git::{GitAccess, GitEnvironment};
+use crate::git::GitAccess;
 use crate::live_pins::Asking;
 use crate::lockfile::FarmLock;
-use crate::lower::{UNPINNED_HINT, check, layers, lower};
+use crate::lower::{UNPINNED_HINT, check, lower};
 use crate::names::{Goal, Wanted};
-use crate::settings::losing_lines;
 use crate::workspace::Workspace;
-
-/// What a command is given by the program.
-pub struct Setup {
-    /// `-C`.
-    pub workspace: Option<PathBuf>,
-    /// Where the program was started.
-    pub current_dir: PathBuf,
-    /// The `FARM_*` variables, by full name.
-    pub environment: BTreeMap<String, String>,
-    /// Room for big temporary files.
-    pub scratch: PathBuf,
-    /// Makes the connection to an executor. Taken by the first command that is run.
-    pub connect: std::sync::Arc<Connect>,
-    /// The program itself: another one may find another thing.
-    pub program: Option<PathBuf>,
-    /// Stops running actions.
-    pub cancel: CancelToken,
-    /// The job server of whoever started the program.
-    pub outer_jobs: std::sync::Arc<OuterJobs>,
-    /// The command line, for whoever finds the workspace locked.
-    pub holder: String,
-    /// The command line after the program's name, for the record of the run.
-    pub arguments: Vec<String>,
-    /// What makes keys and checks signatures.
-    pub gpg: Gpg,
-    /// Where the keys are that sign packages.
-    pub keys: KeySource,
-    /// What remotes that are published to may see of the user's environment.
-    pub remotes: farm_remote::Access,
-    /// What of the user's environment farm must know to call git.
-    pub git: GitEnvironment,
-}
 
 /// Whether a session may change the workspace's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -469,116 +434,4 @@ impl Drop for Session {
 fn is_success(result: farm_engine::NodeResult) -> bool {
     use farm_engine::NodeResult::{Built, Cached, Cutoff};
     matches!(result, Built | Cached | Cutoff)
-}
-
-/// What there is to say of a manifest that is no mistake.
-fn notes_on(loaded: &Loaded) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !loaded.notes.is_empty() {
-        notes.push(loaded.notes.render(&loaded.sources, false).trim_end().to_owned());
-    }
-    notes.extend(not_built_yet(loaded));
-    if let Some(binfarm) = &loaded.farm.binfarm {
-        notes.extend(losing_lines(&layers(loaded, binfarm)));
-    }
-    notes
-}
-
-/// What the manifest has words for and farm does not build yet.
-fn not_built_yet(loaded: &Loaded) -> Vec<String> {
-    let farm = &loaded.farm;
-    let name = &farm.name.value;
-    let later = [("kernels", &farm.kernels), ("disks", &farm.disks)]
-        .into_iter()
-        .filter(|(_, entries)| !entries.is_empty())
-        .map(|(word, entries)| {
-            let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-            format!("{name}: {word} are not built yet: {}", names.join(", "))
-        });
-    let with_kernel = farm.stages.iter().filter(|stage| stage.kernel.is_some());
-    let with_kernel = with_kernel.map(|stage| {
-        let stage = &stage.name.value;
-        format!("{name}: stage/{stage} is not built: it has a kernel, and kernels are not built yet")
-    });
-    later.chain(with_kernel).collect()
-}
-
-/// Nobody says where packages of this farm go.
-pub(super) fn nowhere(farm: &str) -> FarmError {
-    FarmError::input(format!("{farm} does not say where packages are published"))
-        .hint("add `publish: { pkgs: { to: file:///… } }` to its manifest")
-}
-
-/// Goals that the manifest alone can tell to be wrong.
-fn check_goals(loaded: &Loaded, wanted: &Wanted) -> Result<(), FarmError> {
-    let farm = &loaded.farm;
-    let name = &farm.name.value;
-    let known = |what: &str, wanted: &str, known: Vec<&str>| {
-        if known.contains(&wanted) {
-            return Ok(());
-        }
-        let list = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        Err(FarmError::input(format!("{name} has no {what} `{wanted}`")).hint(format!("it has: {list}")))
-    };
-    for goal in wanted.goals() {
-        let Goal::Target(target) = goal else { continue };
-        match target {
-            Target::Image(image) => known(
-                "image",
-                image,
-                farm.images.iter().map(|image| image.name.value.as_str()).collect(),
-            )?,
-            Target::Task(task) => known(
-                "task",
-                task,
-                farm.tasks.iter().map(|task| task.name.value.as_str()).collect(),
-            )?,
-            Target::PkgsOf(subject) => {
-                known(
-                    "subject",
-                    subject,
-                    farm.subjects
-                        .iter()
-                        .map(|subject| subject.name.value.as_str())
-                        .collect(),
-                )?;
-            }
-            Target::Stage(wanted) => {
-                known(
-                    "stage",
-                    wanted,
-                    farm.stages.iter().map(|stage| stage.name.value.as_str()).collect(),
-                )?;
-                if farm.stage(wanted).is_some_and(|stage| stage.kernel.is_some()) {
-                    let message = format!("{target} has a kernel, and kernels are not built yet");
-                    return Err(FarmError::input(message).hint("leave out `kernel:` for now"));
-                }
-            }
-            Target::Kernel(_) | Target::Disk(_) => {
-                return Err(FarmError::input(format!(
-                    "{target}: kernels and disks are not built yet"
-                )));
-            }
-            Target::PublishPkgs if farm.publish.pkgs.is_none() => {
-                return Err(nowhere(name));
-            }
-            Target::PublishImage if farm.publish.images.is_none() => {
-                return Err(
-                    FarmError::input(format!("{name} does not say where images are published"))
-                        .hint("add `publish: { images: { to: REGISTRY/NAME/${image} } }` to its manifest"),
-                );
-            }
-            _ if farm.binfarm.is_none() => {
-                return Err(FarmError::input(format!(
-                    "{name} has no `binfarm:`, so it has no {target}"
-                )));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use farm_manifest::{Loaded, Overrides};
 use farm_remote::Address;
 
-use super::super::session::nowhere;
+use super::super::goals::nowhere;
 use super::super::{FarmError, Setup, Words};
 use super::denied::Denied;
 use crate::lower::published_to;

@@ -8,63 +8,63 @@ use farm_resolver::mergelist::{Before, Colour, Known, render};
 use serde_json::{Value, json};
 
 use super::estimate::{Work, about, duration_ms};
-use super::plan_published::Published;
+use super::published::Published;
 
 /// The plans of one farm.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct FarmList {
-    pub(super) farm: String,
-    pub(super) subjects: Vec<SubjectList>,
+pub(in crate::command) struct FarmList {
+    pub(in crate::command) farm: String,
+    pub(in crate::command) subjects: Vec<SubjectList>,
     /// Everything that is built, once.
-    pub(super) packages: Vec<Listed>,
-    pub(super) disagreements: Vec<String>,
-    pub(super) native: Vec<String>,
+    pub(in crate::command) packages: Vec<Listed>,
+    pub(in crate::command) disagreements: Vec<String>,
+    pub(in crate::command) native: Vec<String>,
     /// Packages of the base that nobody builds anew, where those are published: `CATEGORY/PF`, with `CATEGORY/NAME:SLOT`.
-    pub(super) untouched: BTreeMap<String, String>,
+    pub(in crate::command) untouched: BTreeMap<String, String>,
     /// Whether all plans of the farm could be made: every subject's, in the root that comes out of the generations.
-    pub(super) is_whole: bool,
+    pub(in crate::command) is_whole: bool,
 }
 
 /// The plan of one subject.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct SubjectList {
-    pub(super) name: String,
+pub(in crate::command) struct SubjectList {
+    pub(in crate::command) name: String,
     /// The command that was answered.
-    pub(super) command: String,
+    pub(in crate::command) command: String,
     /// Indices of its packages, in merge order.
-    pub(super) packages: Vec<usize>,
+    pub(in crate::command) packages: Vec<usize>,
     /// The same packages as this subject's answer has them.
-    pub(super) lines: Vec<Package>,
+    pub(in crate::command) lines: Vec<Package>,
 }
 
 /// One package.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Listed {
+pub(in crate::command) struct Listed {
     /// The node.
-    pub(super) node: String,
-    pub(super) package: Package,
-    pub(super) state: NodeState,
-    pub(super) reason: String,
+    pub(in crate::command) node: String,
+    pub(in crate::command) package: Package,
+    pub(in crate::command) state: NodeState,
+    pub(in crate::command) reason: String,
     /// What was built before, or is in the root.
-    pub(super) before: Before,
+    pub(in crate::command) before: Before,
     /// Whether the files that nobody may fetch are at hand.
-    pub(super) has_files: bool,
+    pub(in crate::command) has_files: bool,
     /// How long that took.
-    pub(super) last_ms: Option<u64>,
+    pub(in crate::command) last_ms: Option<u64>,
     /// Indices of the packages before it.
-    pub(super) after: Vec<usize>,
+    pub(in crate::command) after: Vec<usize>,
     /// What a publication makes of it.
-    pub(super) published: Published,
+    pub(in crate::command) published: Published,
 }
 
 impl Listed {
     /// The package without its version, with its slot.
-    pub(super) fn slot(&self) -> String {
+    pub(in crate::command) fn slot(&self) -> String {
         format!("{}/{}:{}", self.package.category, self.package.name, self.package.slot)
     }
 
     /// Whether it is there or is to be built, and why.
-    pub(super) fn note(&self) -> String {
+    pub(in crate::command) fn note(&self) -> String {
         match self.state {
             NodeState::Cached => "cached".to_owned(),
             NodeState::Run => format!("build: {}{}", self.reason, self.last()),
@@ -93,7 +93,7 @@ impl Listed {
 
 impl FarmList {
     /// The merge lists, and what they come to with so many jobs.
-    pub(super) fn text(&self, jobs: usize) -> String {
+    pub(in crate::command) fn text(&self, jobs: usize) -> String {
         let mut text = String::new();
         for subject in &self.subjects {
             let known: Vec<Known> = subject.packages.iter().map(|at| self.packages[*at].known()).collect();
@@ -114,7 +114,7 @@ impl FarmList {
         text
     }
 
-    pub(super) fn json(&self, jobs: usize) -> Value {
+    pub(in crate::command) fn json(&self, jobs: usize) -> Value {
         let subjects: serde_json::Map<String, Value> = self
             .subjects
             .iter()
@@ -212,7 +212,7 @@ impl Total {
 }
 
 /// One package as data.
-pub(super) fn package_json(listed: &Listed) -> Value {
+pub(in crate::command) fn package_json(listed: &Listed) -> Value {
     json!({
         "name": listed.node,
         "package": listed.package.cpv,

@@ -1,16 +1,21 @@
 //! `farm update`: names move to what they stand for today, and what is newer than the names is proposed.
 
+mod newer;
+mod proposals;
+mod write;
+
 use std::collections::BTreeSet;
 
 use farm_engine::EventSink;
 
+pub use self::proposals::Proposal;
+use self::proposals::propose;
+use self::write::write;
 use super::look::Look;
 use super::pins::Pinning;
+use super::plan::diff::since;
+use super::plan::list::FarmList;
 use super::plan::{JOBS, PlanView, lists, plan_in};
-use super::plan_diff::since;
-use super::plan_list::FarmList;
-use super::proposals::{Proposal, propose};
-use super::proposals_write::write;
 use super::recording::recorded;
 use super::session::{Access, Session};
 use super::{FarmError, Setup, Words, matrix};

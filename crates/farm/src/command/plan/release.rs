@@ -6,12 +6,12 @@ use farm_engine::{Digest, EventSink};
 use farm_publish::{PresentPackage, PresentRelease};
 use serde_json::{Value, json};
 
-use super::binhost::{PublishedTo, published_release};
-use super::plan::{PlanView, plan_cell};
-use super::plan_diff::{flag_changes, named};
-use super::plan_list::{FarmList, Listed, package_json};
-use super::plan_published::Published;
-use super::{FarmError, Setup, Words, matrix};
+use super::super::binhost::{PublishedTo, published_release};
+use super::super::{FarmError, Setup, Words, matrix};
+use super::diff::{flag_changes, named};
+use super::list::{FarmList, Listed, package_json};
+use super::published::Published;
+use super::{PlanView, plan_cell};
 use crate::workspace::Workspace;
 
 /// Makes the plans as [`plan`](super::plan()) does, and says in what they differ from what each farm has published: of a farm with a matrix, all

@@ -6,7 +6,7 @@ use farm_engine::{Guard, GuardStore, Value};
 use farm_resolver::Operation;
 use farm_resolver::mergelist::{Before, Former};
 
-use super::session::Session;
+use super::super::session::Session;
 use crate::rules::join::{self, PlannedPackage};
 use crate::rules::package;
 

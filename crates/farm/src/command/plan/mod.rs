@@ -1,14 +1,25 @@
 //! `farm plan`.
 
+pub(super) mod diff;
+mod estimate;
+mod former;
+pub(super) mod list;
+mod published;
+mod release;
+pub(super) mod write;
+
 use std::collections::BTreeMap;
 
 use farm_engine::{Class, Event, EventSink, Guard, NodeState, Options, Summary};
 use farm_resolver::{Answer, Outcome, Refusal};
 
+pub use self::diff::plan_diff;
+use self::former::Earlier;
+use self::list::{FarmList, Listed, SubjectList};
+use self::published::{Published, mark};
+pub use self::release::plan_release;
+pub use self::write::plan_and_write;
 use super::pins::Pinning;
-use super::plan_former::Earlier;
-use super::plan_list::{FarmList, Listed, SubjectList};
-use super::plan_published::{Published, mark};
 use super::recording::{Recording, recorded};
 use super::session::{Access, Session, only_farms};
 use super::{FarmError, Setup, Words, matrix};

@@ -8,9 +8,9 @@ use farm_portage::index::Stanza;
 use farm_publish::{Deny, refusal};
 use farm_resolver::Package;
 
-use super::FarmError;
-use super::plan_list::{FarmList, Listed};
-use super::session::Session;
+use super::super::FarmError;
+use super::super::session::Session;
+use super::list::{FarmList, Listed};
 use crate::place;
 use crate::rules::join::JoinedPlan;
 use crate::rules::publish_list::published;
@@ -18,7 +18,7 @@ use crate::rules::publish_pkgs::resolved;
 
 /// What a publication makes of a package.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Published {
+pub(in crate::command) enum Published {
     /// Nothing: it only breaks a circle, another build stands for it, or the farm publishes nowhere.
     #[default]
     No,
@@ -33,7 +33,7 @@ pub(super) enum Published {
 /// # Errors
 ///
 /// The user's: what is denied is a licence group that no repository has.
-pub(super) fn mark(
+pub(in crate::command) fn mark(
     session: &Session,
     summary: &Summary,
     list: &mut FarmList,

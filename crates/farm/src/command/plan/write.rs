@@ -13,8 +13,8 @@ use farm_portage::atom::{Atom, AtomSyntax};
 use farm_resolver::suggest::{Section, SuggestedLine, is_about, manifest_lines};
 use fs_err as fs;
 
-use super::plan::{PlanView, plan_cell};
-use super::{FarmError, Setup, Words, matrix};
+use super::super::{FarmError, Setup, Words, matrix};
+use super::{PlanView, plan_cell};
 use crate::names::{TOOLS_SUBJECT, farm, local};
 use crate::workspace::Workspace;
 
@@ -226,7 +226,7 @@ impl Round {
 }
 
 /// Replaces a file's text at once, with its mode. A link stays one.
-pub(super) fn replace(path: &Path, text: &str) -> Result<(), FarmError> {
+pub(in crate::command) fn replace(path: &Path, text: &str) -> Result<(), FarmError> {
     let path = fs::canonicalize(path)?;
     let folder = path
         .parent()
@@ -252,7 +252,7 @@ fn refused(error: LoadError) -> Left {
 }
 
 /// The variables that a manifest may use.
-pub(super) fn names(loaded: &Loaded) -> BTreeMap<String, String> {
+pub(in crate::command) fn names(loaded: &Loaded) -> BTreeMap<String, String> {
     let farm = &loaded.farm;
     let variables = farm.variables.iter();
     let mut names: BTreeMap<String, String> = variables
@@ -316,7 +316,7 @@ fn changes(member: &str, line: &SuggestedLine) -> Vec<Change> {
 
 /// The lines of a text that an earlier one does not have, with their numbers. What was not touched is there in its order, so that the longest common
 /// sequence of lines is what stayed.
-pub(super) fn new_lines<'a>(before: &str, after: &'a str) -> Vec<(usize, &'a str)> {
+pub(in crate::command) fn new_lines<'a>(before: &str, after: &'a str) -> Vec<(usize, &'a str)> {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let start = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
     let tails = old[start..].iter().rev().zip(new[start..].iter().rev());

@@ -9,9 +9,9 @@ use farm_manifest::model::Origin;
 use farm_manifest::{Loaded, Overrides, Span, load_edited};
 use fs_err as fs;
 
-use super::plan_write::{names, new_lines, replace};
+use super::super::plan::write::{names, new_lines, replace};
+use super::super::{FarmError, Setup, Words};
 use super::proposals::{Named, Proposal, named};
-use super::{FarmError, Setup, Words};
 use crate::workspace::Workspace;
 
 /// How many variables a value may be made of, one inside of the other.

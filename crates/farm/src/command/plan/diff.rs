@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use farm_engine::{EventSink, NodeState};
 use serde_json::{Value, json};
 
-use super::plan::{PlanView, plan_cell};
-use super::plan_list::{FarmList, Listed, package_json};
-use super::{FarmError, Setup, Words};
+use super::super::{FarmError, Setup, Words};
+use super::list::{FarmList, Listed, package_json};
+use super::{PlanView, plan_cell};
 
 /// Makes the plans with these words, and with variables that have other values, and says what the other plans have otherwise.
 ///
@@ -44,7 +44,7 @@ pub fn plan_diff(
 
 /// In what plans differ from those of before, for people and as data; nothing where there were none. Whether something is built, then and now, is
 /// no difference.
-pub(super) fn since(before: &[FarmList], now: &[FarmList]) -> Option<(String, Value)> {
+pub(in crate::command) fn since(before: &[FarmList], now: &[FarmList]) -> Option<(String, Value)> {
     let (mut text, mut farms) = (String::new(), Vec::new());
     for list in now {
         if let Some(old) = before.iter().find(|old| old.farm == list.farm) {
@@ -167,7 +167,7 @@ fn is_same_package(from: &Listed, to: &Listed) -> bool {
 }
 
 /// `category/name-1:slot::repository`.
-pub(super) fn named(listed: &Listed) -> String {
+pub(in crate::command) fn named(listed: &Listed) -> String {
     let package = &listed.package;
     let slot = if package.slot == "0" {
         String::new()
@@ -199,7 +199,7 @@ fn otherwise(from: &Listed, to: &Listed) -> String {
 }
 
 /// The flags that `new` has and `old` has not, and then those that it lacks, with their sign.
-pub(super) fn flag_changes(old: &BTreeSet<String>, new: &BTreeSet<String>) -> Vec<String> {
+pub(in crate::command) fn flag_changes(old: &BTreeSet<String>, new: &BTreeSet<String>) -> Vec<String> {
     let gained = new.difference(old).cloned();
     let lost = old.difference(new).map(|flag| format!("-{flag}"));
     gained.chain(lost).collect()
@@ -210,7 +210,7 @@ mod tests {
     use farm_engine::NodeState;
     use farm_resolver::Package;
 
-    use super::super::plan_list::{FarmList, Listed, SubjectList};
+    use super::super::list::{FarmList, Listed, SubjectList};
     use super::{Difference, is_same, since};
 
     fn listed(name: &str, version: &str, flags: &[&str], state: NodeState) -> Listed {
