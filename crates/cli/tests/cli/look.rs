@@ -204,7 +204,7 @@ fn plan_of_a_farm_without_packages() {
     ");
     assert_run!(pair().farm(&["plan", "--diff", "pair"]), @r"
     --- stderr
-    error: `pair` is no KEY=VALUE
+    error: `pair` is neither `release` nor KEY=VALUE
     hint: `--diff BINFARM_TYPE=dbg`, say
     --- status 2
     ");
