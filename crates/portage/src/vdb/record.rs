@@ -11,7 +11,7 @@ use super::contents::ContentsEntry;
 /// The file that has the short values of all others, so that Portage need not open them.
 const METADATA: &str = "metadata";
 
-/// The values that [`METADATA`] has, in order.
+/// The values that the file has, in order.
 const FIELDS: [&str; 23] = [
     "BDEPEND",
     "BUILD_ID",
@@ -51,7 +51,7 @@ pub struct Merged<'a> {
     pub counter: u64,
     /// MD5 of the binary package, hexadecimal.
     pub package_md5: &'a str,
-    /// When the folder of the record was changed last, in seconds since the epoch: by that Portage tells whether [`METADATA`] is still true.
+    /// When the folder of the record was changed last, in seconds since the epoch: by that Portage tells whether the file `metadata` is still true.
     pub changed: i64,
 }
 
