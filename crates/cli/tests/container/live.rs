@@ -4,7 +4,7 @@
 
 use fs_err as fs;
 
-use crate::support::{FarmSpace, GitDaemon, Output, base_image, git_image};
+use crate::support::{FarmSpace, GitDaemon, Output, base_image, weekly_git_base};
 
 const MANIFEST: &str = "farms/tiny/farm.yaml";
 const OVERLAY: &str = "farms/tiny/overlay";
@@ -58,7 +58,7 @@ EXPORT_FUNCTIONS src_unpack
 fn space(lines: &str) -> FarmSpace {
     let space = FarmSpace::new();
     let base = format!("{{ image: \"{}\" }}", base_image());
-    space.edit(MANIFEST, &base, &format!("{{ image: \"{}\" }}", git_image()));
+    space.edit(MANIFEST, &base, &format!("{{ image: \"{}\" }}", weekly_git_base()));
     let manifest = space.read(MANIFEST);
     let (top, _) = manifest.split_once("subjects:").unwrap();
     let subjects = "subjects:\n  own: { packages: { app-misc/own: {} } }\n";

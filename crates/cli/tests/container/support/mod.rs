@@ -29,7 +29,7 @@ mod running;
 mod space;
 mod weekly;
 
-pub(crate) use base::{Variant, base_image, base_lock, client_image, git_image};
+pub(crate) use base::{Variant, base_image, base_lock, client_image};
 pub(crate) use client::Client;
 pub(crate) use docker::{docker, image_exists, remove_tags};
 pub(crate) use git_daemon::GitDaemon;
@@ -38,7 +38,7 @@ pub(crate) use output::Output;
 pub(crate) use parts::{OVERLAY, Part};
 pub(crate) use running::{Running, reached};
 pub(crate) use space::{FarmSpace, run};
-pub(crate) use weekly::{weekly_base, weekly_manifest, weekly_variant};
+pub(crate) use weekly::{weekly_base, weekly_git_base, weekly_manifest, weekly_variant};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

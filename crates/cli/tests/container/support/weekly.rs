@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::base::kept_variant;
+use super::base::{git_image, kept_variant};
 use super::parts::Part;
 use super::{FarmSpace, base_image};
 
@@ -40,6 +40,12 @@ env-update > /dev/null
 pub(crate) fn weekly_base() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| kept_variant(base_image(), WEEKLY))
+}
+
+/// The same on [`git_image`], for what is built from git.
+pub(crate) fn weekly_git_base() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| kept_variant(git_image(), WEEKLY))
 }
 
 /// What [`weekly_base`] becomes when `script` ran in it as root; likewise kept.

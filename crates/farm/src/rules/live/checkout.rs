@@ -13,8 +13,8 @@ use farm_engine::{Failure, FailureKind};
 use farm_store::{FileHasher, TreeEntryKind, TreeListing, hash_tree};
 use fs_err as fs;
 
-use super::LiveData;
 use super::repository::Repository;
+use super::{LiveData, quoted};
 use crate::context::{Context, io_failure};
 use crate::git::{MISLEADING, git};
 
@@ -145,20 +145,6 @@ fn import(repository: &Repository, script: &Path) -> Result<(), Failure> {
         FailureKind::Environment,
         format!("git fast-import: {}", words.trim()),
     ))
-}
-
-/// A path as `git fast-import` reads it.
-fn quoted(path: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in path.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\n' => quoted.push_str("\\n"),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 /// What git ignores in a folder, and in the repositories that lie in it.

@@ -221,7 +221,7 @@ fn nodes(repositories: &[Repository]) -> Result<BTreeMap<PathBuf, TreeNode<'stat
     Ok(nodes)
 }
 
-/// A value of git's configuration.
+/// A text as git reads it in its configuration, and paths in what `git fast-import` reads.
 fn quoted(value: &str) -> String {
     let mut quoted = String::from("\"");
     for character in value.chars() {
