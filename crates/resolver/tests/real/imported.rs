@@ -92,6 +92,28 @@ const OF_GENTOOMUCH: &[Ebuild] = &[
     ("sys-kernel/linux-firmware-1", "amd64", "linux-fw-redistributable", ""),
 ];
 
+/// What is installed beside what the container brings: twenty libraries, and two tools that are built with each other.
+fn installed() -> String {
+    let mut text = String::new();
+    let mut add = |cpv: &str, build: &str| {
+        for (name, value) in [
+            ("EAPI", "8"),
+            ("SLOT", "0"),
+            ("KEYWORDS", "amd64"),
+            ("repository", "gentoo"),
+            ("BDEPEND", build),
+        ] {
+            text.push_str(&format!("-- var/db/pkg/{cpv}/{name} --\n{value}\n"));
+        }
+    };
+    for number in 0..20 {
+        add(&format!("base-libs/l{number:02}-1"), "");
+    }
+    add("base-apps/aa-1", "base-apps/cc");
+    add("base-apps/cc-1", "base-apps/aa");
+    text
+}
+
 /// A container with the old root at `/roots/old` and that of the farm at `/roots/new`.
 struct Roots {
     toy: Toy,
@@ -127,6 +149,7 @@ impl Roots {
 
         let mut text = REPOSITORY.to_owned();
         let mut links = vec![("/roots/old/etc/portage/make.profile".to_owned(), profile.to_owned())];
+        text.push_str(&installed());
         for (path, node) in settings.tree() {
             match node {
                 FileNode::Link { target } => links.push((format!("/roots/new/{path}"), target)),
@@ -180,6 +203,10 @@ impl Roots {
         for (link, target) in links {
             toy.exec(&["ln", "-sfn", &target, &link], b"");
         }
+        let ask = "export PORTAGE_CONFIGROOT=/roots/old; python3 -c 'import portage; print(len(portage.db[portage.root][\"vartree\"].dbapi.cpv_all()))'";
+        let base = String::from_utf8(toy.exec(&["sh", "-c", ask], b"")).expect("Portage prints UTF-8");
+        let number: usize = base.trim().parse().expect("a number of packages");
+        assert!(number >= 22, "{number} packages are installed");
         let cpvs = ebuilds
             .iter()
             .map(|ebuild| ebuild.0)
